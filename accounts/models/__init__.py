@@ -1,0 +1,5 @@
+from accounts.models.audit import AuditEntry
+from accounts.models.player import Player
+from accounts.models.tokens import ApiKey, Login, RefreshToken
+
+__all__ = ["ApiKey", "AuditEntry", "Login", "Player", "RefreshToken"]

@@ -1,0 +1,6 @@
+from market.models.bar import Bar
+from market.models.feed import FeedLease, Quarantined
+from market.models.instrument import Instrument
+from market.models.world import World
+
+__all__ = ["Bar", "FeedLease", "Instrument", "Quarantined", "World"]

@@ -1,0 +1,63 @@
+"""Reading settings from the environment: typed, and with an error a person can act on.
+
+Standard library only: `manage.py` reads it before any dependency is installed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class BadSetting(SystemExit):
+    """A setting from the environment cannot be used. Ends the process with one sentence."""
+
+    def __init__(self, name: str, value: str, expected: str):
+        super().__init__(f"Setting {name}={value!r} cannot be used: expected {expected}.")
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable `name`, or the contents of the file that `name_FILE` names, or `default`."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadSetting(f"{name}_FILE", path, f"a readable file ({error.strerror})") from error
+
+
+def flag(name: str, default: bool = False) -> bool:
+    value = text(name).strip().lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise BadSetting(name, value, "1 or 0")
+
+
+def number(name: str, default: int, *, least: int = 0) -> int:
+    value = text(name).strip()
+    if not value:
+        return default
+    try:
+        parsed = int(value)
+    except ValueError:
+        raise BadSetting(name, value, "a whole number") from None
+    if parsed < least:
+        raise BadSetting(name, value, f"a whole number of at least {least}")
+    return parsed
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def home() -> Path:
+    """Where this checkout keeps what it makes: databases, sockets, keys, write-ahead log."""
+    return Path(text("SIMGAME_HOME") or BASE_DIR / "var").resolve()

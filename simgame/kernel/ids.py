@@ -1,0 +1,23 @@
+"""Names for rows: sortable UUIDs for what people see, dense integers for what the books count."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+from simgame.kernel import clock
+
+WORLD_SHIFT = 40  # 2**40 rows of a kind per world; below 2**53 (a JavaScript number) for 8,191 worlds
+
+
+def uuid7(now_ns: int | None = None, chance: bytes | None = None) -> uuid.UUID:
+    """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then 74 random bits."""
+    ms = (clock.now_ns() if now_ns is None else now_ns) // clock.NS_PER_MS
+    rest = int.from_bytes(os.urandom(10) if chance is None else chance, "big")
+    high = (ms & (1 << 48) - 1) << 80
+    return uuid.UUID(int=high | 0x7 << 76 | (rest >> 64 & 0xFFF) << 64 | 0b10 << 62 | rest & (1 << 62) - 1)
+
+
+def world_key(world_number: int, n: int) -> int:
+    """The primary key of the n-th row of its kind (fill, transfer) in a world; n counts from 1."""
+    return world_number << WORLD_SHIFT | n

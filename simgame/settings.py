@@ -1,0 +1,194 @@
+"""Every setting of SimGame, read top to bottom. Development needs no environment at all.
+
+Variables are listed with their meaning in `.env.example`; a value that cannot be used ends the
+process with one sentence that says what would have been right.
+"""
+
+from __future__ import annotations
+
+from csp.constants import NONCE, NONE, SELF
+
+from simgame import embedded, env, secrets
+
+BASE_DIR = env.BASE_DIR
+HOME = env.home()
+
+# --- who may reach us -------------------------------------------------------------------------
+DEBUG = env.flag("SIMGAME_DEBUG")
+SECRET_KEY = env.text("SIMGAME_SECRET_KEY") or secrets.made_once(HOME / "keys" / "secret_key")
+ALLOWED_HOSTS = env.words("SIMGAME_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("SIMGAME_TRUSTED_ORIGINS")
+SECURE = env.flag("SIMGAME_SECURE")  # behind https: secure cookies and HSTS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE, "'unsafe-hashes'", "'unsafe-inline'"],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF, "ws:", "wss:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+
+# --- rooms ------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "simgame.switches",
+    "accounts",
+    "realtime",
+    "market",
+    "trading",
+    "ops",
+]
+MIDDLEWARE = [
+    "ops.logging.request_id_middleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "simgame.urls"
+ASGI_APPLICATION = "simgame.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    }
+]
+
+# --- where the truth lives --------------------------------------------------------------------
+# PostgreSQL and Valkey: the given pair, or the embedded one of this checkout (its sockets have a
+# fixed place, so every command finds the running services by itself).
+DATABASE_URL = env.text("DATABASE_URL") or embedded.database_url(HOME)
+REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(HOME)
+DATABASES = {"default": embedded.django_database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Redis is a hint: short timeouts, so that a hanging one never holds a request.
+REDIS_TIMEOUT_S = 0.25
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": embedded.redis_database(REDIS_URL, 1),
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_S,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_S,
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+}
+
+# --- people -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.Player"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/desk/"
+LOGOUT_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCESS_TOKEN_S = 300
+REFRESH_TOKEN_S = 60 * 60 * 24 * 30
+REFRESH_GRACE_S = 10  # a rotated refresh token gives the same successor for this long
+JWT_KEY_DIR = HOME / "keys" / "jwt"  # RS256 private keys, made at first use
+JWT_ISSUER = "simgame"
+JWT_AUDIENCE = "simgame-api"
+
+# --- limits (each from the environment, so that a load drill can raise it) ---------------------
+ORDER_RATE = env.number("SIMGAME_ORDER_RATE", 50, least=1)  # orders a second per portfolio
+REGISTER_RATE = env.number("SIMGAME_REGISTER_RATE", 30, least=1)  # registrations a minute per address
+REQUEST_RATE = env.number("SIMGAME_REQUEST_RATE", 50, least=1)  # other requests a second per player
+DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
+
+# --- the market being played ------------------------------------------------------------------
+WORLD = env.text("SIMGAME_WORLD", "seeded")  # slug of the world that newcomers join
+SEED = env.number("SIMGAME_SEED", 20_261_101)  # of the seeded market
+SEEDED_HOURS = env.text("SIMGAME_SEEDED_HOURS", "always")  # always | venue (09:15 to 15:00)
+SEEDED_RULES = env.text("SIMGAME_SEEDED_RULES", "plain")  # plain | cn_a
+REPLAY_SPEED = env.number("SIMGAME_REPLAY_SPEED", 1, least=1)  # 1 to 1000
+START_CASH = env.text("SIMGAME_START_CASH", "1000000")  # in the world's currency
+WAL_DIR = HOME / "wal"
+RUN_DIR = embedded.run_dir(HOME)  # Unix sockets of feed and exchange
+
+# --- API --------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.PlayerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "simgame.problem.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SimGame",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- background work --------------------------------------------------------------------------
+CELERY_BROKER_URL = embedded.celery_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+
+# --- words, numbers, files --------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_I18N = USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+NPM_DIR = HOME / "npm" / "node_modules"  # made by the bootstrap from ops/frontend
+STATICFILES_DIRS = [BASE_DIR / "static", *([("npm", NPM_DIR)] if NPM_DIR.is_dir() else [])]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- what we write down -----------------------------------------------------------------------
+LOG_LEVEL = env.text("SIMGAME_LOG_LEVEL", "INFO")
+LOGGING_CONFIG = "ops.logging.configure"
+LOGGING = {"level": LOG_LEVEL}

@@ -1,0 +1,120 @@
+"""What the engine answers: whole rows, ready for the tables and for the wire.
+
+`apply` returns them in the order they happened. A row that changes twice in one command appears
+twice; the last one counts. Numbers are scaled integers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+ExecType = Literal["new", "fill", "canceled", "replaced", "rejected", "expired", "suspended", "restated"]
+
+
+class OrderRow(msgspec.Struct, frozen=True, gc=False, tag="order"):
+    """The whole order after `exec_type` happened to it. Mirrors trading.models.Order."""
+
+    exec_type: ExecType
+    id: str
+    portfolio: int
+    symbol: str
+    client_order_id: str
+    side: str
+    type: str
+    time_in_force: str
+    qty: int
+    limit_price: int | None
+    status: str
+    reason: str
+    filled_qty: int
+    filled_value: int
+    filled_cash: int
+    fees: int
+    reserved_cash: int
+    reserved_qty: int
+    queue_ahead: int
+    priority: int
+    version: int
+    market_day: int
+    submitted_ns: int
+    updated_ns: int
+    closed_ns: int  # 0 while open
+    receipt: dict[str, Any]
+
+
+class FillRow(msgspec.Struct, frozen=True, gc=False, tag="fill"):
+    n: int  # dense per world from 1; the row's key is world_key(world, n)
+    match: int  # n of the match's first row
+    order_id: str
+    portfolio: int
+    symbol: str
+    side: str
+    price: int
+    qty: int
+    cash: int
+    fees: tuple[tuple[str, int], ...]
+    fee: int
+    against: Literal["market", "player"]
+    market_day: int
+    at_ns: int
+    receipt: dict[str, Any]
+
+
+class TransferRow(msgspec.Struct, frozen=True, gc=False, tag="transfer"):
+    n: int  # dense per world from 1
+    code: int  # trading.models.Transfer.Code
+    debit: int
+    credit: int
+    asset: str
+    amount: int
+    fill: int = 0  # n of the fill, 0 when there is none
+    reverses: int = 0  # n of the transfer it reverses
+
+
+class BalanceRow(msgspec.Struct, frozen=True, gc=False, tag="balance"):
+    account: int  # the portfolio's id, or a system account (negative)
+    asset: str
+    posted: int
+    reserved: int
+
+
+class PositionRow(msgspec.Struct, frozen=True, gc=False, tag="position"):
+    portfolio: int
+    symbol: str
+    qty: int
+    reserved: int  # by open sells
+    bought_today: int
+    market_day: int
+    cost: int
+    realised: int
+    day_start_qty: int
+    day_cash: int
+
+
+class PortfolioRow(msgspec.Struct, frozen=True, gc=False, tag="portfolio"):
+    portfolio: int
+    status: Literal["active", "frozen"]
+    reason: str = ""
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False, tag="notice"):
+    """Something a player should be told that no row says (a halt, a freeze, a repair)."""
+
+    portfolio: int
+    code: str
+    text: str
+    facts: dict[str, Any]
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False, tag="refused"):
+    """The command changed nothing and no order was made of it (cancel too late, unknown order, …)."""
+
+    code: str  # a code of trading.errors
+    detail: str
+    facts: dict[str, Any] = {}
+    order_id: str = ""
+
+
+Event = OrderRow | FillRow | TransferRow | BalanceRow | PositionRow | PortfolioRow | Notice | Refused

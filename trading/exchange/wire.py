@@ -1,0 +1,59 @@
+"""What web workers and the exchange say to each other over a Unix socket.
+
+A frame is 4 bytes of length (big-endian) and msgpack: a list of requests one way, a list of
+replies the other. Requests of one frame may be answered in several frames, in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from trading.engine.commands import (
+    Adjust,
+    CancelAll,
+    CancelOrder,
+    Freeze,
+    Halt,
+    NewOrder,
+    OpenPortfolio,
+    ReplaceOrder,
+)
+
+FRAME_BYTES_MAX = 4 * 1024 * 1024  # a larger one is a broken peer: the connection is closed
+
+
+class Preview(msgspec.Struct, frozen=True, gc=False, tag="preview"):
+    """What would this order do now? Nothing is stored."""
+
+    order: NewOrder
+
+
+class Status(msgspec.Struct, frozen=True, gc=False, tag="status"):
+    """Epoch, sequence, phase, counters: for health, seed-state and tests."""
+
+
+Body = (
+    NewOrder | CancelOrder | ReplaceOrder | CancelAll | OpenPortfolio | Adjust | Freeze | Halt | Preview | Status
+)
+
+
+class Request(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    n: int  # chosen by the client, answered with it
+    body: Body
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """`outcome` executed: `result` holds the rows; not_executed / unknown: `code` says why.
+
+    result for orders: {"order": OrderRow fields}; replayed tells that an earlier answer is repeated.
+    A rejected order is executed: it is stored, its status is "rejected" and `code` is its reason.
+    """
+
+    n: int
+    outcome: Literal["executed", "not_executed", "unknown"]
+    code: str = ""
+    detail: str = ""
+    result: dict[str, Any] = {}
+    replayed: bool = False

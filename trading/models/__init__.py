@@ -1,0 +1,22 @@
+from trading.models.game import Game, Portfolio, Rank
+from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
+from trading.models.order import Fill, Order
+from trading.models.process import AccountEvent, Command, ExchangeLease
+from trading.models.report import Break, Reconciliation
+
+__all__ = [
+    "AccountEvent",
+    "Balance",
+    "Break",
+    "Command",
+    "ExchangeLease",
+    "Fill",
+    "Game",
+    "LedgerAccount",
+    "Order",
+    "Portfolio",
+    "Position",
+    "Rank",
+    "Reconciliation",
+    "Transfer",
+]

@@ -1,0 +1,77 @@
+"""Games, the portfolios in them, and how they rank."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from market.models import World
+
+
+class Game(models.Model):
+    class Status(models.TextChoices):
+        OPEN = "open"
+        RUNNING = "running"
+        ENDED = "ended"
+
+    slug = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=80)
+    world = models.ForeignKey(World, models.PROTECT, related_name="games")
+    season = models.BooleanField(default=False)  # the public game that newcomers join
+    status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    currency = models.CharField(max_length=8)
+    start_cash = models.BigIntegerField()  # minor units
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["world"],
+                condition=models.Q(season=True, status="running"),
+                name="game_one_running_season",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Portfolio(models.Model):
+    """A player's money and positions in one game. The exchange writes its books; see models.ledger."""
+
+    class Status(models.TextChoices):
+        OPENING = "opening"  # the exchange has not granted the start cash yet
+        ACTIVE = "active"
+        FROZEN = "frozen"  # cancel-only
+
+    player = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="portfolios")
+    game = models.ForeignKey(Game, models.PROTECT, related_name="portfolios")
+    status = models.CharField(max_length=8, choices=Status, default=Status.OPENING)
+    watchlist = models.JSONField(default=list, blank=True)  # symbols, in the player's order
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["player", "game"], name="portfolio_one_per_game")]
+
+    def __str__(self) -> str:
+        return f"{self.player} in {self.game}"
+
+
+class Rank(models.Model):
+    """A portfolio's standing when it was last computed: equity in minor units of the game's currency."""
+
+    portfolio = models.OneToOneField(Portfolio, models.CASCADE, primary_key=True)
+    game = models.ForeignKey(Game, models.CASCADE, related_name="ranks")
+    rank = models.PositiveIntegerField()
+    previous_rank = models.PositiveIntegerField(null=True)
+    equity = models.BigIntegerField()
+    day_start_equity = models.BigIntegerField()
+    market_day = models.IntegerField(default=0)
+    fills = models.PositiveIntegerField(default=0)
+    max_drawdown_ppb = models.BigIntegerField(default=0)
+    peak_equity = models.BigIntegerField(default=0)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["game", "rank"], name="rank_order")]
