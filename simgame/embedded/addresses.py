@@ -61,7 +61,7 @@ def redis_database(url: str, number: int) -> str:
     parts = urlsplit(url)
     if parts.scheme == "unix":
         query = [pair for pair in parse_qsl(parts.query) if pair[0] != "db"]
-        return urlunsplit(parts._replace(query=urlencode([*query, ("db", str(number))])))
+        return f"unix://{parts.netloc}{parts.path}?{urlencode([*query, ('db', str(number))])}"
     return urlunsplit(parts._replace(path=f"/{number}"))
 
 
@@ -69,8 +69,7 @@ def celery_url(url: str) -> str:
     """Celery's spelling of the same server, database 2."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        user = f"{parts.netloc}" if parts.netloc else ""
-        return f"redis+socket://{user}{parts.path}?virtual_host=2"
+        return f"redis+socket://{parts.netloc}{parts.path}?virtual_host=2"
     return redis_database(url, 2)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from simgame import children, env
 
@@ -52,7 +52,7 @@ class Embedded:
     def redis_url(self) -> str:
         return env.text("REDIS_URL") or addresses.redis_url(self.home)
 
-    def __enter__(self) -> Embedded:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
