@@ -73,6 +73,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
     lock_days: int  # 1: bought today, sellable tomorrow (T+1); 0: at once
     fees: tuple[FeeRule, ...]
     rows: dict[str, str]  # rule name → id of the dated row that set it: "band" → "cn_a.band.main.2020-08-24"
+    collar_ppb: int = 50_000_000  # a market order fills at most this far from the touch
     tradable: bool = True
     why_not_tradable: str = ""
     quote_age_ns_max: int = 15_000_000_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-PPM: Final = 1_000_000  # rates (fees, bands) are parts per million
+PPB: Final = 1_000_000_000  # rates (fees, bands) are parts per billion
 INT64_MAX: Final = 2**63 - 1
 
 # Minor units per currency: ISO 4217, and what crypto venues print.
@@ -79,6 +79,6 @@ def half_up(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-def fee_of(notional_minor: int, rate_ppm: int) -> int:
+def fee_of(notional_minor: int, rate_ppb: int) -> int:
     """A proportional fee in minor units, halves rounded up."""
-    return half_up(notional_minor * rate_ppm, PPM)
+    return half_up(notional_minor * rate_ppb, PPB)
