@@ -1,0 +1,57 @@
+"""Prometheus metrics of the whole installation, gathered when somebody scrapes.
+
+Each process counts for itself with plain integers; this page asks them over their own sockets, so
+that one scrape of a web worker shows feed, exchange and stream together. Not public: loopback, or
+a bearer token (`SIMGAME_METRICS_TOKEN`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from ops import counters
+from simgame import env
+from simgame.kernel.errors import Forbidden
+
+VERSION = "0.1.0"
+TOKEN = env.text("SIMGAME_METRICS_TOKEN")
+LOOPBACK = frozenset({"127.0.0.1", "::1", ""})  # "" is a Unix socket
+
+
+class Installation:
+    """Everything that our own processes count."""
+
+    def collect(self) -> Iterable[Metric]:
+        yield InfoMetricFamily("simgame_build", "What is running", value={"version": VERSION})
+        for name, help_, kind, samples in counters.gather():
+            family: Metric = CounterMetricFamily(name, help_, labels=["part"])
+            if kind == "gauge":
+                family = GaugeMetricFamily(name, help_, labels=["part"])
+            for part, value in samples:
+                family.add_metric([part], value)  # type: ignore[attr-defined]
+            yield family
+
+
+REGISTRY = CollectorRegistry()
+for collector in (ProcessCollector, PlatformCollector, GCCollector):
+    collector(registry=REGISTRY)
+REGISTRY.register(Installation())
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    if not _allowed(request):
+        raise Forbidden("Metrics are for this machine, or for a bearer of SIMGAME_METRICS_TOKEN.")
+    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def _allowed(request: HttpRequest) -> bool:
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if TOKEN:
+        return secrets.compare_digest(given.encode(), TOKEN.encode())
+    return request.META.get("REMOTE_ADDR", "") in LOOPBACK

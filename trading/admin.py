@@ -1,0 +1,94 @@
+"""What admins see of the books: all of it, and change none of it by hand.
+
+Money moves only by commands to the exchange; these pages read.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from trading.models import Break, Fill, Game, Order, Portfolio, Reconciliation, Transfer
+
+
+class ReadOnly(admin.ModelAdmin):
+    """A table that the exchange writes."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Game)
+class GameAdmin(admin.ModelAdmin):
+    list_display = ["name", "world", "season", "status", "currency", "starts_at", "ends_at"]
+    list_filter = ["status", "season", "world"]
+    search_fields = ["name", "slug"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        # What portfolios were opened with must not change under them.
+        return ["world", "currency", "start_cash", "slug", "season"] if obj else []
+
+
+@admin.register(Portfolio)
+class PortfolioAdmin(ReadOnly):
+    list_display = ["id", "player", "game", "status", "created_at"]
+    list_filter = ["status", "game"]
+    search_fields = ["player__username"]
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    list_display = [
+        "id",
+        "portfolio_id",
+        "symbol",
+        "side",
+        "type",
+        "qty",
+        "filled_qty",
+        "status",
+        "submitted_at",
+    ]
+    list_filter = ["status", "side", "type"]
+    search_fields = ["=id", "=client_order_id", "=symbol"]
+
+
+@admin.register(Fill)
+class FillAdmin(ReadOnly):
+    list_display = ["id", "portfolio_id", "symbol", "side", "price", "qty", "fee", "against", "at"]
+    list_filter = ["side", "against"]
+    search_fields = ["=order__id", "=symbol"]
+
+
+@admin.register(Transfer)
+class TransferAdmin(ReadOnly):
+    list_display = ["id", "code", "debit_account", "credit_account", "asset", "amount", "fill_id", "reverses"]
+    list_filter = ["code", "asset"]
+    search_fields = ["=debit_account", "=credit_account", "=fill_id"]
+
+
+class BreakInline(admin.TabularInline):
+    model = Break
+    extra = 0
+    can_delete = False
+    readonly_fields = ["invariant", "subject", "evidence"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(ReadOnly):
+    list_display = ["started_at", "world", "finished_at", "breaks"]
+    list_filter = ["world"]
+    inlines = [BreakInline]

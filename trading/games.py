@@ -1,0 +1,61 @@
+"""Games: the Season of a world, and how a player gets a portfolio in it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from accounts.models import Player
+from market.models import World
+from simgame.kernel import clock, money
+from simgame.kernel.errors import NotFound
+from trading.engine.commands import OpenPortfolio
+from trading.exchange.client import ask_sync
+from trading.models import Game, Portfolio
+
+OPEN_TIMEOUT_S = 5.0
+
+
+def ensure_season(world: World) -> Game:
+    """The running Season of a world, made when there is none. Idempotent."""
+    found = Game.objects.filter(world=world, season=True, status=Game.Status.RUNNING).first()
+    if found:
+        return found
+    number = Game.objects.filter(world=world, season=True).count() + 1
+    return Game.objects.create(
+        slug=f"season-{world.slug}-{number}"[:64],
+        name=f"Season {number}",
+        world=world,
+        season=True,
+        currency=world.currency,
+        start_cash=money.parse(settings.START_CASH, money.CURRENCY_EXPONENT[world.currency]),
+        starts_at=clock.now(),
+    )
+
+
+def running_season() -> Game:
+    """The Season that newcomers join: of the world that this installation plays now."""
+    seasons = Game.objects.filter(season=True, status=Game.Status.RUNNING).select_related("world")
+    found = seasons.filter(world__slug=settings.WORLD).first() or seasons.order_by("-world_id").first()
+    if found is None:
+        raise NotFound("No season is running: an operator starts one with `manage.py seed`.")
+    return found
+
+
+def join(player: Player, game: Game) -> Portfolio:
+    """The player's portfolio in the game, opened with its start cash. Idempotent.
+
+    When the exchange cannot be reached the portfolio stays `opening`; the next call finishes it.
+    """
+    try:
+        with transaction.atomic():
+            portfolio, _ = Portfolio.objects.get_or_create(player=player, game=game)
+    except IntegrityError:  # two first calls at once: the other one made it
+        portfolio = Portfolio.objects.get(player=player, game=game)
+    if portfolio.status == Portfolio.Status.OPENING:
+        command = OpenPortfolio(
+            portfolio.id, game.currency, game.start_cash, client_id=f"open-{portfolio.id}"
+        )
+        ask_sync(game.world_id, command, timeout_s=OPEN_TIMEOUT_S)
+        portfolio.refresh_from_db()
+    return portfolio

@@ -1,0 +1,232 @@
+"""Rows for the wire: the only place that turns orders, fills, positions and balances into JSON.
+
+Every function takes an engine row (trading.engine.events) or the model that mirrors it, and the
+`Scale` of its instrument. Money and quantities become decimal strings, times RFC 3339.
+The shapes are Alpaca's where Alpaca has a word (docs/api.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from market.models import Instrument
+from simgame.kernel import clock, ids, money
+from trading.engine.events import BalanceRow, Event, FillRow, Notice, OrderRow, PortfolioRow, PositionRow
+from trading.models import Balance, Fill, Order, Position
+
+AVERAGE_DECIMALS = 4  # digits an average price may have beyond the instrument's own
+
+JSON = dict[str, Any]
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How to read an instrument's numbers."""
+
+    symbol: str
+    uid: str
+    currency: str
+    price_exponent: int
+    qty_exponent: int
+    multiplier: int
+    asset_class: str
+
+    @property
+    def cash_exponent(self) -> int:
+        return money.CURRENCY_EXPONENT[self.currency]
+
+    def price(self, scaled: int | None) -> str | None:
+        return None if scaled is None else money.show(scaled, self.price_exponent)
+
+    def qty(self, scaled: int) -> str:
+        return money.show_trimmed(scaled, self.qty_exponent)
+
+    def cash(self, minor: int) -> str:
+        return money.show(minor, self.cash_exponent)
+
+
+Scales = Callable[[str], Scale]
+
+
+def scale_of(instrument: Instrument) -> Scale:
+    return Scale(
+        symbol=instrument.symbol,
+        uid=str(instrument.uid),
+        currency=instrument.currency,
+        price_exponent=instrument.price_exponent,
+        qty_exponent=instrument.qty_exponent,
+        multiplier=instrument.multiplier,
+        asset_class="crypto" if instrument.kind == Instrument.Kind.CRYPTO else "us_equity",
+    )
+
+
+def order_json(order: OrderRow | Order, scale: Scale) -> JSON:
+    submitted, updated, closed = _times(order)
+    status = order.status
+    return {
+        "id": str(order.id),
+        "client_order_id": order.client_order_id,
+        "created_at": submitted,
+        "updated_at": updated,
+        "submitted_at": submitted,
+        "filled_at": closed if status == "filled" else None,
+        "expired_at": closed if status == "expired" else None,
+        "expires_at": None,
+        "canceled_at": closed if status == "canceled" else None,
+        "failed_at": closed if status == "rejected" else None,
+        "replaced_at": None,
+        "replaced_by": None,
+        "replaces": None,
+        "asset_id": scale.uid,
+        "symbol": order.symbol,
+        "asset_class": scale.asset_class,
+        "notional": None,
+        "qty": scale.qty(order.qty),
+        "filled_qty": scale.qty(order.filled_qty),
+        "filled_avg_price": average_price(int(order.filled_value), order.filled_qty, scale),
+        "order_class": "simple",
+        "order_type": order.type,
+        "type": order.type,
+        "side": order.side,
+        "position_intent": "buy_to_open" if order.side == "buy" else "sell_to_close",
+        "time_in_force": order.time_in_force,
+        "limit_price": scale.price(order.limit_price),
+        "stop_price": None,
+        "trail_percent": None,
+        "trail_price": None,
+        "hwm": None,
+        "status": status,
+        "extended_hours": False,
+        "legs": None,
+        "reason": order.reason or None,
+        "fees": scale.cash(order.fees),
+        "reserved_cash": scale.cash(order.reserved_cash),
+        "queue_ahead": scale.qty(order.queue_ahead),
+        "version": order.version,
+        "portfolio_id": _portfolio_id(order),
+    }
+
+
+def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON:
+    """`world_number` is needed for engine rows only: their key is not made yet."""
+    engine = isinstance(fill, FillRow)
+    return {
+        "id": str(ids.world_key(world_number, fill.n) if engine else fill.id),
+        "order_id": str(fill.order_id),
+        "symbol": fill.symbol,
+        "side": fill.side,
+        "price": scale.price(fill.price),
+        "qty": scale.qty(fill.qty),
+        "cash": scale.cash(fill.cash),
+        "fee": scale.cash(fill.fee),
+        "fees": [{"name": name, "amount": scale.cash(amount)} for name, amount in fill.fees],
+        "against": fill.against,
+        "at": clock.rfc3339(fill.at_ns) if engine else _rfc3339(fill.at),
+        "market_day": fill.market_day,
+    }
+
+
+def position_json(position: PositionRow | Position, scale: Scale, reserved: int | None = None) -> JSON:
+    """`reserved` by open sells; an engine row knows it, a model row is told it from its balance."""
+    held = position.reserved if isinstance(position, PositionRow) else reserved or 0
+    return {
+        "symbol": position.symbol,
+        "asset_id": scale.uid,
+        "qty": scale.qty(position.qty),
+        "qty_available": scale.qty(position.qty - position.bought_today - held),
+        "bought_today": scale.qty(position.bought_today),
+        "reserved": scale.qty(held),
+        "avg_entry_price": average_cost(position.cost, position.qty, scale),
+        "cost_basis": scale.cash(position.cost),
+        "realised": scale.cash(position.realised),
+        "market_day": position.market_day,
+        "day_start_qty": scale.qty(position.day_start_qty),
+        "day_cash": scale.cash(position.day_cash),
+    }
+
+
+def balance_json(balance: BalanceRow | Balance) -> JSON:
+    """A cash balance; holdings travel as positions."""
+    exponent = money.CURRENCY_EXPONENT[balance.asset]
+    return {
+        "asset": balance.asset,
+        "posted": money.show(balance.posted, exponent),
+        "reserved": money.show(balance.reserved, exponent),
+        "available": money.show(balance.posted - balance.reserved, exponent),
+    }
+
+
+def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_number: int) -> JSON:
+    """The body of an account event: what a command changed for one portfolio, last state of each row."""
+    orders: dict[str, JSON] = {}
+    fills: list[JSON] = []
+    positions: dict[str, JSON] = {}
+    balances: dict[str, JSON] = {}
+    notices: list[JSON] = []
+    body: JSON = {}
+    for event in events:
+        match event:
+            case OrderRow() if event.portfolio == portfolio:
+                orders[event.id] = order_json(event, scales(event.symbol))
+            case FillRow() if event.portfolio == portfolio:
+                fills.append(fill_json(event, scales(event.symbol), world_number))
+            case PositionRow() if event.portfolio == portfolio:
+                positions[event.symbol] = position_json(event, scales(event.symbol))
+            case BalanceRow() if event.account == portfolio and event.asset in money.CURRENCY_EXPONENT:
+                balances[event.asset] = balance_json(event)
+            case PortfolioRow() if event.portfolio == portfolio:
+                body["portfolio"] = {"status": event.status, "reason": event.reason}
+            case Notice() if event.portfolio == portfolio:
+                notices.append({"code": event.code, "text": event.text, "facts": event.facts})
+    lists: Mapping[str, Iterable[JSON]] = {
+        "orders": orders.values(),
+        "fills": fills,
+        "positions": positions.values(),
+        "balances": balances.values(),
+        "notices": notices,
+    }
+    return body | {name: list(rows) for name, rows in lists.items()}
+
+
+def average_price(value: int, qty: int, scale: Scale) -> str | None:
+    """Display only: the average of price x qty over qty."""
+    if not qty:
+        return None
+    scaled = money.half_up(value * 10**AVERAGE_DECIMALS, qty)
+    return _at_least(scaled, scale.price_exponent + AVERAGE_DECIMALS, scale.price_exponent)
+
+
+def average_cost(cost: int, qty: int, scale: Scale) -> str:
+    """Display only: cost per unit, fees included, as a price."""
+    decimals = scale.price_exponent + AVERAGE_DECIMALS
+    if qty <= 0:
+        return _at_least(0, decimals, scale.price_exponent)
+    shift = decimals + scale.qty_exponent - scale.cash_exponent
+    per_unit = money.half_up(cost * 10 ** max(shift, 0), qty * scale.multiplier * 10 ** max(-shift, 0))
+    return _at_least(per_unit, decimals, scale.price_exponent)
+
+
+def _at_least(scaled: int, exponent: int, decimals: int) -> str:
+    """The decimal string, trailing zeros cut down to `decimals` digits."""
+    text = money.show(scaled, exponent)
+    cut = len(text) - (exponent - decimals)
+    return text[:cut] + text[cut:].rstrip("0")
+
+
+def _times(order: OrderRow | Order) -> tuple[str, str, str | None]:
+    if isinstance(order, OrderRow):
+        closed = clock.rfc3339(order.closed_ns) if order.closed_ns else None
+        return clock.rfc3339(order.submitted_ns), clock.rfc3339(order.updated_ns), closed
+    closed = _rfc3339(order.closed_at) if order.closed_at else None
+    return _rfc3339(order.submitted_at), _rfc3339(order.updated_at), closed
+
+
+def _rfc3339(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _portfolio_id(order: OrderRow | Order) -> int:
+    return order.portfolio if isinstance(order, OrderRow) else order.portfolio_id

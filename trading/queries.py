@@ -1,0 +1,241 @@
+"""What players read of their own: the desk, orders, receipts, the account, the standings.
+
+A snapshot is one REPEATABLE READ transaction, so its rows and its version belong together.
+Everything is fetched by owner: a foreign id finds nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Max, Q, QuerySet
+
+from market import queries as market_queries
+from simgame.kernel import money
+from simgame.kernel.errors import NotFound
+from trading import ranking
+from trading.messages import JSON, Scale, balance_json, fill_json, order_json, position_json
+from trading.models import AccountEvent, Balance, Fill, Game, Order, Portfolio, Position, Rank
+from trading.models.order import OPEN_STATUSES
+from trading.portfolios import Worth
+
+CLOSED_ORDERS_SHOWN = 50
+FILLS_SHOWN = 100
+STANDINGS_SHOWN = 100
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """All reads inside see one state of the database."""
+    if connection.in_atomic_block:  # the caller's transaction is the snapshot
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+def desk_version(portfolio_id: int) -> int:
+    """The head of the portfolio's stream: 0 before its first event."""
+    rows = AccountEvent.objects.filter(portfolio_id=portfolio_id)
+    return rows.aggregate(head=Max("seq"))["head"] or 0
+
+
+def desk_snapshot(portfolio_id: int) -> JSON:
+    """Everything the desk shows of a portfolio, as of `version` of its stream."""
+    with one_snapshot():
+        portfolio = Portfolio.objects.select_related("game__world", "player").get(id=portfolio_id)
+        world, game = portfolio.game.world, portfolio.game
+        scales = ranking.scales_of(world.number)
+        balances = list(Balance.objects.filter(account=portfolio_id))
+        reserved = {balance.asset: balance.reserved for balance in balances}
+        positions = Position.objects.filter(portfolio_id=portfolio_id).order_by("symbol")
+        snapshot: JSON = {
+            "epoch": world.stream_epoch,
+            "version": desk_version(portfolio_id),
+            "portfolio": _portfolio_json(portfolio),
+            "balances": [balance_json(row) for row in balances if row.asset in money.CURRENCY_EXPONENT],
+            "orders": [order_json(row, scales[row.symbol]) for row in _desk_orders(portfolio_id)],
+            "fills": [
+                fill_json(row, scales[row.symbol])
+                for row in Fill.objects.filter(portfolio_id=portfolio_id).order_by("-id")[:FILLS_SHOWN]
+            ],
+            "positions": [
+                position_json(row, scales[row.symbol], reserved.get(row.symbol, 0)) for row in positions
+            ],
+            "watchlist": portfolio.watchlist,
+        }
+        value = ranking.worths(game, [portfolio_id])[portfolio_id]
+    snapshot["portfolio"] |= worth_json(value, game.currency)
+    snapshot["game"] = _game_json(game, portfolio_id)
+    snapshot["world"] = {
+        "number": world.number,
+        "slug": world.slug,
+        "name": world.name,
+        "kind": world.kind,
+        "currency": world.currency,
+        "timezone": world.timezone,
+    }
+    snapshot["phase"] = market_queries.phase(world)
+    snapshot["rules"] = market_queries.rules_today(world)
+    return snapshot
+
+
+def worth_json(value: Worth, currency: str) -> JSON:
+    exponent = money.CURRENCY_EXPONENT[currency]
+    return {
+        "cash": money.show(value.cash, exponent),
+        "equity": money.show(value.equity, exponent),
+        "day_start_equity": money.show(value.day_start, exponent),
+        "day_change": money.show(value.equity - value.day_start, exponent),
+    }
+
+
+def _portfolio_json(portfolio: Portfolio) -> JSON:
+    exponent = money.CURRENCY_EXPONENT[portfolio.game.currency]
+    return {
+        "id": portfolio.id,
+        "status": portfolio.status,
+        "currency": portfolio.game.currency,
+        "start_cash": money.show(portfolio.game.start_cash, exponent),
+        "player": {"id": portfolio.player_id, "username": portfolio.player.username},
+    }
+
+
+def _game_json(game: Game, portfolio_id: int) -> JSON:
+    rank = Rank.objects.filter(portfolio_id=portfolio_id).values_list("rank", flat=True).first()
+    return {
+        "id": game.id,
+        "slug": game.slug,
+        "name": game.name,
+        "status": game.status,
+        "rank": rank,
+        "players": Portfolio.objects.filter(game=game).count(),
+    }
+
+
+def _desk_orders(portfolio_id: int) -> list[Order]:
+    mine = Order.objects.filter(portfolio_id=portfolio_id).order_by("-id")
+    open_ = list(mine.filter(status__in=OPEN_STATUSES))
+    return open_ + list(mine.exclude(status__in=OPEN_STATUSES)[:CLOSED_ORDERS_SHOWN])
+
+
+def events_after(portfolio_id: int, seq: int, limit: int) -> list[tuple[int, Any]]:
+    """Account events after `seq`, oldest first: what a client missed."""
+    rows = AccountEvent.objects.filter(portfolio_id=portfolio_id, seq__gt=seq).order_by("seq")
+    return list(rows.values_list("seq", "body")[:limit])
+
+
+def orders(portfolio_id: int, wanted: str = "open", symbols: Iterable[str] = ()) -> QuerySet[Order]:
+    """The portfolio's orders, newest first; `wanted` is open, closed or all."""
+    rows = Order.objects.filter(portfolio_id=portfolio_id).order_by("-id")
+    if wanted != "all":
+        open_ = Q(status__in=OPEN_STATUSES)
+        rows = rows.filter(open_ if wanted == "open" else ~open_)
+    return rows.filter(symbol__in=list(symbols)) if symbols else rows
+
+
+def order(portfolio_id: int, order_id: uuid.UUID) -> Order:
+    found = Order.objects.filter(portfolio_id=portfolio_id, id=order_id).first()
+    if found is None:
+        raise NotFound("You have no such order.")
+    return found
+
+
+def receipt_of_order(portfolio_id: int, order_id: uuid.UUID) -> JSON:
+    """Why an order rests, ended or was refused, with its fills and theirs."""
+    row = order(portfolio_id, order_id)
+    scale = _scale(row.world_id, row.symbol)
+    fills = Fill.objects.filter(order_id=row.id).order_by("id")
+    return {
+        "order": order_json(row, scale),
+        "receipt": receipt_json(row.receipt, scale),
+        "fills": [{**fill_json(fill, scale), "receipt": receipt_json(fill.receipt, scale)} for fill in fills],
+    }
+
+
+def receipt_of_fill(portfolio_id: int, fill_id: int) -> JSON:
+    fill = Fill.objects.select_related("order").filter(portfolio_id=portfolio_id, id=fill_id).first()
+    if fill is None:
+        raise NotFound("You have no such fill.")
+    scale = _scale(fill.order.world_id, fill.symbol)
+    return {
+        "fill": fill_json(fill, scale),
+        "order": order_json(fill.order, scale),
+        "receipt": receipt_json(fill.receipt, scale),
+    }
+
+
+PRICES = frozenset({"price", "limit_price", "collar", "limit_low", "limit_high", "best_bid", "best_ask"})
+PRICES |= {"tick", "nearest_price", "previous_close", "cage_low", "cage_high"}
+SIZES = frozenset({"size", "taken", "queue_ahead", "qty", "lot", "sellable", "bought_today", "reserved_qty"})
+SIZES |= {"nearest_qty", "held", "leaves", "least_qty", "qty_max", "displayed", "print_size"}
+AMOUNTS = frozenset(
+    {"amount", "base", "least", "cash", "cost", "needed", "available", "reserved_cash", "fee"}
+)
+
+
+def receipt_json(receipt: Any, scale: Scale) -> Any:
+    """The stored receipt with its scaled integers as decimals; other values stay as they are."""
+    if isinstance(receipt, list):
+        return [receipt_json(item, scale) for item in receipt]
+    if not isinstance(receipt, dict):
+        return receipt
+    return {name: _receipt_value(name, value, scale) for name, value in receipt.items()}
+
+
+def _receipt_value(name: str, value: Any, scale: Scale) -> Any:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return receipt_json(value, scale)
+    if name in PRICES:
+        return scale.price(value)
+    if name in SIZES:
+        return scale.qty(value)
+    return scale.cash(value) if name in AMOUNTS else value
+
+
+def _scale(world_number: int, symbol: str) -> Scale:
+    return ranking.scales_of(world_number)[symbol]
+
+
+def standings(game: Game, portfolio_id: int | None = None) -> JSON:
+    """The ranked portfolios of a game, best first, and the row of the asking one."""
+    rows = Rank.objects.filter(game=game).select_related("portfolio__player").order_by("rank")
+    top = list(rows[:STANDINGS_SHOWN])
+    mine = rows.filter(portfolio_id=portfolio_id).first() if portfolio_id else None
+    return {
+        "game": {"id": game.id, "slug": game.slug, "name": game.name, "currency": game.currency},
+        "at": top[0].at.strftime("%Y-%m-%dT%H:%M:%SZ") if top else None,
+        "players": rows.count(),
+        "rows": [_standing(row, game) for row in top],
+        "mine": _standing(mine, game) if mine else None,
+    }
+
+
+def _standing(row: Rank, game: Game) -> JSON:
+    exponent = money.CURRENCY_EXPONENT[game.currency]
+    return {
+        "rank": row.rank,
+        "moved": row.previous_rank - row.rank if row.previous_rank else 0,
+        "player": row.portfolio.player.username,
+        "guest": row.portfolio.player.guest,
+        "portfolio_id": row.portfolio_id,
+        "equity": money.show(row.equity, exponent),
+        "return_pct": percent(row.equity - game.start_cash, game.start_cash),
+        "today_pct": percent(row.equity - row.day_start_equity, row.day_start_equity),
+        "drawdown_pct": percent(-row.max_drawdown_ppb, money.PPB),
+        "fills": row.fills,
+    }
+
+
+def percent(part: int, whole: int) -> str:
+    """part / whole in percent with two decimals, halves away from zero; "0.00" of nothing."""
+    if not whole:
+        return "0.00"
+    hundredths = money.half_up(abs(part) * 10_000, whole)
+    return money.show(-hundredths if part < 0 else hundredths, 2)

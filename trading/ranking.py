@@ -1,0 +1,81 @@
+"""How portfolios of a game stand: by equity, recomputed once a minute and at the day's end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count
+
+from market import queries as market_queries
+from simgame.kernel import clock, money
+from trading.messages import Scale, scale_of
+from trading.models import Balance, Fill, Game, Portfolio, Position, Rank
+from trading.portfolios import Worth, worth
+
+FIELDS = ["rank", "previous_rank", "equity", "day_start_equity", "market_day", "fills", "peak_equity"]
+FIELDS += ["max_drawdown_ppb", "at"]
+
+
+def scales_of(world_number: int) -> dict[str, Scale]:
+    return {row.symbol: scale_of(row) for row in market_queries.instruments(world_number)}
+
+
+def worths(game: Game, portfolio_ids: list[int] | None = None) -> dict[int, Worth]:
+    """What each active portfolio of the game is worth now."""
+    rows = Portfolio.objects.filter(game=game).exclude(status=Portfolio.Status.OPENING)
+    wanted = list(rows.values_list("id", flat=True)) if portfolio_ids is None else portfolio_ids
+    cash = dict(
+        Balance.objects.filter(account__in=wanted, asset=game.currency).values_list("account", "posted")
+    )
+    positions: dict[int, list[Position]] = defaultdict(list)
+    for position in Position.objects.filter(portfolio_id__in=wanted):
+        positions[position.portfolio_id].append(position)
+    marks, scales = market_queries.marks(game.world), scales_of(game.world_id)
+    return {id_: worth(cash.get(id_, 0), positions[id_], marks, scales) for id_ in wanted}
+
+
+def rank(game: Game) -> int:
+    """Recompute the standings of a game; returns how many portfolios were ranked. Idempotent."""
+    now, day = clock.now(), market_queries.market_day(game.world)
+    values = worths(game)
+    fills = dict(Fill.objects.filter(portfolio__game=game).values_list("portfolio").annotate(n=Count("id")))
+    with transaction.atomic():
+        before = {row.portfolio_id: row for row in Rank.objects.select_for_update().filter(game=game)}
+        ordered = sorted(values.items(), key=lambda item: (-item[1].equity, item[0]))
+        rows = [
+            _row(
+                game,
+                worth_,
+                before.get(portfolio),
+                portfolio_id=portfolio,
+                rank=place,
+                fills=fills.get(portfolio, 0),
+                market_day=day,
+                at=now,
+            )
+            for place, (portfolio, worth_) in enumerate(ordered, start=1)
+        ]
+        Rank.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["portfolio"], update_fields=FIELDS
+        )
+    return len(rows)
+
+
+def _row(game: Game, value: Worth, before: Rank | None, **facts: Any) -> Rank:
+    peak = max(before.peak_equity if before else game.start_cash, value.equity)
+    fall = money.PPB * (peak - value.equity) // peak if peak > 0 else 0
+    previous = None
+    if before:
+        same_day = before.market_day == facts["market_day"]
+        previous = before.previous_rank if same_day else before.rank
+    return Rank(
+        game=game,
+        previous_rank=previous,
+        equity=value.equity,
+        day_start_equity=value.day_start,
+        peak_equity=peak,
+        max_drawdown_ppb=max(before.max_drawdown_ppb if before else 0, fall),
+        **facts,
+    )
