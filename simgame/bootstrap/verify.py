@@ -1,0 +1,88 @@
+"""`manage.py verify`: the same set-up as `play`, then every check of the code, then all tests."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from simgame import env
+
+from . import chromium, extras
+from .progress import Progress
+
+TYPED = ("simgame/kernel", "trading/engine", "market")  # what mypy holds to its word
+QUICK = "not slow and not browser"
+
+
+def verify(options: argparse.Namespace, progress: Progress) -> int:
+    started = time.monotonic()
+    extras.install_browser_libraries(progress, env.home())
+    extras.compile_translations(progress)
+    selected = ["-m", QUICK] if options.fast else []
+    if not options.fast:
+        _browser(progress)
+    failed = (
+        []
+        if options.fast
+        else [label for label, command in checks() if not _passes(label, command, progress)]
+    )
+    progress.say()
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", *selected, *options.tests], cwd=env.BASE_DIR, check=False
+    )
+    if tests.returncode:
+        failed.append("tests")
+    seconds = time.monotonic() - started
+    sys.stdout.flush()
+    if failed:
+        progress.say(f"  {progress.paint('FAILED', 'red')} after {seconds:.0f} s: {', '.join(failed)}")
+        return 1
+    progress.say(f"  {progress.paint('Everything holds', 'green')}, {seconds:.0f} s")
+    return 0
+
+
+def checks() -> list[tuple[str, Sequence[str]]]:
+    """Each check's label and command; they only read."""
+    python = sys.executable
+    tool = Path(python).parent
+    typed = [room for room in TYPED if (env.BASE_DIR / room).is_dir()]
+    return [
+        ("Format (ruff)", [python, "-m", "ruff", "format", "--check", "."]),
+        ("Lint (ruff)", [python, "-m", "ruff", "check", "."]),
+        ("Types (mypy)", [python, "-m", "mypy", *typed]),
+        ("Floors (import-linter)", [str(tool / "lint-imports"), "--no-cache"]),
+        ("Templates (djlint)", [python, "-m", "djlint", "--lint", "--quiet", "templates"]),
+        ("Migrations complete", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
+    ]
+
+
+def _passes(label: str, command: Sequence[str], progress: Progress) -> bool:
+    """Run one check; show what it said only when it did not pass."""
+    try:
+        with progress.step(label):
+            subprocess.run(
+                command,
+                cwd=env.BASE_DIR,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+    except subprocess.CalledProcessError as failure:
+        progress.say((failure.stdout + failure.stderr).rstrip())
+        return False
+    return True
+
+
+def _browser(progress: Progress) -> None:
+    """The browser tests need a real Chromium: say aloud when there is none."""
+    if chromium.find() is None and chromium.may_install() and not os.environ.get("SIMGAME_CHROMIUM"):
+        with progress.step("Chromium for the browser tests"):
+            chromium.install()
+    if chromium.find() is None:
+        progress.warn("NO CHROMIUM: the browser tests will not run. Install the package chromium.")

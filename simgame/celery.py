@@ -1,0 +1,43 @@
+"""Background work: REST sources, nightly reconciliation, ranking. The timetable is `BEAT`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import beat_embedded_init, setup_logging
+
+from simgame import children
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "simgame.settings")
+
+BEAT: dict[str, dict[str, Any]] = {
+    "reconcile the books every night": {
+        "task": "trading.tasks.reconcile_books",
+        "schedule": crontab(hour=20, minute=0),  # UTC: four in the morning in Shanghai
+    },
+    "rank the games every minute": {
+        "task": "trading.tasks.rank_games",
+        "schedule": 60.0,
+        "options": {"expires": 55},  # a worker that was away does not catch up on rankings
+    },
+}
+
+app = Celery("simgame")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = BEAT
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Django has configured logging; having a receiver keeps Celery from replacing it."""
+
+
+@beat_embedded_init.connect
+def die_with_the_worker(**_: Any) -> None:
+    """Beat inside a worker (-B) is a process of its own: a killed worker takes it along."""
+    children.die_with_parent(os.getppid(), signal.SIGKILL)
