@@ -7,6 +7,7 @@ Everything is fetched by owner: a foreign id finds nothing.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,9 @@ from trading.portfolios import Worth
 CLOSED_ORDERS_SHOWN = 50
 FILLS_SHOWN = 100
 STANDINGS_SHOWN = 100
+NEIGHBOURS = 2  # rows above and below the asking portfolio
+RETURN_STEP = 2  # percent a bucket of the histogram
+RETURN_EDGE = 40  # percent: everything beyond is counted in the outer bucket
 
 
 @contextmanager
@@ -204,17 +208,46 @@ def _scale(world_number: int, symbol: str) -> Scale:
 
 
 def standings(game: Game, portfolio_id: int | None = None) -> JSON:
-    """The ranked portfolios of a game, best first, and the row of the asking one."""
+    """The ranked portfolios of a game, best first; the asking one with its neighbours; all returns.
+
+    `neighbours` are the rows around the asking portfolio when it stands below the shown ones.
+    """
     rows = Rank.objects.filter(game=game).select_related("portfolio__player").order_by("rank")
     top = list(rows[:STANDINGS_SHOWN])
     mine = rows.filter(portfolio_id=portfolio_id).first() if portfolio_id else None
+    near: list[Rank] = []
+    if mine and mine.rank > STANDINGS_SHOWN:
+        first = max(mine.rank - NEIGHBOURS, STANDINGS_SHOWN + 1)
+        near = list(rows.filter(rank__range=(first, mine.rank + NEIGHBOURS)))
+    exponent = money.CURRENCY_EXPONENT[game.currency]
     return {
-        "game": {"id": game.id, "slug": game.slug, "name": game.name, "currency": game.currency},
+        "game": {
+            "id": game.id,
+            "slug": game.slug,
+            "name": game.name,
+            "currency": game.currency,
+            "start_cash": money.show(game.start_cash, exponent),
+            "starts_at": game.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
         "at": top[0].at.strftime("%Y-%m-%dT%H:%M:%SZ") if top else None,
         "players": rows.count(),
         "rows": [_standing(row, game) for row in top],
+        "neighbours": [_standing(row, game) for row in near],
         "mine": _standing(mine, game) if mine else None,
+        "returns": _returns(game),
     }
+
+
+def _returns(game: Game) -> list[JSON]:
+    """How many portfolios ended in each return bucket: {"from": percent, "to": percent, "n": count}."""
+    counts: Counter[int] = Counter()
+    for equity in Rank.objects.filter(game=game).values_list("equity", flat=True):
+        share = 100 * (equity - game.start_cash) // game.start_cash
+        counts[max(-RETURN_EDGE, min(RETURN_EDGE - RETURN_STEP, share - share % RETURN_STEP))] += 1
+    return [
+        {"from": edge, "to": edge + RETURN_STEP, "n": counts[edge]}
+        for edge in range(-RETURN_EDGE, RETURN_EDGE, RETURN_STEP)
+    ]
 
 
 def _standing(row: Rank, game: Game) -> JSON:
