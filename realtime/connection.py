@@ -1,0 +1,272 @@
+"""One socket: carries between ASGI and the conversation, and never lets a slow reader wait for us.
+
+Sending has a short way and a long way. The short way runs the server's `send` at once, without a
+task: it ends there as long as the write buffer has room. When it does not, the half-done send is
+finished by a task, and until then everything else for this socket waits in its bounded outbox,
+conflated. The loop that fans a message out never awaits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from realtime import origin
+from realtime.close_codes import CloseCode
+from realtime.conversation import (
+    Conversation,
+    Deed,
+    Leave,
+    Say,
+    SignIn,
+    Subscribe,
+    Unsubscribe,
+    agreement,
+    refusal,
+    results,
+)
+from realtime.groups import Group, text_event
+from realtime.identity import Who, authentication
+from realtime.outbox import Entry, Outbox, frame_of
+from realtime.subscriptions import subscribe
+from simgame.kernel import clock
+from simgame.kernel.errors import SimGameError, Unavailable
+
+if TYPE_CHECKING:
+    from realtime.hub import Hub
+
+log = logging.getLogger(__name__)
+
+Event = Mapping[str, Any]
+Send = Callable[[Event], Coroutine[Any, Any, None]]
+Receive = Callable[[], Awaitable[Event]]
+
+
+class _Rest:
+    """Awaits what is left of a coroutine that has been started by hand and yielded `waiting_for`."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waiting_for: Any):
+        self._coroutine = coroutine
+        self._waiting_for = waiting_for
+
+    def __await__(self) -> Generator[Any, None, None]:
+        try:
+            while True:
+                try:
+                    yield self._waiting_for
+                except BaseException as error:  # noqa: BLE001 - a cancellation belongs inside
+                    self._waiting_for = self._coroutine.throw(error)
+                else:
+                    self._waiting_for = self._coroutine.send(None)
+        except StopIteration:
+            return
+
+
+class Socket:
+    """Made by the consumer, one per connection; `run` is its whole life."""
+
+    def __init__(self, hub: Hub, scope: Event, receive: Receive, send: Send):
+        self.hub = hub
+        self.scope = scope
+        self.session = uuid.uuid4().hex
+        self.who: Who | None = None
+        self.conversation = Conversation(hub.limits, clock.monotonic_s())
+        self.topics = self.conversation.topics
+        self.groups: dict[tuple[int, bool], Group] = {}
+        self._receive = receive
+        self._send = send
+        self._outbox = Outbox(hub.limits.every_messages, hub.limits.every_bytes)
+        self._replies: list[Event] = []  # waiting, while the socket is slow
+        self._slow: asyncio.Task[None] | None = None
+        self._closing: CloseCode | None = None
+        self._life: asyncio.Task[Any] | None = None
+        self._patience: asyncio.TimerHandle | None = None
+
+    # --- out ----------------------------------------------------------------------------------
+    def push(self, event: Event, entries: Sequence[Entry]) -> None:
+        """`event` is the frame of `entries`, made once for many sockets."""
+        if self._closing is not None:
+            return
+        if self._slow is None:
+            self._send_at_once(event)
+        elif not self._outbox.add_all(entries):
+            self.close(CloseCode.SLOW)
+
+    def say(self, text: str) -> None:
+        """An answer or a ping: these are never dropped; the reader sends one at a time."""
+        if self._closing is not None:
+            return
+        if self._slow is None:
+            self._send_at_once(text_event(text))
+        else:
+            self._replies.append(text_event(text))
+
+    def close(self, code: CloseCode, reason: str = "") -> None:
+        """Sends the close frame after what is under way; what is waiting is dropped."""
+        if self._closing is not None:
+            return
+        self._closing = code
+        self.hub.counters.closed[code] += 1
+        self._outbox.clear()
+        self._replies = [{"type": "websocket.close", "code": int(code), "reason": reason or code.reason}]
+        if self._slow is None:
+            self._slow = asyncio.create_task(self._drain(None))
+        self._patience = asyncio.get_running_loop().call_later(self.hub.limits.close_s, self._give_up)
+
+    def _send_at_once(self, event: Event) -> None:
+        sending = self._send(event)
+        try:
+            waiting_for = sending.send(None)
+        except StopIteration:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever the server raises, only this socket is lost
+            self._lost(error)
+            return
+        self.hub.counters.sockets_slow += 1
+        self._slow = asyncio.create_task(self._drain(_Rest(sending, waiting_for)))
+
+    async def _drain(self, rest: Awaitable[None] | None) -> None:
+        """Finishes the send that had to wait, then everything that has piled up behind it."""
+        try:
+            if rest is not None:
+                await rest
+            while self._replies or self._outbox:
+                if self._replies:
+                    await self._send(self._replies.pop(0))
+                else:
+                    await self._send(text_event(frame_of(self._outbox.take())))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._lost(error)
+        finally:
+            self._slow = None
+
+    def _lost(self, error: Exception) -> None:
+        """The server cannot send any more; `receive` is about to say that the client is gone."""
+        log.debug("Socket %s cannot be written: %r", self.session, error)
+        self._closing = self._closing or CloseCode.SHUTDOWN
+        self._outbox.clear()
+        self._replies.clear()
+
+    def _give_up(self) -> None:
+        """A reader that does not even take the close frame."""
+        if self._life is not None and not self._life.done():
+            self._life.cancel()
+
+    # --- life ---------------------------------------------------------------------------------
+    async def run(self) -> None:
+        self._life = asyncio.current_task()
+        if (await self._receive())["type"] != "websocket.connect":
+            return
+        await self._send({"type": "websocket.accept"})
+        try:
+            if await self._welcome():
+                self.say(self.conversation.hello(self.session, clock.rfc3339(clock.now_ns())))
+            await self._listen()
+        except asyncio.CancelledError:
+            if self._closing is None:
+                raise  # not ours: the server ends
+        finally:
+            self.hub.dismiss(self)
+            for left in (self._slow, self._patience):
+                if left is not None:
+                    left.cancel()
+
+    async def _welcome(self) -> bool:
+        """Refuses, by closing, who may not come in."""
+        refused = self.hub.admit(self)
+        if refused is not None:
+            self.close(refused)
+            return False
+        headers = dict(self.scope.get("headers", ()))
+        if b"cookie" not in headers:
+            return True
+        try:
+            who = await authentication().by_scope(self.scope)
+        except Exception:  # the database may be away; the client comes back
+            log.exception("Cannot find out whose session this is.")
+            self.close(CloseCode.SHUTDOWN, "cannot check the session just now")
+            return False
+        if who is None:
+            return True
+        if not origin.is_ours(headers.get(b"origin"), headers.get(b"host")):
+            self.close(CloseCode.FORBIDDEN, "the Origin is missing or foreign")
+            return False
+        return self._signed_in(who)
+
+    async def _listen(self) -> None:
+        while True:
+            event = await self._receive()
+            if event["type"] == "websocket.disconnect":
+                return
+            if self._closing is not None:
+                continue
+            for deed in self.conversation.heard(event.get("text"), clock.monotonic_s()):
+                await self._do(deed)
+                await self._caught_up()
+
+    def tick(self, now: float) -> None:
+        """Called by the hub once a second."""
+        for deed in self.conversation.tick(now):
+            self._do_at_once(deed)
+
+    async def _do(self, deed: Deed) -> None:
+        match deed:
+            case SignIn():
+                await self._sign_in(deed)
+            case Subscribe():
+                await self._subscribe(deed)
+            case _:
+                self._do_at_once(deed)
+
+    def _do_at_once(self, deed: Deed) -> None:
+        match deed:
+            case Say(text):
+                self.say(text)
+            case Leave(code, reason):
+                self.close(code, reason)
+            case Unsubscribe(command_id, topics):
+                self.hub.unsubscribe(self, topics)
+                self.say(agreement(command_id))
+
+    async def _sign_in(self, deed: SignIn) -> None:
+        try:
+            who = await authentication().by_token(deed.token)
+        except SimGameError as error:
+            self.say(refusal(deed.id, error))
+            return
+        except Exception:  # the database may be away; the client may try again
+            log.exception("Cannot check a token.")
+            self.say(refusal(deed.id, Unavailable()))
+            return
+        if who is None:
+            self.close(CloseCode.BAD_TOKEN)
+        elif self._signed_in(who):
+            self.say(agreement(deed.id))
+
+    def _signed_in(self, who: Who) -> bool:
+        if self._closing is not None:
+            return False
+        if not self.hub.admit_player(who):
+            self.close(CloseCode.TOO_MANY_SOCKETS)
+            return False
+        self.who = who
+        self.conversation.signed_in()
+        return True
+
+    async def _subscribe(self, deed: Subscribe) -> None:
+        try:
+            rows, following = await subscribe(self.hub, self, deed.wants, deed.interval_ms)
+        except SimGameError as error:
+            self.say(refusal(deed.id, error))
+            return
+        self.say(results(deed.id, rows))
+        if following:
+            self.push(text_event(frame_of(following)), following)
+
+    async def _caught_up(self) -> None:
+        """A client that does not read its answers is not asked for more questions."""
+        if self._slow is not None:
+            await asyncio.wait({self._slow})

@@ -1,0 +1,9 @@
+"""WebSocket addresses of this room, for the `URLRouter` in the roof."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from realtime.consumers import NewsConsumer
+
+websocket_urlpatterns = [path("ws/v1", NewsConsumer.as_asgi())]
