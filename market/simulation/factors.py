@@ -1,0 +1,87 @@
+"""What moves fair values: one factor for the market, one per sector, and the company's own news.
+
+Daily figures are those measured on A-shares (2019): daily sd 2.77 %, market factor sd 1.52 %, mean
+correlation to the market 0.585. The rest is split between sector and company. Volatility is
+lognormal and persistent, which gives the fat tails and the clustering of |r|.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from random import Random
+from typing import Final
+
+from market.simulation import chance
+from market.simulation.companies import SECTORS_ZH, Company
+
+# Of a day, at the median volatility: the lognormal makes the mean square 1.35 times as wide.
+SD_MARKET: Final = chance.ONE * 112 // 10_000
+SD_SECTOR: Final = chance.ONE * 80 // 10_000
+SD_OWN: Final = chance.ONE * 150 // 10_000
+VOL_UPDATES_PER_DAY: Final = 240
+VOL_LOG_MAX: Final = chance.LOG_ONE * 3 // 2
+_VOL_SD_PPM = 550_000  # of log volatility, stationary
+_DAY_PPM = 900_000  # how much of it is left after a day
+_UPDATE_PPM = 999_561  # the 240th root of it
+
+
+def next_vol_log(vol_log: int, rng: Random, kept_ppm: int) -> int:
+    """One step of the log volatility, an AR(1) with the stationary spread _VOL_SD_PPM."""
+    news_ppm = isqrt((10**12 - kept_ppm * kept_ppm) * _VOL_SD_PPM * _VOL_SD_PPM // 10**12)
+    moved = chance.rounded(vol_log * kept_ppm, 10**6)
+    moved += chance.rounded(chance.fine_normal(rng) * news_ppm * chance.LOG_ONE, 16 * 10**6)
+    return min(max(moved, -VOL_LOG_MAX), VOL_LOG_MAX)
+
+
+def first_vol_log(rng: Random) -> int:
+    return next_vol_log(0, rng, 0)
+
+
+def vol_after_update(vol_log: int, rng: Random) -> int:
+    return next_vol_log(vol_log, rng, _UPDATE_PPM)
+
+
+def vol_a_day_away(vol_log: int, rng: Random) -> int:
+    """A day later or, the process being the same both ways, a day earlier."""
+    return next_vol_log(vol_log, rng, _DAY_PPM)
+
+
+def scaled(sd_day: int, part: int, whole: int) -> int:
+    """The sd of `part` of a day that is `whole` long: it grows with the root of time."""
+    return isqrt(sd_day * sd_day * part // whole)
+
+
+class Move:
+    """Standard deviations for one length of time: `part` of a trading day that is `whole` long."""
+
+    __slots__ = ("market", "own", "sector")
+
+    def __init__(self, part: int, whole: int):
+        self.market = scaled(SD_MARKET, part, whole)
+        self.sector = scaled(SD_SECTOR, part, whole)
+        self.own = scaled(SD_OWN, part, whole)
+
+
+class Factors:
+    """Market and sector returns of one step, and the market's own volatility."""
+
+    __slots__ = ("vol_log", "volatility")
+
+    def __init__(self, vol_log: int):
+        self.set_volatility(vol_log)
+
+    def set_volatility(self, vol_log: int) -> None:
+        self.vol_log = vol_log
+        self.volatility = chance.exp(vol_log)
+
+    def draw(self, move: Move, rng: Random) -> tuple[int, dict[str, int]]:
+        """(market return, sector → return): to be added up by `of`."""
+        market = chance.normal4(rng) * move.market * self.volatility // (4 * chance.E_ONE)
+        return market, {sector: chance.normal4(rng) * move.sector // 4 for sector in SECTORS_ZH}
+
+
+def of(company: Company, drawn: tuple[int, dict[str, int]], move: Move, volatility: int, rng: Random) -> int:
+    """The return of one company, given the factors."""
+    market, sectors = drawn
+    own = chance.normal4(rng) * move.own * volatility // (4 * chance.E_ONE)
+    return market * company.beta_ppm // 10**6 + sectors[company.sector] + own
