@@ -19,6 +19,7 @@ from .progress import Progress, SetupFailed
 
 REQUIREMENTS = env.BASE_DIR / "requirements.txt"
 STAMP = "simgame-requirements.sha256"
+LOCK = "simgame.lock"
 NO_PIP = (
     "This Python has neither pip nor ensurepip, so packages cannot be installed. "
     "On Debian and Ubuntu: sudo apt install python3-venv. Then run the same command again."
@@ -63,8 +64,8 @@ def _wanted() -> str:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    folder().parent.mkdir(parents=True, exist_ok=True)
-    with open(folder().with_name(f"{folder().name}.lock"), "wb") as lock:
+    folder().mkdir(parents=True, exist_ok=True)
+    with open(folder() / LOCK, "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -74,7 +75,7 @@ def _make() -> None:
     if not _own_pip() and importlib.util.find_spec("ensurepip") is None:
         raise SetupFailed(NO_PIP)
     without_pip = ["--without-pip"] if _own_pip() else []
-    _run([sys.executable, "-m", "venv", "--clear", *without_pip, str(folder())], NO_PIP)
+    _run([sys.executable, "-m", "venv", *without_pip, str(folder())], NO_PIP)
 
 
 def _own_pip() -> bool:

@@ -16,7 +16,9 @@ from .progress import Progress
 
 FRONTEND = env.BASE_DIR / "ops" / "frontend"
 LISTS = ("package.json", "package-lock.json")
-NPM_TIMEOUT_S = 120
+QUIETLY = ("--no-audit", "--no-fund", "--loglevel=error")
+IMPATIENTLY = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000")
+NPM_TIMEOUT_S = 90
 DOMAINS = ("django", "djangojs")
 
 
@@ -45,7 +47,7 @@ def _npm_ci(folder: Path) -> str | None:
         return "there is no npm"
     try:
         done = subprocess.run(
-            [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            [*npm, "ci", "--ignore-scripts", *QUIETLY, *IMPATIENTLY],
             cwd=folder,
             env={
                 **os.environ,
