@@ -50,6 +50,12 @@ def desk_version(portfolio_id: int) -> int:
     return rows.aggregate(head=Max("seq"))["head"] or 0
 
 
+def stream_epoch(portfolio_id: int) -> str:
+    """The epoch of the portfolio's stream; "" when there is no such portfolio."""
+    rows = Portfolio.objects.filter(id=portfolio_id)
+    return rows.values_list("game__world__stream_epoch", flat=True).first() or ""
+
+
 def desk_snapshot(portfolio_id: int) -> JSON:
     """Everything the desk shows of a portfolio, as of `version` of its stream."""
     with one_snapshot():
@@ -236,6 +242,12 @@ def standings(game: Game, portfolio_id: int | None = None) -> JSON:
         "mine": _standing(mine, game) if mine else None,
         "returns": _returns(game),
     }
+
+
+def standings_version(game: Game) -> int:
+    """Grows with each recomputation: milliseconds of the newest one."""
+    newest = Rank.objects.filter(game=game).aggregate(at=Max("at"))["at"]
+    return int(newest.timestamp() * 1000) if newest else 0
 
 
 def _returns(game: Game) -> list[JSON]:

@@ -1,0 +1,10 @@
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class TradingConfig(AppConfig):
+    name = "trading"
+
+    def ready(self) -> None:
+        import_module("trading.topics").register_topics()

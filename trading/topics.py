@@ -1,0 +1,81 @@
+"""What trading tells over the stream: `portfolio:<id>` (private, every message) and `game:<id>`.
+
+The offset of a private topic is the database's own sequence, so what a socket missed is read from
+`trading_accountevent`; nothing depends on what a worker remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from asgiref.sync import sync_to_async
+
+from realtime.identity import Who
+from realtime.publish import Message
+from realtime.topics import Policy, Snapshot, TopicKind, register
+from trading import queries
+from trading.models import Game, Portfolio
+
+PORTFOLIO = "portfolio"
+GAME = "game"
+POLL_MESSAGES_MAX = 500  # a client further behind takes a snapshot
+
+_encode = msgspec.json.Encoder().encode
+
+
+def register_topics() -> None:
+    register(
+        TopicKind(PORTFOLIO, Policy.EVERY, _desk, _own_portfolio, since=_missed, private=True),
+    )
+    register(TopicKind(GAME, Policy.LATEST, _standings, _anybody))
+
+
+def _number(topic: str) -> int:
+    """The id in a topic; 0, which no row has, for anything else."""
+    _, _, text = topic.partition(":")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+@sync_to_async(thread_sensitive=False)
+def _own_portfolio(topic: str, who: Who | None) -> bool:
+    if who is None:
+        return False
+    if who.portfolio_ids and _number(topic) not in who.portfolio_ids:
+        return False  # an API key speaks for its own portfolio only
+    return Portfolio.objects.filter(id=_number(topic), player_id=who.player_id).exists()
+
+
+async def _anybody(_topic: str, _who: Who | None) -> bool:
+    return True
+
+
+@sync_to_async(thread_sensitive=False)
+def _desk(topic: str) -> Snapshot | None:
+    try:
+        desk = queries.desk_snapshot(_number(topic))
+    except Portfolio.DoesNotExist:
+        return None
+    return Snapshot(desk["epoch"], desk["version"], desk)
+
+
+@sync_to_async(thread_sensitive=False)
+def _missed(topic: str, epoch: str, offset: int, limit: int) -> Sequence[Message] | None:
+    """Messages after `offset`, oldest first; None when the caller must take a snapshot."""
+    portfolio_id = _number(topic)
+    with queries.one_snapshot():
+        now = queries.stream_epoch(portfolio_id)
+        head = queries.desk_version(portfolio_id)
+        if epoch != now or not 0 <= offset <= head or head - offset > min(limit, POLL_MESSAGES_MAX):
+            return None
+        rows = queries.events_after(portfolio_id, offset, limit)
+    return [Message(topic, epoch, seq, _encode(body)) for seq, body in rows]
+
+
+@sync_to_async(thread_sensitive=False)
+def _standings(topic: str) -> Snapshot | None:
+    game = Game.objects.select_related("world").filter(id=_number(topic)).first()
+    if game is None:
+        return None
+    rows = queries.standings(game)
+    return Snapshot(game.world.stream_epoch, queries.standings_version(game), rows)
