@@ -305,8 +305,12 @@ _here: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakK
 async def here(redis_url: str | None) -> Hub:
     """The running hub of this worker (of its event loop), started at the first call."""
     loop = asyncio.get_running_loop()
-    hub = _here.get(loop)
-    if hub is None:
-        hub = _here[loop] = Hub(redis_url)
-    await hub.start()
-    return hub
+    if loop not in _here:
+        _here[loop] = Hub(redis_url)
+    await _here[loop].start()
+    return _here[loop]
+
+
+def use(hub: Hub) -> None:
+    """From now on `here` answers with this hub: for tests and benches with limits of their own."""
+    _here[asyncio.get_running_loop()] = hub

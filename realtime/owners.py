@@ -36,7 +36,8 @@ class Owners:
         """None: no such topic. Not `fresh`: may be `snapshot_reuse_s` old."""
         now = clock.monotonic_s()
         asked_at, task = self._snapshots.get(topic, (0.0, None))
-        if task is None or fresh or now - asked_at > self.limits.snapshot_reuse_s:
+        failed = task is not None and task.done() and (task.exception() is not None or task.result() is None)
+        if task is None or fresh or failed or now - asked_at > self.limits.snapshot_reuse_s:
             self._forget_old(now)
             self.counters.snapshots_asked += 1
             task = asyncio.create_task(self._ask(topic, kind.snapshot(topic)))

@@ -95,7 +95,7 @@ class TopicState:
         """Takes a message that was judged NEW. Raises ValueError when its data is no JSON object."""
         rows = _decode_rows(message.data) if self.kind.policy is Policy.MERGE else None
         entry = Entry(
-            self.topic, self.kind.policy, message.epoch, message.offset, message.data.decode(), rows
+            self.topic, self.kind.policy, message.epoch, message.offset, message.data.decode(), rows=rows
         )
         self.epoch, self.offset = message.epoch, message.offset
         self.history.append(entry)
