@@ -36,8 +36,10 @@ class Stock:
         "limit_high",
         "limit_low",
         "previous_close",
+        "shown",
+        "vol_log",
+        "volatility",
     )
-    __slots__ += ("shown", "vol_log", "volatility")
 
     def __init__(self, company: Company, price: int, previous_close: int, vol_log: int):
         self.company = company
