@@ -8,18 +8,29 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import environment, play, verify
+from simgame import env
+
+from . import environment, extras, play, verify
 from .progress import Progress, SetupFailed
 
 SERVERS = ("daphne", "uvicorn")
-OURS = {"play": play.play, "verify": verify.verify}
 HELP = """SimGame
 
   python3 manage.py play      get what is missing, start everything, open the game
   python3 manage.py verify    get what is missing, check the code, run all tests
+  python3 manage.py setup     get what is missing, nothing more
 
-Both explain their options with --help. Django's commands follow.
+Each explains its options with --help. Django's commands follow.
 """
+
+
+def setup(options: argparse.Namespace, progress: Progress) -> int:
+    complete = extras.install_browser_libraries(progress, env.home())
+    extras.compile_translations(progress)
+    return 0 if complete else 1
+
+
+OURS = {"play": play.play, "verify": verify.verify, "setup": setup}
 
 
 def main(words: Sequence[str]) -> int:
@@ -56,7 +67,7 @@ def _django(words: Sequence[str]) -> int:
 
 
 def _parsed(command: str, words: Sequence[str]) -> argparse.Namespace:
-    return (play_parser() if command == "play" else verify_parser()).parse_args(words)
+    return {"play": play_parser, "verify": verify_parser, "setup": setup_parser}[command]().parse_args(words)
 
 
 def play_parser() -> argparse.ArgumentParser:
@@ -84,6 +95,13 @@ def verify_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("tests", nargs="*", metavar="-- PYTEST", help="arguments for pytest, after --")
     return parser
+
+
+def setup_parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="manage.py setup",
+        description="Get what the game needs: Python packages, browser libraries, translations.",
+    )
 
 
 def _port(text: str) -> int:

@@ -63,12 +63,14 @@ def test_imports_stand_at_the_top():
 
 
 def dynamic_imports(path: Path) -> Iterator[ast.Call]:
+    """Calls that import a module named on the spot (a name from the settings is another matter)."""
     for node in ast.walk(source.tree(path)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {
-            "__import__",
-            "importlib.import_module",
-            "import_module",
-        }:
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called = ast.unparse(node.func).rpartition(".")[2]
+        if called in {"__import__", "import_module"} and isinstance(
+            node.args[0], ast.Constant | ast.JoinedStr
+        ):
             yield node
 
 
@@ -203,6 +205,22 @@ def test_browser_libraries_are_hashed_and_name_no_registry():
     wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     ranges = {**wanted["dependencies"], **wanted["devDependencies"]}
     assert {name: asked for name, asked in ranges.items() if not asked[0].isdigit()} == {}
+
+
+def variables_read(path: Path) -> Iterator[str]:
+    for node in ast.walk(source.tree(path)):
+        reads = isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env.") and node.args
+        if reads and isinstance(node.args[0], ast.Constant):
+            yield node.args[0].value
+
+
+def test_every_variable_is_explained():
+    explained = set(
+        re.findall(r"^#?([A-Z_]+)=", (BASE_DIR / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    read = {name for path in source.code() for name in variables_read(path)}
+    outside_settings = {"SIMGAME_HOME", "SIMGAME_VENV", "SIMGAME_CHROMIUM"}
+    assert read | outside_settings == explained
 
 
 # --- what must be in it ---------------------------------------------------------------------------
