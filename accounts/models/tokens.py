@@ -11,14 +11,18 @@ from django.db import models
 class Login(models.Model):
     """One sign-in on one device: a browser session or a token family."""
 
+    class Kind(models.TextChoices):
+        BROWSER = "browser"
+        TOKEN = "token"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     player = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="logins")
-    kind = models.CharField(max_length=8)  # browser | token
+    kind = models.CharField(max_length=8, choices=Kind)
     session_key = models.CharField(max_length=40, blank=True, db_index=True)  # Django's, for a browser
     device = models.CharField(max_length=200, blank=True)
     address = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    used_at = models.DateTimeField(auto_now=True)
+    used_at = models.DateTimeField(auto_now_add=True)  # to the minute
     revoked_at = models.DateTimeField(null=True)
     why_revoked = models.CharField(max_length=40, blank=True)
 
@@ -29,6 +33,7 @@ class RefreshToken(models.Model):
     jti = models.UUIDField(primary_key=True)
     login = models.ForeignKey(Login, models.CASCADE, related_name="refresh_tokens")
     token_hash = models.BinaryField(unique=True)  # SHA-256
+    kid = models.CharField(max_length=32)  # the key that signed it: signing it again gives the same bytes
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     consumed_at = models.DateTimeField(null=True)
@@ -44,5 +49,5 @@ class ApiKey(models.Model):
     secret_hash = models.BinaryField()  # SHA-256 of 256 random bits: needs no salt
     name = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    used_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)  # to the minute
     revoked_at = models.DateTimeField(null=True)

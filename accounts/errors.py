@@ -1,0 +1,75 @@
+"""Every way the accounts say no."""
+
+from __future__ import annotations
+
+from simgame.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
+
+
+class BadCredentials(Unauthenticated):
+    code = "BAD_CREDENTIALS"
+    title = "Name and password do not belong together"
+
+
+class BadKey(Unauthenticated):
+    code = "BAD_KEY"
+    title = "The API key is not valid, or it was revoked"
+
+
+class BadToken(Unauthenticated):
+    code = "BAD_TOKEN"
+    title = "The token is not valid"
+
+
+class ExpiredToken(Unauthenticated):
+    code = "EXPIRED_TOKEN"
+    title = "The token is no longer valid: refresh it, or sign in again"
+
+
+class ReusedToken(Unauthenticated):
+    code = "REUSED_TOKEN"
+    title = "The refresh token was used before: this device is signed out, sign in again"
+
+
+class CsrfFailed(Forbidden):
+    code = "CSRF_FAILED"
+    title = "The request does not prove that it comes from our own pages"
+
+
+class RegistrationClosed(Forbidden):
+    code = "REGISTRATION_CLOSED"
+    title = "New players cannot join at the moment"
+
+
+class BadName(Invalid):
+    code = "BAD_NAME"
+    title = "This name cannot be used"
+
+
+class NameTaken(Invalid):
+    code = "NAME_TAKEN"
+    title = "Another player has this name"
+
+
+class WeakPassword(Invalid):
+    code = "WEAK_PASSWORD"
+    title = "This password is too easy to guess"
+
+
+class NotAGuest(Invalid):
+    code = "NOT_A_GUEST"
+    title = "This account has a name and a password already"
+
+
+class TooManyKeys(Invalid):
+    code = "TOO_MANY_KEYS"
+    title = "This portfolio has as many API keys as one may have: revoke one first"
+
+
+class UnknownKey(NotFound):
+    code = "UNKNOWN_KEY"
+    title = "You have no such API key"
+
+
+class UnknownLogin(NotFound):
+    code = "UNKNOWN_LOGIN"
+    title = "You are not signed in on such a device"

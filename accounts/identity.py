@@ -1,0 +1,222 @@
+"""Who asks: from an API key, an access token or a browser session to an Identity.
+
+The first credential that is presented counts, in this order, and there is no falling back to the
+next: a request with a bad key is refused although its cookie is good. What was good is remembered in
+this process for RECENT_S, so that a revocation holds within 5 s and the hot path asks the database
+once in that time.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from io import BytesIO
+from typing import Any, Final, Literal, NamedTuple
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import Q
+from django.http import HttpRequest, parse_cookie
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.crypto import constant_time_compare
+
+from accounts import keys, tokens
+from accounts.errors import BadToken, CsrfFailed, ExpiredToken
+from accounts.logins import LOGIN_ID, recent
+from accounts.models import ApiKey, Login, Player
+from simgame.kernel import clock
+from simgame.kernel.errors import Malformed, Unauthenticated
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+USED_EVERY: Final = timedelta(minutes=1)  # `used_at` is exact to this: not one write per request
+CREDENTIAL_CHARS_MAX: Final = 8192
+
+SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    player_id: int
+    portfolio_id: int | None  # the key's; with a session or token the request picks one
+    login_id: uuid.UUID | None
+    key_id: str | None
+    how: Literal["session", "token", "key"]
+
+    @property
+    def session(self) -> str:
+        """Names what let them in: the thing that one revocation ends."""
+        return f"key:{self.key_id}" if self.key_id else f"login:{self.login_id}"
+
+
+class Known(NamedTuple):
+    identity: Identity
+    player: Player
+
+
+class Credential(NamedTuple):
+    """What a request presents; `how` is empty when it presents nothing."""
+
+    how: Literal["session", "token", "key", ""]
+    value: str = ""
+    secret: str = ""
+
+
+async def identify(scope: Mapping[str, Any]) -> Identity:
+    """Who sends the request (or opens the socket) of this ASGI scope.
+
+    Raises Unauthenticated or one of its kinds, and CsrfFailed for an unsafe request by cookie. For a
+    socket the caller checks the Origin.
+    """
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    credential = _presented(lambda name: headers.get(name.encode()), parse_cookie(headers.get(b"cookie", "")))
+    known = recent.get(_digest(credential)) or await database_sync_to_async(_find)(credential)
+    if credential.how == "session" and scope.get("method", "GET") not in SAFE_METHODS:
+        check_csrf(ASGIRequest(dict(scope), BytesIO()))
+    return known.identity
+
+
+async def identify_token(token: str) -> Identity:
+    """Who holds this access token: for sockets that authenticate with a message."""
+    credential = Credential("token", token)
+    return (recent.get(_digest(credential)) or await database_sync_to_async(_find)(credential)).identity
+
+
+async def identify_key(key_id: str, secret: str) -> Identity:
+    credential = Credential("key", key_id, secret)
+    return (recent.get(_digest(credential)) or await database_sync_to_async(_find)(credential)).identity
+
+
+def of_request(request: HttpRequest) -> Identity:
+    """As `identify`, for a Django or DRF view."""
+    return known_of_request(request).identity
+
+
+def known_of_request(request: HttpRequest) -> Known:
+    """The identity with a Player of the caller's own, at most RECENT_S old."""
+    credential = _presented(request.headers.get, request.COOKIES)
+    known = recent.get(_digest(credential)) or _find(credential)
+    if credential.how == "session" and request.method not in SAFE_METHODS:
+        check_csrf(request)
+    return Known(known.identity, copy.copy(known.player))
+
+
+def presents_credential(request: HttpRequest) -> bool:
+    """Does the request say at all who sends it? A cookie without a living session does not."""
+    credential = _presented(request.headers.get, request.COOKIES)
+    if credential.how != "session":
+        return bool(credential.how)
+    try:
+        return bool(recent.get(_digest(credential)) or _find(credential))
+    except Unauthenticated:
+        return False
+
+
+def check_csrf(request: HttpRequest) -> None:
+    """Django's own check, whatever the view is exempt from. Raises CsrfFailed."""
+    check = _CsrfCheck(lambda _: None)  # type: ignore[arg-type, return-value]  it never answers by itself
+    check.process_request(request)
+    if reason := check.process_view(request, None, (), {}):
+        raise CsrfFailed(f"{reason} Send the csrftoken cookie's value in X-CSRFToken, from our own origin.")
+
+
+async def ended(player_id: int, session: str) -> bool:
+    """Has this `Identity.session` been revoked, or its player deactivated? Asks the database."""
+    return await database_sync_to_async(_ended)(player_id, session)
+
+
+class _CsrfCheck(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+def _presented(header: Callable[[str], str | None], cookies: Mapping[str, str]) -> Credential:
+    key_id, secret = header("apca-api-key-id"), header("apca-api-secret-key")
+    if key_id is not None or secret is not None:
+        return _short_enough(Credential("key", key_id or "", secret or ""))
+    if authorization := header("authorization"):
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("Authorization is read as `Bearer <access token>`.")
+        return _short_enough(Credential("token", token.strip()))
+    if session_key := cookies.get(settings.SESSION_COOKIE_NAME):
+        return _short_enough(Credential("session", session_key))
+    return Credential("")
+
+
+def _short_enough(credential: Credential) -> Credential:
+    if len(credential.value) + len(credential.secret) > CREDENTIAL_CHARS_MAX:
+        raise Unauthenticated("The credentials are too long to be ours.")
+    if "\x00" in credential.value:
+        raise Malformed("A credential holds a NUL character.")
+    return credential
+
+
+def _digest(credential: Credential) -> bytes:
+    return hashlib.sha256("\n".join(credential).encode("utf-8", "surrogateescape")).digest()
+
+
+def _find(credential: Credential) -> Known:
+    """Ask the database. Many requests with one credential come here one after another: the first
+    one's answer serves the others."""
+    digest = _digest(credential)
+    if known := recent.get(digest):
+        return known
+    match credential.how:
+        case "key":
+            known = _by_key(credential.value, credential.secret)
+        case "token":
+            known = _by_token(credential.value)
+        case "session":
+            known = _by_session(credential.value)
+        case _:
+            raise Unauthenticated
+    recent.put(digest, known)
+    return known
+
+
+def _by_key(key_id: str, secret: str) -> Known:
+    key = keys.verified(key_id, secret)
+    stale = Q(used_at=None) | Q(used_at__lt=clock.now() - USED_EVERY)
+    ApiKey.objects.filter(stale, pk=key.pk).update(used_at=clock.now())
+    return Known(Identity(key.player_id, key.portfolio_id, None, key.key_id, "key"), key.player)
+
+
+def _by_token(text: str) -> Known:
+    claims = tokens.access_claims(text)
+    login = _living(claims.sid)
+    if login is None or login.player.token_generation != claims.gen or str(login.player_id) != claims.sub:
+        raise ExpiredToken("This device was signed out.")
+    if login.kind != Login.Kind.TOKEN:
+        raise BadToken
+    return Known(Identity(login.player_id, None, login.pk, None, "token"), login.player)
+
+
+def _by_session(session_key: str) -> Known:
+    session = SessionStore(session_key).load()
+    login = _living(session.get(LOGIN_ID))
+    if login is None or session.get(SESSION_KEY) != str(login.player_id):
+        raise Unauthenticated
+    if not constant_time_compare(session.get(HASH_SESSION_KEY, ""), login.player.get_session_auth_hash()):
+        raise Unauthenticated  # the password changed since
+    return Known(Identity(login.player_id, None, login.pk, None, "session"), login.player)
+
+
+def _living(login_id: object) -> Login | None:
+    login = Login.objects.select_related("player").filter(pk=login_id, revoked_at=None).first()
+    if login is None or not login.player.is_active:
+        return None
+    Login.objects.filter(pk=login.pk, used_at__lt=clock.now() - USED_EVERY).update(used_at=clock.now())
+    return login
+
+
+def _ended(player_id: int, session: str) -> bool:
+    kind, _, name = session.partition(":")
+    rows = ApiKey.objects.filter(pk=name) if kind == "key" else Login.objects.filter(pk=name)
+    return not rows.filter(player_id=player_id, revoked_at=None, player__is_active=True).exists()

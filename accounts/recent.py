@@ -1,0 +1,32 @@
+"""What was found out a moment ago, kept for seconds: the in-process cache of identities."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from simgame.kernel import clock
+
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """At most `size_max` values, each for at most `ttl_s`. When full, the oldest leave first."""
+
+    def __init__(self, ttl_s: float, size_max: int):
+        self.ttl_s = ttl_s
+        self.size_max = size_max
+        self._kept: dict[Hashable, tuple[float, T]] = {}
+
+    def get(self, key: Hashable) -> T | None:
+        found = self._kept.get(key)
+        return found[1] if found and found[0] > clock.monotonic_s() else None
+
+    def put(self, key: Hashable, value: T) -> None:
+        self._kept.pop(key, None)  # a fresh value goes to the end of the queue
+        while len(self._kept) >= self.size_max:
+            self._kept.pop(next(iter(self._kept), None), None)
+        self._kept[key] = (clock.monotonic_s() + self.ttl_s, value)
+
+    def forget(self) -> None:
+        self._kept.clear()

@@ -1,0 +1,40 @@
+"""The roof over HTTP and WebSocket: wires the rooms together, decides nothing.
+
+Daphne knows no lifespan: the hub and the exchange clients start at their first use. uvicorn's
+lifespan closes them, so that sockets are told to come back.
+"""
+
+from __future__ import annotations
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "simgame.settings")
+django_application = get_asgi_application()  # before anything that imports models
+
+from django.conf import settings  # noqa: E402
+
+from realtime import hub  # noqa: E402
+from realtime.routing import websocket_urlpatterns  # noqa: E402
+
+http = django_application
+
+
+async def lifespan(scope, receive, send):  # noqa: ANN001, ANN201
+    """https://asgi.readthedocs.io/en/latest/specs/lifespan.html"""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await hub.here(settings.REDIS_URL)
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await (await hub.here(settings.REDIS_URL)).stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+)
