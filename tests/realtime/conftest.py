@@ -66,6 +66,13 @@ class Town:
             data = {"notices": [json.loads(message.data) for message in messages]}
         return Snapshot(self.epoch, len(messages), data)
 
+    def truth_at(self, topic: str, offset: int) -> dict[str, Any]:
+        """How things stood after a message: what a reader who was there remembers."""
+        past = Town(epoch=self.epoch)
+        for message in self.said.get(topic, [])[:offset]:
+            past.say(topic, json.loads(message.data))
+        return dict(past.truth(topic).data)
+
     async def snapshot(self, topic: str) -> Snapshot | None:
         self.asked.append(topic)
         if self.broken:
@@ -155,6 +162,8 @@ class Reader:
                 return said
 
     async def subscribe(self, *names: str, interval_ms: int = 0, since: Any = None) -> list[dict[str, Any]]:
+        if since:
+            self.position |= dict.fromkeys(names, (since["epoch"], since["offset"]))
         wants = [{"topic": name, **({"since": since} if since else {})} for name in names]
         answer = await self.ask(op="subscribe", topics=wants, interval_ms=interval_ms)
         assert answer["ok"], answer
@@ -180,7 +189,6 @@ class Reader:
         topic = result["topic"]
         if not result["recovered"]:
             self.state[topic] = result["snapshot"]
-        self.position.setdefault(topic, (result["epoch"], 0))
         for message in result.get("messages", []):
             self._apply(message)
         self.position[topic] = (result["epoch"], result["offset"])
