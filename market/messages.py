@@ -110,16 +110,16 @@ def trade_row(facts: Facts, print_: Print) -> JSON:
 
 
 def bar_row(
-    facts: Facts, start: int, open_: int, high: int, low: int, close: int, volume: int, partial: bool = False
+    facts: Facts, start: int, corners: tuple[int, int, int, int], volume: int, *, partial: bool = False
 ) -> JSON:
-    """BarRow; `start` in Unix seconds of world time."""
-    show, exponent = money.show, facts.price_exponent
+    """BarRow; `start` in Unix seconds of world time, `corners` = (open, high, low, close)."""
+    opened, high, low, close = (money.show(value, facts.price_exponent) for value in corners)
     return {
         "t": start,
-        "o": show(open_, exponent),
-        "h": show(high, exponent),
-        "l": show(low, exponent),
-        "c": show(close, exponent),
+        "o": opened,
+        "h": high,
+        "l": low,
+        "c": close,
         "v": size(facts, volume),
         "partial": partial,
     }

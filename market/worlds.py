@@ -1,0 +1,138 @@
+"""Worlds: finding the one that a text names, and making those that must exist."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.db import transaction
+
+from market import rulebook
+from market.errors import UnknownWorld
+from market.models import Instrument, World
+from market.simulation import Listing, SeededMarket
+from market.sources import replay
+from simgame.kernel import clock
+
+SEEDED = "seeded"
+REPLAY = "replay:"
+SEEDED_NAME = "Lakeshore Exchange"
+SEEDED_CURRENCY = "CNY"
+
+
+class Described(Protocol):
+    """What `market.sources.replay.describe(path)` says of a recording."""
+
+    slug: str  # "replay-binance-20211012"
+    name: str
+    currency: str
+    rulebook: str
+    timezone: str
+    recording: str  # where it lies
+    options: Mapping[str, Any]  # of the world: hours, speed, what the source needs
+    instruments: Iterable[Mapping[str, Any]]  # field → value of market.models.Instrument, without world
+
+
+def resolve(text: str) -> World:
+    """The world that `text` names: its slug, its number, or `replay:<recording>`. Raises UnknownWorld."""
+    if text.startswith(REPLAY):
+        found = World.objects.filter(slug=replay.describe(text.removeprefix(REPLAY)).slug).first()
+    elif text.isascii() and text.isdigit() and len(text) < 10:
+        found = World.objects.filter(number=int(text)).first()
+    else:
+        found = World.objects.filter(slug=text).first()
+    if found is None:
+        there = ", ".join(World.objects.values_list("slug", flat=True)) or "none yet: run `manage.py seed`"
+        raise UnknownWorld(f"There is no world {text[:80]!r} (there are: {there}).", world=text[:80])
+    return found
+
+
+def ensure(text: str) -> World:
+    """The world with its instruments, made when it does not exist. Idempotent.
+
+    text: `seeded`, `replay:<recording>`, or the slug of a world that exists. Raises UnknownWorld,
+    RecordingMissing, RecordingUnknown.
+    """
+    if text == SEEDED:
+        return ensure_seeded_world()
+    if text.startswith(REPLAY):
+        return ensure_replay_world(replay.describe(text.removeprefix(REPLAY)))
+    return resolve(text)
+
+
+@transaction.atomic
+def ensure_seeded_world() -> World:
+    """The seeded world. Seed and start stay as they were made; hours and rulebook follow the settings."""
+    book = rulebook.load(settings.SEEDED_RULES)
+    options = {"seed": settings.SEED, "start_ns": clock.now_ns(), "hours": settings.SEEDED_HOURS}
+    world, made = World.objects.select_for_update().get_or_create(
+        slug=SEEDED,
+        defaults={
+            "name": SEEDED_NAME,
+            "kind": World.Kind.SEEDED,
+            "currency": SEEDED_CURRENCY,
+            "rulebook": book.name,
+            "timezone": book.timezone,
+            "options": options,
+            "stream_epoch": new_stream_epoch(),
+        },
+    )
+    if made:
+        market = SeededMarket(options["seed"], options["start_ns"])
+        Instrument.objects.bulk_create(_seeded_instruments(world, market.instruments))
+        return world
+    world.options = options | {key: world.options[key] for key in ("seed", "start_ns")}
+    world.rulebook, world.timezone = book.name, book.timezone
+    world.save(update_fields=["options", "rulebook", "timezone"])
+    return world
+
+
+def _seeded_instruments(world: World, listings: Iterable[Listing]) -> list[Instrument]:
+    return [
+        Instrument(
+            world=world,
+            symbol=listing.symbol,
+            name=listing.name,
+            name_zh=listing.name_zh,
+            sector=listing.sector,
+            kind=Instrument.Kind.STOCK,
+            currency=world.currency,
+            price_exponent=listing.price_exponent,
+            qty_exponent=listing.qty_exponent,
+            tick=listing.tick,
+            lot=listing.lot,
+            previous_close=listing.previous_close,
+        )
+        for listing in listings
+    ]
+
+
+@transaction.atomic
+def ensure_replay_world(facts: Described) -> World:
+    """The world of a recording; where the recording lies may change, what is in it may not."""
+    world, made = World.objects.select_for_update().get_or_create(
+        slug=facts.slug,
+        defaults={
+            "name": facts.name,
+            "kind": World.Kind.REPLAY,
+            "currency": facts.currency,
+            "rulebook": facts.rulebook,
+            "timezone": facts.timezone,
+            "recording": facts.recording,
+            "options": dict(facts.options),
+            "stream_epoch": new_stream_epoch(),
+        },
+    )
+    if made:
+        Instrument.objects.bulk_create(Instrument(world=world, **row) for row in facts.instruments)
+    elif world.recording != facts.recording:
+        world.recording = facts.recording
+        world.save(update_fields=["recording"])
+    return world
+
+
+def new_stream_epoch() -> str:
+    """A new one whenever history is lost: clients then take snapshots."""
+    return secrets.token_hex(4)
