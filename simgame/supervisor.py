@@ -19,6 +19,7 @@ from typing import IO
 
 from simgame import children
 from simgame.embedded import Embedded, ServiceFailed
+from simgame.logline import readable
 
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0)  # before the 1st, 2nd, … restart in a row
 DEATHS_MAX = 5  # within DEATHS_WINDOW_S: then it will not heal by itself
@@ -60,7 +61,8 @@ class Supervisor:
         self.services = services
         self.output = output or sys.stdout
         self.label_width = max(map(len, [*programs, "play"]))
-        self.colours = self.output.isatty() and "NO_COLOR" not in os.environ
+        self.terminal = self.output.isatty()
+        self.colours = self.terminal and "NO_COLOR" not in os.environ
         self._selector = selectors.DefaultSelector()
         self._stop_asked = 0
         self._watchdog = None if children.KERNEL_BINDS else children.Watchdog()
@@ -136,7 +138,8 @@ class Supervisor:
         label = f"{name:<{self.label_width}} │"
         if self.colours:
             label = f"\x1b[{colour}m{label}\x1b[0m"
-        print(f"{label} {text}", file=self.output, flush=True)
+        for line in (readable(text) if self.terminal else text).split("\n"):
+            print(f"{label} {line}", file=self.output, flush=True)
 
     # --- healing ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Kept apart so that the supervisor, which lives as long as the game, never loads 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 import django
@@ -25,7 +26,7 @@ def main() -> int:
         with progress.step("Database"):
             call_command("migrate", verbosity=0, interactive=False)
         with progress.step(f"World {world}"):
-            call_command("seed", world=world)
+            call_command("seed", world=world, stdout=io.StringIO())  # our own line says it
     except CommandError as refusal:
         progress.say(f"  {refusal}")
         return 1

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from simgame import env, supervisor
+from simgame.logline import readable
 from simgame.supervisor import GaveUp, Supervisor
 
 from .processes import is_running, python, said, wait_until
@@ -125,3 +126,17 @@ game.run(tell)
     owner.kill()
     owner.communicate()
     wait_until(lambda: not any(map(is_running, pids)), "its children to end")
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ('{"ts":"t","level":"info","event":"feed_up","world":"seeded","n":2}', "feed_up world=seeded n=2"),
+        ('{"level":"error","event":"lost","exception":"Traceback: x"}', "ERROR lost\nTraceback: x"),
+        ("plain words", "plain words"),
+        ('{"torn', '{"torn'),
+        ('{"no": "event"}', '{"no": "event"}'),
+    ],
+)
+def test_on_a_terminal_a_log_line_is_readable(line: str, read: str):
+    assert readable(line) == read
