@@ -22,7 +22,7 @@ from realtime.routing import websocket_urlpatterns  # noqa: E402
 http = django_application
 
 
-async def lifespan(scope, receive, send):  # noqa: ANN001, ANN201
+async def lifespan(scope, receive, send):
     """https://asgi.readthedocs.io/en/latest/specs/lifespan.html"""
     while True:
         message = await receive()

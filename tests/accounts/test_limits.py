@@ -1,0 +1,52 @@
+"""Limits: a burst of the whole allowance, then its even rate; headers that clients can plan with."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts import limits
+from simgame.kernel import clock
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now[0])
+    return now
+
+
+def test_five_a_second_are_five_at_once_and_then_one_each_fifth_of_a_second(time: list[float]) -> None:
+    answers = [limits.take("alice", 5) for _ in range(6)]
+    assert [answer.ok for answer in answers] == [True] * 5 + [False]
+    assert [answer.remaining for answer in answers] == [4, 3, 2, 1, 0, 0]
+    assert answers[-1].reset_s == pytest.approx(0.2)
+    assert limits.take("bob", 5).ok
+    time[0] += 0.2
+    assert [limits.take("alice", 5).ok for _ in range(2)] == [True, False]
+    time[0] += 100
+    assert sum(limits.take("alice", 5).ok for _ in range(9)) == 5
+
+
+def test_a_limit_a_minute_counts_minutes(time: list[float]) -> None:
+    assert [limits.take("home", 2, 60).ok for _ in range(3)] == [True, True, False]
+    time[0] += 29.9
+    assert not limits.take("home", 2, 60).ok
+    time[0] += 0.2
+    assert limits.take("home", 2, 60).ok
+
+
+def test_the_headers_tell_when_to_come_back(time: list[float]) -> None:
+    limits.take("alice", 1, 60)
+    headers = limits.take("alice", 1, 60).headers("orders")
+    assert headers["RateLimit-Policy"] == '"orders";q=1;w=60'
+    assert headers["RateLimit"] == '"orders";r=0;t=60'
+    assert headers["Retry-After"] == "60"
+    assert "Retry-After" not in limits.take("bob", 1).headers()
+
+
+def test_countless_keys_do_not_grow_without_end(time: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "KEYS_MAX", 100)
+    for n in range(1000):
+        time[0] += 0.01
+        assert limits.take(f"forged-{n}", 50).ok
+    assert len(limits._until) <= 100
