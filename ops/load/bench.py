@@ -1,0 +1,61 @@
+"""Every bench by name, and what they share: the machine, percentiles, the shape of a report.
+
+A bench is a module with `HELP`, `add_arguments(parser)` and `run(options, say) -> Report`. To add one,
+write the module beside this file and name it in `BENCHES`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+Report = dict[str, Any]  # {bench, machine, seconds, ours: {…}, peer: {name, …}, ratio}
+Say = Callable[[str], None]  # one line of progress for a person
+
+BENCHES = {
+    "fanout": "ops.load.fanout",
+    "orders": "ops.load.orders",
+}
+
+
+def report(bench: str, seconds: float, ours: Report, peer: Report, measure: str) -> Report:
+    """`ratio` compares `measure` of both; None when the peer got nothing done."""
+    ratio = round(ours[measure] / peer[measure], 2) if peer.get(measure) else None
+    return {
+        "bench": bench,
+        "machine": machine(),
+        "seconds": seconds,
+        "ours": ours,
+        "peer": peer,
+        "ratio": ratio,
+    }
+
+
+def machine() -> Report:
+    return {
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def percentile(values: Sequence[float], part: float) -> float | None:
+    """Nearest rank; `part` from 0 to 1. None without values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,60 @@
+"""`manage.py bench NAME`: ours against the usual way of doing it, in the same run, as one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from ops.load.bench import BENCHES
+
+ABOUT = """Measures a part of SimGame against the usual way of building it, on this machine, now.
+
+  manage.py bench fanout                     frames a second to 500 sockets, against Channels' group_send
+  manage.py bench orders --format json       durable orders a second, against a DRF view with the ORM
+
+Progress goes to stderr, the report to stdout: {bench, machine, seconds, ours, peer: {name, …}, ratio}.
+Run it on a quiet machine; `machine.load_before` tells whether it was. Nothing is asserted.
+"""
+
+
+class Command(BaseCommand):
+    help = ABOUT
+    requires_system_checks: list[str] = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        benches = parser.add_subparsers(dest="bench", required=True, metavar="|".join(BENCHES))
+        for name, module in BENCHES.items():
+            if find_spec(module) is None:
+                continue
+            bench = import_module(module)
+            one = benches.add_parser(name, help=bench.HELP, description=bench.HELP)
+            one.add_argument("--format", choices=["json", "table"], default="table")
+            bench.add_arguments(one)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        bench = import_module(BENCHES[options["bench"]])
+        result = bench.run(options, lambda line: print(line, file=sys.stderr, flush=True))
+        self.stdout.write(json.dumps(result) if options["format"] == "json" else _table(result))
+
+
+def _table(result: dict[str, Any]) -> str:
+    ours, peer = result["ours"], result["peer"]
+    rows = [f"{'':<22}{'ours':>16}{peer['name']:>28}"]
+    for key, value in ours.items():
+        rows.append(f"{key:<22}{_short(value):>16}{_short(peer.get(key)):>28}")
+    return "\n".join([*rows, f"{'ratio':<22}{_short(result['ratio']):>16}"])
+
+
+def _short(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str("-" if value is None else value)
