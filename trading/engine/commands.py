@@ -19,7 +19,7 @@ OrderType = Literal["market", "limit"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok"]
 
 
-class OpenPortfolio(msgspec.Struct, frozen=True, gc=False, tag="open_portfolio"):
+class OpenPortfolio(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="open_portfolio"):
     """Opens the books of a portfolio and grants its start cash. Once per portfolio."""
 
     portfolio: int
@@ -28,7 +28,7 @@ class OpenPortfolio(msgspec.Struct, frozen=True, gc=False, tag="open_portfolio")
     client_id: str
 
 
-class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
+class NewOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="new_order"):
     portfolio: int
     order_id: str  # UUIDv7, made at the edge
     client_order_id: str
@@ -41,7 +41,7 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag="new_order"):
     deadline_ns: int  # refused as STALE_ORDER when applied later
 
 
-class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag="cancel"):
+class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="cancel"):
     portfolio: int
     order_id: str
     client_id: str
@@ -49,7 +49,7 @@ class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag="cancel"):
     if_version: int = 0  # 0: any
 
 
-class ReplaceOrder(msgspec.Struct, frozen=True, gc=False, tag="replace"):
+class ReplaceOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="replace"):
     """The order keeps its id. None leaves a field as it is; `qty` counts what is filled already."""
 
     portfolio: int
@@ -62,14 +62,14 @@ class ReplaceOrder(msgspec.Struct, frozen=True, gc=False, tag="replace"):
     if_version: int = 0
 
 
-class CancelAll(msgspec.Struct, frozen=True, gc=False, tag="cancel_all"):
+class CancelAll(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="cancel_all"):
     portfolio: int
     client_id: str
     deadline_ns: int
     symbol: str = ""  # "" means every instrument
 
 
-class Adjust(msgspec.Struct, frozen=True, gc=False, tag="adjust"):
+class Adjust(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="adjust"):
     """An operator's correction of cash or holdings, against the mint. `amount` may be negative."""
 
     portfolio: int
@@ -79,21 +79,21 @@ class Adjust(msgspec.Struct, frozen=True, gc=False, tag="adjust"):
     client_id: str
 
 
-class Freeze(msgspec.Struct, frozen=True, gc=False, tag="freeze"):
+class Freeze(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="freeze"):
     portfolio: int
     frozen: bool
     reason: str
     client_id: str
 
 
-class Halt(msgspec.Struct, frozen=True, gc=False, tag="halt"):
+class Halt(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="halt"):
     symbol: str
     halted: bool
     reason: str
     client_id: str
 
 
-class SetRules(msgspec.Struct, frozen=True, gc=False, tag="rules"):
+class SetRules(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="rules"):
     """The rules of one instrument from now on: sent at start and at each market day."""
 
     rules: InstrumentRules

@@ -13,7 +13,7 @@ import msgspec
 ExecType = Literal["new", "fill", "canceled", "replaced", "rejected", "expired", "suspended", "restated"]
 
 
-class OrderRow(msgspec.Struct, frozen=True, gc=False, tag="order"):
+class OrderRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="order"):
     """The whole order after `exec_type` happened to it. Mirrors trading.models.Order."""
 
     exec_type: ExecType
@@ -44,7 +44,7 @@ class OrderRow(msgspec.Struct, frozen=True, gc=False, tag="order"):
     receipt: dict[str, Any]
 
 
-class FillRow(msgspec.Struct, frozen=True, gc=False, tag="fill"):
+class FillRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="fill"):
     n: int  # dense per world from 1; the row's key is world_key(world, n)
     match: int  # n of the match's first row
     order_id: str
@@ -62,7 +62,7 @@ class FillRow(msgspec.Struct, frozen=True, gc=False, tag="fill"):
     receipt: dict[str, Any]
 
 
-class TransferRow(msgspec.Struct, frozen=True, gc=False, tag="transfer"):
+class TransferRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="transfer"):
     n: int  # dense per world from 1
     code: int  # trading.models.Transfer.Code
     debit: int
@@ -73,14 +73,14 @@ class TransferRow(msgspec.Struct, frozen=True, gc=False, tag="transfer"):
     reverses: int = 0  # n of the transfer it reverses
 
 
-class BalanceRow(msgspec.Struct, frozen=True, gc=False, tag="balance"):
+class BalanceRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="balance"):
     account: int  # the portfolio's id, or a system account (negative)
     asset: str
     posted: int
     reserved: int
 
 
-class PositionRow(msgspec.Struct, frozen=True, gc=False, tag="position"):
+class PositionRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="position"):
     portfolio: int
     symbol: str
     qty: int
@@ -93,13 +93,13 @@ class PositionRow(msgspec.Struct, frozen=True, gc=False, tag="position"):
     day_cash: int
 
 
-class PortfolioRow(msgspec.Struct, frozen=True, gc=False, tag="portfolio"):
+class PortfolioRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="portfolio"):
     portfolio: int
     status: Literal["active", "frozen"]
     reason: str = ""
 
 
-class Notice(msgspec.Struct, frozen=True, gc=False, tag="notice"):
+class Notice(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="notice"):
     """Something a player should be told that no row says (a halt, a freeze, a repair)."""
 
     portfolio: int
@@ -108,7 +108,7 @@ class Notice(msgspec.Struct, frozen=True, gc=False, tag="notice"):
     facts: dict[str, Any]
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False, tag="refused"):
+class Refused(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="refused"):
     """The command changed nothing and no order was made of it (cancel too late, unknown order, …)."""
 
     code: str  # a code of trading.errors
