@@ -5,6 +5,7 @@ One thread, one loop. Standard library only, so that it stays small while the ga
 
 from __future__ import annotations
 
+import io
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ DEATHS_MAX = 5  # within DEATHS_WINDOW_S: then it will not heal by itself
 DEATHS_WINDOW_S = 30.0
 STOP_S = 10.0  # a process may take this long to finish cleanly
 TICK_S = 0.5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COLOURS = ("36", "35", "34", "33", "32")
 
 
@@ -68,8 +70,8 @@ class Supervisor:
         self._watchdog = None if children.KERNEL_BINDS else children.Watchdog()
 
     def run(self, on_tick: Callable[[], None]) -> None:
-        """Until SIGINT or SIGTERM. Raises GaveUp; in every case all processes are gone afterwards."""
-        before = {number: signal.signal(number, self._ask_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Until a signal of STOP_SIGNALS. Raises GaveUp; in every case all processes are gone afterwards."""
+        before = {number: signal.signal(number, self._ask_stop) for number in STOP_SIGNALS}
         try:
             for child in self.children:
                 self._start(child)
@@ -138,8 +140,12 @@ class Supervisor:
         label = f"{name:<{self.label_width}} │"
         if self.colours:
             label = f"\x1b[{colour}m{label}\x1b[0m"
-        for line in (readable(text) if self.terminal else text).split("\n"):
-            print(f"{label} {line}", file=self.output, flush=True)
+        try:
+            for line in (readable(text) if self.terminal else text).split("\n"):
+                print(f"{label} {line}", file=self.output, flush=True)
+        except BrokenPipeError:  # nobody reads us any more: `play | head`
+            self.output = io.StringIO()
+            self._stop_asked += 1
 
     # --- healing ------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ from .request import ANY_ADDRESS, STATE, Request
 
 def play(options: argparse.Namespace, progress: Progress) -> int:
     home = env.home()
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     try:
         with request.only_game(home):
             asked = request.checked(options, home, progress)
