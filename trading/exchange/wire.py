@@ -24,18 +24,32 @@ from trading.engine.commands import (
 FRAME_BYTES_MAX = 4 * 1024 * 1024  # a larger one is a broken peer: the connection is closed
 
 
-class Preview(msgspec.Struct, frozen=True, gc=False, tag="preview"):
+class Preview(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="preview"):
     """What would this order do now? Nothing is stored."""
 
     order: NewOrder
 
 
-class Status(msgspec.Struct, frozen=True, gc=False, tag="status"):
-    """Epoch, sequence, phase, counters: for health, seed-state and tests."""
+class Status(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="status"):
+    """Epoch, sequence, phase, counters: for health, seed-state and tests.
+
+    `hashed` adds the hash of the whole state, which takes a moment with many open orders.
+    """
+
+    hashed: bool = False
 
 
 Body = (
-    NewOrder | CancelOrder | ReplaceOrder | CancelAll | OpenPortfolio | Adjust | Freeze | Halt | Preview | Status
+    NewOrder
+    | CancelOrder
+    | ReplaceOrder
+    | CancelAll
+    | OpenPortfolio
+    | Adjust
+    | Freeze
+    | Halt
+    | Preview
+    | Status
 )
 
 

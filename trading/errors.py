@@ -1,0 +1,205 @@
+"""Every way trading says no. Source of the list: reliability section 3.4 (FIX reasons in brackets).
+
+Rejections (`Rejection`) are stored: the order exists with status "rejected" and this code as its
+reason. The others store nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simgame.kernel import errors
+from simgame.kernel.errors import SimGameError
+
+
+class TradingError(SimGameError):
+    """A refusal of an order call."""
+
+
+# --- nothing was stored -----------------------------------------------------------------------
+class UnknownOrder(TradingError):
+    """[CxlRejReason 1] The same answer for an order of somebody else."""
+
+    code, status, alpaca = "UNKNOWN_ORDER", 404, 40410000
+    title = "You have no such order"
+
+
+class UnknownPortfolio(TradingError):
+    code, status, alpaca = "UNKNOWN_PORTFOLIO", 404, 40410000
+    title = "You have no such portfolio"
+
+
+class TooLateToCancel(TradingError):
+    """[CxlRejReason 0]"""
+
+    code, status, alpaca = "TOO_LATE_TO_CANCEL", 409, 42210000
+    title = "The order was filled before the cancel arrived"
+
+
+class AlreadyTerminal(TradingError):
+    code, status, alpaca = "ALREADY_TERMINAL", 409, 42210000
+    title = "The order has ended already"
+
+
+class NothingToReplace(TradingError):
+    code, status, alpaca = "NOTHING_TO_REPLACE", 422, 42210000
+    title = "The change would leave the order as it is"
+
+
+class OrderVersionConflict(errors.VersionConflict):
+    title = "The order changed since you read it"
+
+
+class IdempotencyKeyReused(TradingError):
+    """[OrdRejReason 6] The first order under this key is untouched."""
+
+    code, status, alpaca = "IDEMPOTENCY_KEY_REUSED", 422, 40010001
+    title = "client_order_id must be unique: this one belongs to another request"
+
+
+class Overloaded(errors.Unavailable):
+    code = "OVERLOADED"
+    title = "More orders are waiting than can be served: try again"
+
+
+class EngineRecovering(errors.Unavailable):
+    code = "ENGINE_RECOVERING"
+    title = "The exchange of this world is starting: nothing was executed, try again"
+
+
+class Quarantined(errors.Unavailable):
+    code, retryable = "QUARANTINED", False
+    title = "The exchange found its books in doubt: only cancelling is possible until an operator looked"
+
+
+class OutcomeUnknown(errors.Unavailable):
+    code, status, alpaca, outcome = "OUTCOME_UNKNOWN", 504, 50410000, "unknown"
+    title = "No answer in time: ask again with the same client_order_id"
+
+
+class PortfolioExists(TradingError):
+    code, status, alpaca = "PORTFOLIO_EXISTS", 409, 42210000
+    title = "The books of this portfolio are open already"
+
+
+# --- stored: the order is rejected ------------------------------------------------------------
+class Rejection(TradingError):
+    """A decision of the exchange: the rejected order is in the answer under `order`."""
+
+    status, alpaca, outcome = 422, 42210000, "executed"
+
+
+class UnknownSymbol(Rejection):
+    """[OrdRejReason 1]"""
+
+    code, alpaca = "UNKNOWN_SYMBOL", 42210000
+    title = "This world has no such instrument"
+
+
+class NotTradable(Rejection):
+    code = "NOT_TRADABLE"
+    title = "This instrument cannot be traded here"
+
+
+class Halted(Rejection):
+    code = "HALTED"
+    title = "Trading in this instrument is halted"
+
+
+class MarketClosed(Rejection):
+    """[OrdRejReason 2]"""
+
+    code = "MARKET_CLOSED"
+    title = "The market takes no orders in this phase"
+
+
+class ExceedsLimit(Rejection):
+    """[OrdRejReason 3]"""
+
+    code = "EXCEEDS_LIMIT"
+    title = "The order is larger than the venue allows"
+
+
+class InsufficientCash(Rejection):
+    code, status, alpaca = "INSUFFICIENT_CASH", 403, 40310000
+    title = "insufficient buying power"
+
+
+class InsufficientSellable(Rejection):
+    """Its text tells when shares bought today are locked until the next market day (T+1)."""
+
+    code, status, alpaca = "INSUFFICIENT_SELLABLE", 403, 40310000
+    title = "insufficient qty available for order"
+
+
+class StaleOrder(Rejection):
+    """[OrdRejReason 8]"""
+
+    code = "STALE_ORDER"
+    title = "The order arrived after its deadline and was not executed"
+
+
+class Unsupported(Rejection):
+    """[OrdRejReason 11]"""
+
+    code = "UNSUPPORTED"
+    title = "This kind of order does not exist here yet"
+
+
+class BadQtyOrLot(Rejection):
+    """[OrdRejReason 13]"""
+
+    code = "BAD_QTY_OR_LOT"
+    title = "The quantity does not fit the instrument's lot"
+
+
+class AccountFrozen(Rejection):
+    """[OrdRejReason 15]"""
+
+    code, status, alpaca = "ACCOUNT_FROZEN", 403, 40310000
+    title = "The portfolio is frozen: only cancelling is possible"
+
+
+class UnknownAccount(Rejection):
+    """[OrdRejReason 15]"""
+
+    code, status, alpaca = "UNKNOWN_ACCOUNT", 404, 40410000
+    title = "The exchange has no books of this portfolio"
+
+
+class PriceOutOfBand(Rejection):
+    """[OrdRejReason 16]"""
+
+    code = "PRICE_OUT_OF_BAND"
+    title = "The price lies outside what the venue allows now"
+
+
+class BadTickSize(Rejection):
+    """[OrdRejReason 18]"""
+
+    code = "BAD_TICK_SIZE"
+    title = "The price is not a multiple of the instrument's tick"
+
+
+class SelfTrade(Rejection):
+    code = "SELF_TRADE"
+    title = "The order would have met an order of your own"
+
+
+class NoFreshPrice(Rejection):
+    code = "NO_FRESH_PRICE"
+    title = "There is no fresh quote to trade against"
+
+
+def by_code() -> dict[str, type[SimGameError]]:
+    """Every refusal that an exchange may answer with, by its code."""
+    return {cls.code: cls for cls in errors.catalogue() if cls.code != SimGameError.code}
+
+
+_CLASSES = by_code()
+
+
+def make(code: str, detail: str = "", **facts: Any) -> SimGameError:
+    """The refusal of a code that came over the wire; a code that nobody knows is our own fault."""
+    cls = _CLASSES.get(code, TradingError)
+    return cls(detail, **facts)

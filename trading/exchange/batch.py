@@ -1,0 +1,105 @@
+"""What one transaction writes: the rows of many commands, each row in its last state. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from simgame.kernel.ids import WORLD_SHIFT
+from trading.engine.commands import Halt, OpenPortfolio
+from trading.engine.events import (
+    BalanceRow,
+    Event,
+    FillRow,
+    OrderRow,
+    PortfolioRow,
+    PositionRow,
+    TransferRow,
+)
+from trading.exchange import idempotency
+
+encode_json = msgspec.json.Encoder().encode
+
+
+@dataclass
+class Batch:
+    """Rows of the world `world`, written under `epoch`. Filled in the order of application."""
+
+    world: int
+    commands: list[tuple[Any, ...]] = field(default_factory=list)
+    orders: dict[str, OrderRow] = field(default_factory=dict)
+    fills: list[tuple[int, FillRow]] = field(default_factory=list)
+    transfers: list[tuple[int, TransferRow]] = field(default_factory=list)
+    balances: dict[tuple[int, str], BalanceRow] = field(default_factory=dict)
+    positions: dict[tuple[int, str], PositionRow] = field(default_factory=dict)
+    portfolios: dict[int, str] = field(default_factory=dict)  # id → status
+    opened: list[int] = field(default_factory=list)  # portfolios that need a ledger account
+    halts: dict[str, bool] = field(default_factory=dict)
+    account_events: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    last_seq: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not self.commands
+
+    def add(
+        self,
+        command: Any,
+        events: list[Event],
+        *,
+        seq: int,
+        at_ns: int,
+        mark: bytes,
+        result: dict[str, Any],
+        tick_seq: int,
+    ) -> None:
+        """Take in one applied command that changed the books; `mark` is its fingerprint."""
+        key = idempotency.key_of(command)
+        portfolio, kind, client_id = key or (None, _kind(command), None)
+        row_id = self.world << WORLD_SHIFT | seq
+        self.commands.append(
+            (
+                row_id,
+                portfolio,
+                kind,
+                client_id,
+                mark.hex(),
+                encode_json(command),
+                encode_json(result),
+                tick_seq,
+                at_ns,
+            )
+        )
+        self.last_seq = seq
+        if isinstance(command, OpenPortfolio):
+            self.opened.append(command.portfolio)
+        elif isinstance(command, Halt):
+            self.halts[command.symbol] = command.halted
+        for event in events:
+            self._row(seq, event)
+
+    def add_account_event(self, portfolio: int, number: int, seq: int, body: bytes) -> None:
+        self.account_events.append((portfolio, number, self.world << WORLD_SHIFT | seq, body))
+
+    def _row(self, seq: int, event: Event) -> None:
+        kind = type(event)
+        if kind is OrderRow:
+            self.orders[event.id] = event
+        elif kind is BalanceRow:
+            self.balances[event.account, event.asset] = event
+        elif kind is TransferRow:
+            self.transfers.append((seq, event))
+        elif kind is FillRow:
+            self.fills.append((seq, event))
+        elif kind is PositionRow:
+            self.positions[event.portfolio, event.symbol] = event
+        elif kind is PortfolioRow:
+            self.portfolios[event.portfolio] = event.status
+
+
+def _kind(command: Any) -> str:
+    if isinstance(command, Halt):
+        return "halt"
+    return "tick" if not hasattr(command, "rules") else "rules"

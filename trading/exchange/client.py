@@ -1,0 +1,207 @@
+"""How web workers, commands and Celery ask the exchange of a world.
+
+    reply = await client_for(world_number).ask(NewOrder(...), timeout_s=3.0)
+    reply = ask_sync(world_number, OpenPortfolio(...), timeout_s=5.0)
+
+There is always a Reply: `executed`, `not_executed` (certainly), or `unknown` (ask again with the
+same key). One connection per process, event loop and world; all requests of one turn of the loop
+travel in one frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import msgspec
+import structlog
+
+from simgame.kernel import clock
+from trading.exchange.framing import LENGTH_BYTES, BadFrame, Deframer, frame
+from trading.exchange.wire import FRAME_BYTES_MAX, Body, Reply, Request
+from trading.models import ExchangeLease
+
+log = structlog.get_logger(__name__)
+TIMEOUT_S = 3.0
+CONNECT_PAUSE_S = 0.1  # after a failed attempt, requests are refused at once for this long
+REQUESTS_PER_FRAME = 256
+encode_requests = msgspec.msgpack.Encoder().encode
+decode_replies = msgspec.msgpack.Decoder(list[Reply]).decode
+
+
+class ExchangeClient:
+    """Belongs to the event loop that first asks."""
+
+    def __init__(self, world_number: int):
+        self.world_number = world_number
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._unsent: list[Request] = []
+        self._wire: _Wire | None = None
+        self._connecting: asyncio.Task[_Wire | None] | None = None
+        self._failed_at = -CONNECT_PAUSE_S
+
+    async def ask(self, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
+        """Never raises for a missing, dying or silent exchange: the Reply says it."""
+        if (self._wire is None or self._wire.lost) and not await self._connect():
+            return _not_running(0)
+        n = next(self._numbers)
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[n] = future
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(Request(n, body))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            return _unknown(n, f"No answer within {timeout_s:g} s.")
+        finally:
+            self._waiting.pop(n, None)
+
+    def close(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+
+    def _flush(self) -> None:
+        requests, self._unsent = self._unsent, []
+        for start in range(0, len(requests), REQUESTS_PER_FRAME):
+            part = requests[start : start + REQUESTS_PER_FRAME]
+            if self._wire is None or self._wire.lost:
+                for request in part:
+                    self._settle(_not_running(request.n))
+            else:
+                self._wire.send(frame(encode_requests(part)))
+
+    def _settle(self, reply: Reply) -> None:
+        future = self._waiting.get(reply.n)
+        if future is not None and not future.done():
+            future.set_result(reply)
+
+    def _lost(self) -> None:
+        """What had been sent may have been executed."""
+        for n in list(self._waiting):
+            if all(request.n != n for request in self._unsent):
+                self._settle(_unknown(n, "The connection to the exchange broke while it had the request."))
+
+    async def _connect(self) -> bool:
+        if clock.monotonic_s() - self._failed_at < CONNECT_PAUSE_S:
+            return False
+        if self._connecting is None:
+            self._connecting = asyncio.ensure_future(self._open())
+            self._connecting.add_done_callback(lambda _: setattr(self, "_connecting", None))
+        self._wire = await asyncio.shield(self._connecting)
+        if self._wire is None:
+            self._failed_at = clock.monotonic_s()
+        return self._wire is not None
+
+    async def _open(self) -> _Wire | None:
+        lease = await ExchangeLease.objects.filter(world_id=self.world_number).afirst()
+        path = _path_of(lease)
+        if path is None:
+            return None
+        try:
+            loop = asyncio.get_running_loop()
+            _, wire = await loop.create_unix_connection(lambda: _Wire(self._settle, self._lost), path)
+        except OSError as error:
+            log.info("exchange_not_reached", world=self.world_number, why=str(error))
+            return None
+        return wire
+
+
+class _Wire(asyncio.Protocol):
+    def __init__(self, settle: Any, lost: Any):
+        self.lost = False
+        self._settle, self._when_lost = settle, lost
+        self._deframer = Deframer()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for body in self._deframer.feed(data):
+                for reply in decode_replies(body):
+                    self._settle(reply)
+        except (BadFrame, msgspec.MsgspecError) as error:
+            log.warning("exchange_not_understood", why=str(error))
+            self.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost = True
+        self._when_lost()
+
+    def send(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, ExchangeClient]] = WeakKeyDictionary()
+
+
+def client_for(world_number: int) -> ExchangeClient:
+    """The running event loop's client of that world."""
+    mine = _clients.setdefault(asyncio.get_running_loop(), {})
+    if world_number not in mine:
+        mine[world_number] = ExchangeClient(world_number)
+    return mine[world_number]
+
+
+def ask_sync(world_number: int, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
+    """As `ask`, for code without an event loop: a connection of its own for one question."""
+    path = _path_of(ExchangeLease.objects.filter(world_id=world_number).first())
+    if path is None:
+        return _not_running(1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(path)
+        except OSError:
+            return _not_running(1)
+        try:
+            connection.sendall(frame(encode_requests([Request(1, body)])))
+            return decode_replies(_read_frame(connection))[0]
+        except (OSError, BadFrame, msgspec.MsgspecError) as error:
+            return _unknown(1, f"The exchange did not answer: {error}.")
+
+
+def _read_frame(connection: socket.socket) -> bytes:
+    size = int.from_bytes(_read(connection, LENGTH_BYTES), "big")
+    if size > FRAME_BYTES_MAX:
+        raise BadFrame(f"a frame of {size} bytes")
+    return _read(connection, size)
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = connection.recv(size - len(data))
+        if not part:
+            raise ConnectionResetError("it closed the connection")
+        data += part
+    return bytes(data)
+
+
+def _path_of(lease: ExchangeLease | None) -> str | None:
+    if lease is None or not lease.address.startswith("unix:"):
+        return None
+    return lease.address.removeprefix("unix:")
+
+
+def _not_running(n: int) -> Reply:
+    return Reply(
+        n, "not_executed", "ENGINE_RECOVERING", "The exchange of this world is not running just now."
+    )
+
+
+def _unknown(n: int, detail: str) -> Reply:
+    return Reply(n, "unknown", "OUTCOME_UNKNOWN", detail)

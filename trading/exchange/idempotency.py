@@ -1,0 +1,56 @@
+"""One effect per key, for ever: `(portfolio, kind, client id)` names a command, a fingerprint its sense.
+
+Pure. The authority is the unique constraint of the journal; what a key did is read from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from trading.engine.commands import (
+    Adjust,
+    CancelAll,
+    CancelOrder,
+    Freeze,
+    NewOrder,
+    OpenPortfolio,
+    ReplaceOrder,
+)
+
+Key = tuple[int, str, str]  # portfolio, kind, client id
+KINDS = {
+    NewOrder: "new_order",
+    CancelOrder: "cancel",
+    ReplaceOrder: "replace",
+    CancelAll: "cancel_all",
+    OpenPortfolio: "open_portfolio",
+    Adjust: "adjust",
+    Freeze: "freeze",
+}
+# What may differ between two sendings of the same request.
+_NOT_MEANT = {"order_id", "client_order_id", "client_id", "deadline_ns"}
+_NAMES_AN_ORDER = (CancelOrder, ReplaceOrder)
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def key_of(command: Any) -> Key | None:
+    """The key of a player's command; None for ticks, halts and rules."""
+    kind = KINDS.get(type(command))
+    if kind is None:
+        return None
+    return command.portfolio, kind, getattr(command, "client_order_id", None) or command.client_id
+
+
+def is_new_by_making(command: Any) -> bool:
+    """The edge made this key itself, from the random order id: nobody can have used it before."""
+    return isinstance(command, NewOrder) and command.client_order_id == command.order_id
+
+
+def fingerprint(command: Any) -> bytes:
+    """SHA-256 over the fields that mean something, in a canonical spelling."""
+    ignored = _NOT_MEANT - {"order_id"} if isinstance(command, _NAMES_AN_ORDER) else _NOT_MEANT
+    meant = [getattr(command, name) for name in command.__struct_fields__ if name not in ignored]
+    return hashlib.sha256(_encode(meant)).digest()

@@ -1,0 +1,186 @@
+"""The life of an exchange process: take the world over, recover, serve, end well."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from market.feed.client import FeedClient
+from market.models import World
+from realtime.publish import Publisher
+from simgame.kernel import clock
+from trading import invariants
+from trading.exchange import recovery, ticks
+from trading.exchange.database import connect
+from trading.exchange.lease import Fenced, Lease
+from trading.exchange.loop import Loop, Rebuild
+from trading.exchange.server import Server
+from trading.exchange.streams import Streams
+from trading.exchange.writer import Writer
+
+log = structlog.get_logger(__name__)
+EXIT_OK, EXIT_FAILED, EXIT_FENCED = 0, 1, 4
+REBUILDS_MAX, REBUILDS_WITHIN_S = 5, 60.0  # more is a fault that a restart will not cure
+DATABASE_BACK_S, DATABASE_PAUSE_S = 30.0, 0.2
+
+
+@dataclass
+class Life:
+    """What one recovery made, to be thrown away as a whole."""
+
+    loop: Loop
+    server: Server
+    writer: Writer
+    rules: ticks.Rules
+
+
+class Exchange:
+    def __init__(self, world: World):
+        self.world = world
+        self.path = Path(settings.RUN_DIR) / f"exchange-{world.number}.sock"
+        self.publisher = Publisher(settings.REDIS_URL)
+        self._stopping = False
+        self._life: Life | None = None
+        self._rebuilds: deque[float] = deque(maxlen=REBUILDS_MAX)
+
+    async def run(self) -> int:
+        """Until SIGTERM, SIGINT or the end of our right to write. The exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            return await self._lives()
+        finally:
+            await self.publisher.aclose()
+
+    def stop(self) -> None:
+        self._stopping = True
+        if self._life is not None:
+            self._life.loop.stop()
+
+    async def _lives(self) -> int:
+        while not self._stopping:
+            try:
+                self._life = await self._recovered()
+                await self._serve(self._life)
+            except Fenced as error:
+                log.error("exchange_fenced", world=self.world.slug, why=str(error))
+                return EXIT_FENCED
+            except (Rebuild, psycopg.Error, OSError) as error:
+                if not self._may_rebuild():
+                    log.error("exchange_gives_up", world=self.world.slug, why=str(error))
+                    return EXIT_FAILED
+                why = f"{type(error).__name__}: {error}"
+                log.warning("exchange_rebuilds", world=self.world.slug, why=why)
+        return EXIT_OK
+
+    def _may_rebuild(self) -> bool:
+        now = clock.monotonic_s()
+        full = len(self._rebuilds) == REBUILDS_MAX and now - self._rebuilds[0] < REBUILDS_WITHIN_S
+        self._rebuilds.append(now)
+        return not full
+
+    async def _recovered(self) -> Life:
+        started = clock.monotonic_s()
+        connection = await asyncio.to_thread(_connected)
+        holder = f"{socket.gethostname()}:{os.getpid()}"
+        lease = await asyncio.to_thread(
+            Lease.acquire, connection, self.world.number, holder, f"unix:{self.path}"
+        )
+        recovery.ensure_system_accounts(connection, self.world.number)
+        books = await asyncio.to_thread(recovery.read, connection, self.world.number)
+        rules = ticks.Rules(self.world)
+        of_the_day = await sync_to_async(rules.of)(books.market_day)
+        engine = recovery.engine_of(books, self.world.number, of_the_day, rules.halted)
+        streams = Streams(self.world.number, self.world.stream_epoch, rules.scales, books.stream_heads)
+        writer = Writer(lease, connection)
+        books.breaks += [invariants.Found(breach.invariant, str(breach), {}) for breach in engine.breaches()]
+        why = "; ".join(f"{found.invariant} {found.subject}" for found in books.breaks[:5])
+        loop = Loop(
+            engine=engine,
+            writer=writer,
+            streams=streams,
+            head=books.head,
+            publish=self.publisher.publish_now,
+            why_quarantined=why,
+        )
+        self._tell(books, loop, clock.monotonic_s() - started)
+        _calm_the_collector()
+        return Life(loop, Server(self.path, loop.submit), writer, rules)
+
+    async def _serve(self, life: Life) -> None:
+        feed = FeedClient(self.world.number, role="exchange")
+        following = asyncio.ensure_future(ticks.follow(aiter(feed), life.rules, life.loop.submit_ticks))
+        following.add_done_callback(lambda done: self._feed_ended(done, life))
+        await life.server.open()
+        if self._stopping:
+            life.loop.stop()
+        try:
+            await life.loop.run()
+        finally:
+            life.loop.refuse_waiting()
+            following.cancel()
+            await life.server.close()
+            await feed.close()
+            self._life = None
+            await asyncio.to_thread(self._leave, life)
+
+    def _feed_ended(self, following: asyncio.Future[None], life: Life) -> None:
+        """Following the feed never ends by itself: a fault in it must not go unseen."""
+        if not following.cancelled() and following.exception() is not None:
+            life.loop.fail(following.exception())
+
+    def _leave(self, life: Life) -> None:
+        """Say that we are gone, if the row is still ours and the database can hear it."""
+        try:
+            life.writer.beat("stopped")
+        except (Fenced, psycopg.Error) as error:
+            log.info("lease_not_released", world=self.world.slug, why=str(error))
+        life.writer.close()
+
+    def _tell(self, books: recovery.Books, loop: Loop, seconds: float) -> None:
+        facts = {
+            "world": self.world.slug,
+            "epoch": loop.writer.lease.epoch,
+            "seq": books.head.seq,
+            "open_orders": len(books.orders),
+            "portfolios": len(books.portfolios),
+            "seconds": round(seconds, 3),
+        }
+        if loop.why_quarantined:
+            breaks = [found.as_dict() for found in books.breaks[:20]]
+            log.critical("exchange_quarantined", breaks=breaks, count=len(books.breaks), **facts)
+        else:
+            log.info("exchange_recovered", **facts)
+
+
+def _connected() -> psycopg.Connection:
+    """Waits for a database that is restarting."""
+    deadline = clock.monotonic_s() + DATABASE_BACK_S
+    while True:
+        try:
+            return connect("writer")
+        except psycopg.OperationalError as error:
+            if clock.monotonic_s() > deadline:
+                raise
+            log.info("database_not_there", why=str(error).strip())
+            time.sleep(DATABASE_PAUSE_S)
+
+
+def _calm_the_collector() -> None:
+    """The books are long-lived: the collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

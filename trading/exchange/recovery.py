@@ -1,0 +1,154 @@
+"""From the tables to an engine that can go on: one snapshot, checked, never repaired.
+
+No log is replayed to serve, because rows are the state (reliability section 4.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import structlog
+
+from simgame.kernel import clock
+from simgame.kernel.ids import WORLD_SHIFT, world_key
+from trading import invariants
+from trading.engine.accounts import FEES, MARKET, MINT, system_account
+from trading.engine.engine import Engine
+from trading.engine.events import BalanceRow, OrderRow, PositionRow
+from trading.engine.state import PortfolioState
+from trading.exchange import failpoints
+from trading.exchange.loop import Head
+from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
+
+CLOSED_REMEMBERED = 20_000  # ended orders, newest first: tells "too late" from "unknown"
+SYSTEM_ACCOUNTS = {MARKET: "market", FEES: "fees", MINT: "mint"}
+log = structlog.get_logger(__name__)
+
+SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+OPEN_ORDERS = """
+SELECT id::text, portfolio_id, symbol, client_order_id, side, type, time_in_force, qty, limit_price, status,
+    reason, filled_qty, filled_value::text, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead,
+    priority, version, market_day, submitted_at, updated_at, receipt
+FROM trading_order WHERE world_id = %s AND status = ANY(%s)"""
+CLOSED_ORDERS = """
+SELECT id::text, portfolio_id, status FROM trading_order WHERE world_id = %s AND status = ANY(%s)
+ORDER BY id DESC LIMIT %s"""
+ACCOUNTS = """
+SELECT p.id, g.currency, p.status, (SELECT max(seq) FROM trading_accountevent e WHERE e.portfolio_id = p.id)
+FROM trading_ledgeraccount a JOIN trading_portfolio p ON p.id = a.portfolio_id
+JOIN trading_game g ON g.id = p.game_id WHERE a.world_id = %s"""
+BALANCES = """
+SELECT b.account, b.asset, b.posted, b.reserved
+FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account WHERE a.world_id = %s"""
+POSITIONS = """
+SELECT p.portfolio_id, p.symbol, p.qty, coalesce(b.reserved, 0), p.bought_today, p.market_day, p.cost,
+    p.realised, p.day_start_qty, p.day_cash
+FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
+LEFT JOIN trading_balance b ON b.account = p.portfolio_id AND b.asset = p.symbol WHERE a.world_id = %s"""
+HEAD = "SELECT id, at, tick_seq FROM trading_command WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT 1"
+LAST_KEY = "SELECT max(id) FROM {table} WHERE id BETWEEN %s AND %s"
+SYSTEM_ACCOUNT = """
+INSERT INTO trading_ledgeraccount (id, world_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING"""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass
+class Books:
+    """What one snapshot says."""
+
+    portfolios: list[PortfolioState] = field(default_factory=list)
+    balances: list[BalanceRow] = field(default_factory=list)
+    positions: list[PositionRow] = field(default_factory=list)
+    orders: list[OrderRow] = field(default_factory=list)
+    closed: list[tuple[str, int, str]] = field(default_factory=list)
+    stream_heads: dict[int, int] = field(default_factory=dict)
+    head: Head = field(default_factory=lambda: Head(0, 0))
+    fills_n: int = 0
+    transfers_n: int = 0
+    breaks: list[invariants.Found] = field(default_factory=list)
+
+    @property
+    def market_day(self) -> int:
+        """The last one that the books speak of, 0 when they never traded."""
+        return max([row.market_day for row in (*self.orders, *self.positions)], default=0)
+
+
+def ensure_system_accounts(connection: Connection, world: int) -> None:
+    for code, name in SYSTEM_ACCOUNTS.items():
+        connection.execute(SYSTEM_ACCOUNT, (system_account(world, code), world, name))
+
+
+def read(connection: Connection, world: int) -> Books:
+    """Everything the engine needs, and what is wrong with it, as of one moment."""
+    connection.execute(SNAPSHOT)
+    try:
+        books = Books()
+        _read_accounts(connection, world, books)
+        failpoints.passing(failpoints.FP8_IN_RECOVERY)
+        _read_heads(connection, world, books)
+        books.breaks = list(invariants.find(connection, world, invariants.cheap()))
+        return books
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def engine_of(books: Books, world: int, rules: Iterable[Any], halted: Iterable[str]) -> Engine:
+    engine = Engine(world)
+    engine.restore(
+        portfolios=books.portfolios,
+        balances=books.balances,
+        positions=books.positions,
+        orders=books.orders,
+        rules=rules,
+        fills_n=books.fills_n,
+        transfers_n=books.transfers_n,
+        halted=halted,
+        closed=books.closed,
+    )
+    return engine
+
+
+def _read_accounts(connection: Connection, world: int, books: Books) -> None:
+    for portfolio, currency, status, head in connection.execute(ACCOUNTS, (world,)):
+        books.portfolios.append(PortfolioState(portfolio, currency, status))
+        books.stream_heads[portfolio] = head or 0
+    books.balances = [BalanceRow(*row) for row in connection.execute(BALANCES, (world,))]
+    books.positions = [PositionRow(*row) for row in connection.execute(POSITIONS, (world,))]
+    books.orders = [_order(row) for row in connection.execute(OPEN_ORDERS, (world, list(OPEN_STATUSES)))]
+    closed = connection.execute(CLOSED_ORDERS, (world, list(TERMINAL_STATUSES), CLOSED_REMEMBERED))
+    books.closed = [(row[0], row[1], row[2]) for row in closed.fetchall()][::-1]
+
+
+def _read_heads(connection: Connection, world: int, books: Books) -> None:
+    span = world_key(world, 0), world_key(world + 1, 0) - 1
+    row = connection.execute(HEAD, span).fetchone()
+    if row is not None:
+        books.head = Head(_number(row[0]), _nanoseconds(row[1]), row[2])
+    books.fills_n = _last(connection, "trading_fill", span)
+    books.transfers_n = _last(connection, "trading_transfer", span)
+
+
+def _last(connection: Connection, table: str, span: tuple[int, int]) -> int:
+    row = connection.execute(LAST_KEY.format(table=table), span).fetchone()
+    return _number(row[0]) if row and row[0] is not None else 0
+
+
+def _number(key: int) -> int:
+    return key & (1 << WORLD_SHIFT) - 1
+
+
+def _order(row: tuple[Any, ...]) -> OrderRow:
+    *head, value, cash, fees, cash_held, qty_held, queue, priority, version, day, submitted, updated, why = (
+        row
+    )
+    sums = (int(value), cash, fees, cash_held, qty_held, queue, priority, version, day)
+    return OrderRow("restated", *head, *sums, _nanoseconds(submitted), _nanoseconds(updated), 0, why)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return clock.parse_rfc3339(moment.isoformat())

@@ -1,0 +1,65 @@
+"""From the engine's events to the answer of one request. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trading.engine.commands import CancelAll
+from trading.engine.events import Event, FillRow, OrderRow, PortfolioRow, Refused
+from trading.exchange.wire import Reply
+
+REUSED = "IDEMPOTENCY_KEY_REUSED"
+REUSED_DETAIL = "This key was used before, for a request with other contents; that one is untouched."
+
+
+def refusal(events: list[Event]) -> Refused | None:
+    """The reason why the command changed nothing, if it did not."""
+    for event in events:
+        if isinstance(event, Refused):
+            return event
+    return None
+
+
+def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
+    """What is stored in the journal and sent: the rows the caller asked about, in their last state."""
+    orders: dict[str, OrderRow] = {}
+    fills: dict[str, int] = {}
+    result: dict[str, Any] = {}
+    wanted = getattr(command, "order_id", None)
+    for event in events:
+        if type(event) is OrderRow:
+            orders[event.id] = event
+        elif type(event) is FillRow:
+            fills[event.order_id] = fills.get(event.order_id, 0) + 1
+        elif type(event) is PortfolioRow:
+            result["portfolio"] = msgspec.to_builtins(event)
+    if wanted is not None and wanted in orders:
+        result["order"] = msgspec.to_builtins(orders[wanted])
+        result["fills"] = fills.get(wanted, 0)
+    elif isinstance(command, CancelAll):
+        mine = [row for row in orders.values() if row.portfolio == command.portfolio]
+        result["orders"] = [msgspec.to_builtins(row) for row in mine]
+    return result
+
+
+def executed(n: int, result: dict[str, Any], *, replayed: bool = False) -> Reply:
+    """An executed command. A rejected order is executed: its reason is the code."""
+    order = result.get("order") or {}
+    rejected = order.get("status") == "rejected"
+    code = order["reason"] if rejected else ""
+    detail = order["receipt"].get("sentence", "") if rejected else ""
+    return Reply(n, "executed", code, detail, result, replayed)
+
+
+def refused(n: int, event: Refused) -> Reply:
+    facts = {"facts": event.facts, "order_id": event.order_id}
+    return Reply(n, "not_executed", event.code, event.detail, facts)
+
+
+def repeated(n: int, mark: bytes, stored: tuple[bytes, dict[str, Any]]) -> Reply:
+    """The answer to a key that was used before: the same request gets the same answer."""
+    if mark != stored[0]:
+        return Reply(n, "not_executed", REUSED, REUSED_DETAIL)
+    return executed(n, stored[1], replayed=True)

@@ -1,0 +1,58 @@
+"""From the world's feed into the exchange, with the rules of each market day before its first tick."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import date
+from typing import Any
+
+import structlog
+from asgiref.sync import sync_to_async
+
+from market import rulebook
+from market.models import Instrument, World
+from market.rulebook import InstrumentRules
+from market.ticks import PhaseTick, Tick
+from simgame.kernel import clock
+from trading import messages
+from trading.engine.commands import SetRules
+
+log = structlog.get_logger(__name__)
+
+
+def day_of(number: int) -> date:
+    return date(number // 10_000, number // 100 % 100, number % 100)
+
+
+def today() -> int:
+    return int(f"{clock.now():%Y%m%d}")
+
+
+class Rules:
+    """The instruments of a world and what binds them."""
+
+    def __init__(self, world: World):
+        self.world = world
+        self.scales: dict[str, messages.Scale] = {}
+        self.halted: list[str] = []
+
+    def of(self, market_day: int) -> list[InstrumentRules]:
+        """Reads the instruments again: an admin may have changed them since the day before."""
+        book = rulebook.load(self.world.rulebook)
+        instruments = list(Instrument.objects.filter(world=self.world))
+        self.scales.update({row.symbol: messages.scale_of(row) for row in instruments})
+        self.halted = [row.symbol for row in instruments if row.halted]
+        return [book.rules_for(row, day_of(market_day or today())) for row in instruments]
+
+
+async def follow(feed: AsyncIterator[list[Tick]], rules: Rules, submit: Callable[[list[Any]], None]) -> None:
+    """For ever: hand each list of ticks on."""
+    known_day = 0
+    async for ticks in feed:
+        for tick in ticks:
+            if isinstance(tick, PhaseTick) and tick.market_day != known_day:
+                known_day = tick.market_day
+                log.info("market_day", world=rules.world.slug, day=known_day)
+                # Ahead of the whole list: its other ticks belong to the new day too.
+                submit([SetRules(each) for each in await sync_to_async(rules.of)(known_day)])
+        submit(ticks)

@@ -1,0 +1,201 @@
+-- Every query returns ZERO rows in every snapshot, or the books are broken (reliability section 2).
+-- The first column names the subject, the others are the evidence. Parameters: the world's number and
+-- the span of its row keys. A query named "... cheap" also runs before an exchange serves.
+
+-- I1: every transfer moves a positive amount between two known accounts of this world
+SELECT 'transfer ' || t.id AS subject, t.debit_account, t.credit_account, t.amount
+FROM trading_transfer t
+WHERE t.id BETWEEN %(low)s AND %(high)s AND (t.amount <= 0 OR t.debit_account = t.credit_account
+  OR NOT EXISTS (SELECT 1 FROM trading_ledgeraccount a WHERE a.id = t.debit_account AND a.world_id = %(world)s)
+  OR NOT EXISTS (SELECT 1 FROM trading_ledgeraccount a WHERE a.id = t.credit_account AND a.world_id = %(world)s));
+
+-- I2 cheap: nothing is created or lost: each asset sums to zero over all accounts
+SELECT 'asset ' || b.asset AS subject, sum(b.posted)::bigint AS posted
+FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account
+WHERE a.world_id = %(world)s GROUP BY b.asset HAVING sum(b.posted) <> 0;
+
+-- I3: what an account holds is the fold of its transfers
+SELECT 'account ' || coalesce(b.account, l.account) AS subject, coalesce(b.asset, l.asset) AS asset,
+  b.posted, l.folded
+FROM (SELECT b.account, b.asset, b.posted FROM trading_balance b
+      JOIN trading_ledgeraccount a ON a.id = b.account WHERE a.world_id = %(world)s) b
+FULL JOIN (SELECT account, asset, sum(amount)::bigint AS folded FROM (
+      SELECT debit_account AS account, asset, -amount AS amount FROM trading_transfer
+      WHERE id BETWEEN %(low)s AND %(high)s
+      UNION ALL
+      SELECT credit_account, asset, amount FROM trading_transfer WHERE id BETWEEN %(low)s AND %(high)s) e
+    GROUP BY account, asset) l ON l.account = b.account AND l.asset = b.asset
+WHERE coalesce(b.posted, 0) <> coalesce(l.folded, 0);
+
+-- I3b: a reversal is the exact opposite of one earlier transfer
+SELECT 'transfer ' || t.id AS subject, t.reverses, t.amount, r.amount AS reversed
+FROM trading_transfer t LEFT JOIN trading_transfer r ON r.id = t.reverses
+WHERE t.id BETWEEN %(low)s AND %(high)s AND t.reverses IS NOT NULL
+  AND (r.id IS NULL OR r.id >= t.id OR r.amount <> t.amount OR r.asset <> t.asset
+    OR r.debit_account <> t.credit_account OR r.credit_account <> t.debit_account);
+
+-- I4 cheap: reserved cash is what the open orders hold
+SELECT 'portfolio ' || b.account AS subject, b.asset, b.reserved, coalesce(o.held, 0)::bigint AS held_by_orders
+FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account
+JOIN market_world w ON w.number = a.world_id
+LEFT JOIN (SELECT portfolio_id, sum(reserved_cash) AS held FROM trading_order
+    WHERE world_id = %(world)s AND status IN ('new', 'partially_filled', 'suspended', 'held')
+    GROUP BY portfolio_id) o ON o.portfolio_id = b.account
+WHERE a.world_id = %(world)s AND b.asset = w.currency AND b.reserved <> coalesce(o.held, 0);
+
+-- I4s cheap: reserved holdings are what the open sells hold, and each holds what it may still sell
+SELECT 'portfolio ' || coalesce(b.account, o.portfolio_id) AS subject, coalesce(b.asset, o.symbol) AS asset,
+  b.reserved, o.held::bigint AS held_by_orders, o.leaves::bigint AS still_to_sell
+FROM (SELECT b.account, b.asset, b.reserved FROM trading_balance b
+      JOIN trading_ledgeraccount a ON a.id = b.account JOIN market_world w ON w.number = a.world_id
+      WHERE a.world_id = %(world)s AND b.asset <> w.currency) b
+FULL JOIN (SELECT portfolio_id, symbol, sum(reserved_qty) AS held, sum(qty - filled_qty) AS leaves
+    FROM trading_order WHERE world_id = %(world)s AND side = 'sell'
+      AND status IN ('new', 'partially_filled', 'suspended', 'held') GROUP BY portfolio_id, symbol) o
+  ON o.portfolio_id = b.account AND o.symbol = b.asset
+WHERE coalesce(b.reserved, 0) <> coalesce(o.held, 0) OR coalesce(o.held, 0) <> coalesce(o.leaves, 0);
+
+-- I5 cheap: no player holds less than nothing, nor promised more than held
+SELECT 'portfolio ' || b.account AS subject, b.asset, b.posted, b.reserved
+FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account
+WHERE a.world_id = %(world)s AND b.account > 0 AND (b.posted < 0 OR b.reserved < 0 OR b.posted < b.reserved);
+
+-- I6p cheap: a position's quantity is the ledger's
+SELECT 'portfolio ' || p.portfolio_id AS subject, p.symbol, p.qty, b.posted, p.bought_today
+FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
+LEFT JOIN trading_balance b ON b.account = p.portfolio_id AND b.asset = p.symbol
+WHERE a.world_id = %(world)s
+  AND (p.qty <> coalesce(b.posted, 0) OR p.bought_today < 0 OR p.bought_today > p.qty);
+
+-- I6: a holding is bought less sold, plus what an operator adjusted
+SELECT 'portfolio ' || b.account AS subject, b.asset, b.posted, f.traded, t.adjusted
+FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account
+JOIN market_world w ON w.number = a.world_id
+LEFT JOIN (SELECT portfolio_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END)::bigint AS traded
+    FROM trading_fill WHERE id BETWEEN %(low)s AND %(high)s GROUP BY portfolio_id, symbol) f
+  ON f.portfolio_id = b.account AND f.symbol = b.asset
+LEFT JOIN (SELECT account, asset, sum(amount)::bigint AS adjusted FROM (
+      SELECT debit_account AS account, asset, -amount AS amount FROM trading_transfer
+      WHERE id BETWEEN %(low)s AND %(high)s AND fill_id IS NULL
+      UNION ALL
+      SELECT credit_account, asset, amount FROM trading_transfer
+      WHERE id BETWEEN %(low)s AND %(high)s AND fill_id IS NULL) e GROUP BY account, asset) t
+  ON t.account = b.account AND t.asset = b.asset
+WHERE a.world_id = %(world)s AND b.account > 0 AND b.asset <> w.currency
+  AND b.posted <> coalesce(f.traded, 0) + coalesce(t.adjusted, 0);
+
+-- I7o cheap: the sums of an open order are the fold of its fills
+SELECT 'order ' || o.id AS subject, o.filled_qty, f.qty, o.filled_cash, f.cash, o.fees, f.fee
+FROM trading_order o LEFT JOIN LATERAL (
+    SELECT coalesce(sum(qty), 0)::bigint AS qty, coalesce(sum(price::numeric * qty), 0) AS value,
+      coalesce(sum(cash), 0)::bigint AS cash, coalesce(sum(fee), 0)::bigint AS fee
+    FROM trading_fill WHERE order_id = o.id) f ON true
+WHERE o.world_id = %(world)s AND o.status IN ('new', 'partially_filled', 'suspended', 'held')
+  AND (o.filled_qty, o.filled_value, o.filled_cash, o.fees) <> (f.qty, f.value, f.cash, f.fee);
+
+-- I7: the sums of every order are the fold of its fills, and no fill lacks its order
+SELECT 'order ' || coalesce(o.id, f.order_id) AS subject, o.status, o.filled_qty, f.qty, o.filled_cash, f.cash,
+  o.fees, f.fee
+FROM (SELECT * FROM trading_order WHERE world_id = %(world)s) o
+FULL JOIN (SELECT order_id, sum(qty)::bigint AS qty, sum(price::numeric * qty) AS value,
+      sum(cash)::bigint AS cash, sum(fee)::bigint AS fee
+    FROM trading_fill WHERE id BETWEEN %(low)s AND %(high)s GROUP BY order_id) f ON f.order_id = o.id
+WHERE o.id IS NULL OR (o.filled_qty, o.filled_value, o.filled_cash, o.fees)
+    <> (coalesce(f.qty, 0), coalesce(f.value, 0), coalesce(f.cash, 0), coalesce(f.fee, 0))
+  OR (o.status = 'filled') <> (o.filled_qty = o.qty)
+  OR (o.status = 'new' AND o.filled_qty > 0) OR (o.status = 'partially_filled' AND o.filled_qty = 0);
+
+-- I8: the legs of each match: cash one way, the asset the other, both once
+SELECT 'match ' || f.match AS subject, f.cash, f.qty, t.cash AS cash_moved, t.qty AS qty_moved
+FROM (SELECT match, min(portfolio_id) FILTER (WHERE side = 'buy') AS buyer,
+      min(portfolio_id) FILTER (WHERE side = 'sell') AS seller, max(cash) AS cash, max(qty) AS qty,
+      min(symbol) AS symbol, count(*) AS sides, min(against) AS against, max(price) - min(price) AS apart
+    FROM trading_fill WHERE id BETWEEN %(low)s AND %(high)s GROUP BY match) f
+LEFT JOIN (SELECT fill_id,
+      sum(amount) FILTER (WHERE code = 2) AS cash, min(debit_account) FILTER (WHERE code = 2) AS payer,
+      min(credit_account) FILTER (WHERE code = 2) AS paid,
+      sum(amount) FILTER (WHERE code = 3) AS qty, min(debit_account) FILTER (WHERE code = 3) AS giver,
+      min(credit_account) FILTER (WHERE code = 3) AS taker, min(asset) FILTER (WHERE code = 3) AS asset
+    FROM trading_transfer WHERE id BETWEEN %(low)s AND %(high)s AND fill_id IS NOT NULL GROUP BY fill_id) t
+  ON t.fill_id = f.match
+WHERE coalesce(t.cash, 0) <> f.cash OR coalesce(t.qty, 0) <> f.qty OR f.apart <> 0
+  OR t.asset IS DISTINCT FROM f.symbol
+  OR f.sides <> CASE f.against WHEN 'player' THEN 2 ELSE 1 END
+  OR coalesce(f.buyer, -(%(world)s * 16 + 1)) <> t.taker OR coalesce(f.seller, -(%(world)s * 16 + 1)) <> t.giver
+  OR (f.cash > 0 AND (t.payer <> t.taker OR t.paid <> t.giver));
+
+-- I8f: the fee of each fill was paid, by its portfolio, to the fee account, and its lines add up
+SELECT 'fill ' || f.id AS subject, f.fee, t.paid
+FROM trading_fill f LEFT JOIN (
+    SELECT fill_id, debit_account, sum(amount)::bigint AS paid FROM trading_transfer
+    WHERE id BETWEEN %(low)s AND %(high)s AND code = 4 AND credit_account = -(%(world)s * 16 + 2)
+    GROUP BY fill_id, debit_account) t ON t.fill_id = f.id AND t.debit_account = f.portfolio_id
+WHERE f.id BETWEEN %(low)s AND %(high)s AND (f.fee <> coalesce(t.paid, 0)
+  OR f.fee <> (SELECT coalesce(sum((line ->> 1)::bigint), 0) FROM jsonb_array_elements(f.fees) AS line));
+
+-- I9: no fill beyond the limit that held when it happened, nor off the price grid
+SELECT 'fill ' || f.id AS subject, f.side, f.price, f.receipt ->> 'limit_price' AS limit_price, i.tick
+FROM trading_fill f JOIN market_instrument i ON i.world_id = %(world)s AND i.symbol = f.symbol
+WHERE f.id BETWEEN %(low)s AND %(high)s AND (f.price %% i.tick <> 0
+  OR (f.side = 'buy' AND f.price > (f.receipt ->> 'limit_price')::bigint)
+  OR (f.side = 'sell' AND f.price < (f.receipt ->> 'limit_price')::bigint));
+
+-- I11 cheap: no crossed book at rest (orders that wait for trading to begin may cross)
+SELECT 'instrument ' || b.symbol AS subject, b.bid, s.ask
+FROM (SELECT symbol, max(limit_price) AS bid FROM trading_order WHERE world_id = %(world)s AND side = 'buy'
+      AND status IN ('new', 'partially_filled') AND coalesce(receipt ->> 'waits', '') = '' GROUP BY symbol) b
+JOIN (SELECT symbol, min(limit_price) AS ask FROM trading_order WHERE world_id = %(world)s AND side = 'sell'
+      AND status IN ('new', 'partially_filled') AND coalesce(receipt ->> 'waits', '') = '' GROUP BY symbol) s
+  ON s.symbol = b.symbol
+WHERE b.bid >= s.ask;
+
+-- I12: nobody trades with themselves
+SELECT 'match ' || match AS subject, min(portfolio_id) AS portfolio
+FROM trading_fill WHERE id BETWEEN %(low)s AND %(high)s AND against = 'player'
+GROUP BY match HAVING count(DISTINCT portfolio_id) < 2;
+
+-- I14: the journal, the fills and the transfers have no holes
+SELECT 'journal' AS subject, count(*) AS rows, min(id) - %(low)s AS first, max(id) - %(low)s AS last
+FROM trading_command WHERE id BETWEEN %(low)s AND %(high)s
+HAVING count(*) <> coalesce(max(id) - %(low)s, 0)
+UNION ALL
+SELECT 'fills', count(*), min(id) - %(low)s, max(id) - %(low)s
+FROM trading_fill WHERE id BETWEEN %(low)s AND %(high)s HAVING count(*) <> coalesce(max(id) - %(low)s, 0)
+UNION ALL
+SELECT 'transfers', count(*), min(id) - %(low)s, max(id) - %(low)s
+FROM trading_transfer WHERE id BETWEEN %(low)s AND %(high)s HAVING count(*) <> coalesce(max(id) - %(low)s, 0);
+
+-- I14h cheap: the last thousand rows of the journal have no holes
+SELECT 'journal' AS subject, count(*) AS rows, min(id) - %(low)s AS first, max(id) - %(low)s AS last
+FROM (SELECT id FROM trading_command WHERE id BETWEEN %(low)s AND %(high)s ORDER BY id DESC LIMIT 1000) c
+HAVING count(*) <> coalesce(max(id) - min(id) + 1, 0) OR (count(*) < 1000 AND min(id) <> %(low)s + 1);
+
+-- I14s: every private stream is dense from 1, and each of its events names a command of the journal
+SELECT 'portfolio ' || e.portfolio_id AS subject, count(*) AS rows, max(e.seq) AS last,
+  count(*) FILTER (WHERE c.id IS NULL) AS without_command
+FROM trading_accountevent e JOIN trading_ledgeraccount a ON a.portfolio_id = e.portfolio_id
+LEFT JOIN trading_command c ON c.id = e.command
+WHERE a.world_id = %(world)s GROUP BY e.portfolio_id
+HAVING count(*) <> max(e.seq) OR min(e.seq) <> 1 OR count(*) FILTER (WHERE c.id IS NULL) > 0;
+
+-- I14c: each player's command that was executed told its portfolio
+SELECT 'command ' || c.id AS subject, c.kind, c.portfolio_id
+FROM trading_command c WHERE c.id BETWEEN %(low)s AND %(high)s
+  AND c.kind IN ('open_portfolio', 'new_order', 'cancel', 'replace', 'adjust', 'freeze')
+  AND NOT EXISTS (SELECT 1 FROM trading_accountevent e WHERE e.command = c.id AND e.portfolio_id = c.portfolio_id);
+
+-- I15: each order has exactly the one command that made it, under the same key
+SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, c.id AS command
+FROM trading_order o LEFT JOIN trading_command c
+  ON c.portfolio_id = o.portfolio_id AND c.kind = 'new_order' AND c.client_id = o.client_order_id
+WHERE o.world_id = %(world)s AND (c.id IS NULL OR c.payload ->> 'order_id' IS DISTINCT FROM o.id::text);
+
+-- I16: the epoch never goes back along the journal
+SELECT 'command ' || id AS subject, epoch, before FROM (
+  SELECT id, epoch, lag(epoch) OVER (ORDER BY id) AS before FROM trading_command
+  WHERE id BETWEEN %(low)s AND %(high)s) c WHERE before > epoch;
+
+-- I17: engine time never goes back along the journal
+SELECT 'command ' || id AS subject, at, before FROM (
+  SELECT id, at, lag(at) OVER (ORDER BY id) AS before FROM trading_command
+  WHERE id BETWEEN %(low)s AND %(high)s) c WHERE before > at;
