@@ -1,0 +1,104 @@
+"""The market's clock and its rules: phases, the day's roll, references, rules that change."""
+
+from __future__ import annotations
+
+from market.rulebook.rules import Phase
+from market.ticks import PhaseTick, Reference
+from trading.engine import receipts, risk
+from trading.engine.commands import SetRules
+from trading.engine.entry import end, refuse
+from trading.engine.matching import resume_matching
+from trading.engine.orders import EXPIRE, MASS_CANCEL
+from trading.engine.risk import Refusal
+from trading.engine.state import Market
+from trading.engine.turn import Turn
+
+DAY_ENDED = receipts.rule("time_in_force", "A day order ends with its market day.")
+
+
+def on_phase(turn: Turn, tick: PhaseTick) -> None:
+    """The world's clock: most ticks change nothing."""
+    state = turn.state
+    new_day = tick.market_day != state.market_day
+    phase = Phase.PAUSED.value if tick.paused else tick.phase
+    if not new_day and phase == state.phase:
+        return
+    could_match = state.permit.match
+    state.set_phase(tick.phase, paused=tick.paused)
+    if new_day:
+        state.market_day = tick.market_day
+        _roll(turn)
+    if new_day or tick.phase == Phase.CLOSED:
+        _expire_day_orders(turn, closed=tick.phase == Phase.CLOSED)
+    if state.permit.match and not could_match:
+        for market in state.markets.values():
+            if market.book.bids or market.book.asks:
+                resume_matching(turn, market)
+
+
+def _roll(turn: Turn) -> None:
+    """What was bought yesterday may be sold (T+1), and the day's figures begin again."""
+    state = turn.state
+    for key, position in list(state.traded.items()):
+        if position.market_day == state.market_day:
+            continue  # restored in the middle of its day
+        del state.traded[key]
+        if position.is_at_rest:
+            continue
+        position.market_day = state.market_day
+        position.bought_today = position.day_cash = 0
+        position.day_start_qty = position.held.posted
+        turn.touch_position(position)
+
+
+def _expire_day_orders(turn: Turn, *, closed: bool) -> None:
+    """Day orders of another day; and those of today too when the market has closed."""
+    for order in list(turn.state.orders.values()):
+        if order.time_in_force == "day" and (closed or order.market_day != turn.state.market_day):
+            end(turn, order, EXPIRE, "DAY_ENDED", DAY_ENDED, market_day=order.market_day)
+
+
+def on_reference(turn: Turn, reference: Reference) -> None:
+    market = turn.state.market(reference.symbol)
+    limits = market.limits
+    market.set_reference(reference)
+    if market.limits != limits:
+        _recheck(turn, market)
+
+
+def set_rules(turn: Turn, command: SetRules) -> None:
+    """The rules of an instrument from now on. Orders that they no longer allow are canceled.
+
+    A changed exponent, asset, currency or multiplier would change what rows already written mean.
+    """
+    rules = command.rules
+    market = turn.state.market(rules.symbol)
+    was = market.rules
+    names = ("asset", "currency", "cash_exponent", "price_exponent", "qty_exponent", "multiplier")
+    if was is not None and any(getattr(was, name) != getattr(rules, name) for name in names):
+        refuse(turn, Refusal("UNSUPPORTED", f"{rules.symbol}: {', '.join(names)} never change.", {}))
+        return
+    if rules.lock_days not in (0, 1):
+        refuse(
+            turn,
+            Refusal("UNSUPPORTED", f"{rules.symbol}: lock_days is 0 or 1.", {"lock_days": rules.lock_days}),
+        )
+        return
+
+    # From here it must succeed.
+    market.set_rules(rules)
+    if was != rules:
+        _recheck(turn, market)
+        resume_matching(turn, market)
+
+
+def _recheck(turn: Turn, market: Market) -> None:
+    """Resting orders under new rules: dearer ones hold more, those that no longer fit are canceled."""
+    if market.rules is None:
+        return
+    for order in [*market.book.bids, *market.book.asks]:
+        if refusal := risk.refuse_resting(market, order):
+            why = receipts.rule(refusal.rule, refusal.detail, refusal.row)
+            end(turn, order, MASS_CANCEL, refusal.code, why, **refusal.facts)
+        elif order.buys:
+            turn.reserve_cash(order, market.reservation(order.price, order.leaves, order.filled_cash))

@@ -1,0 +1,89 @@
+"""What must hold of the books in memory, over everything. Zero tolerance: each command is atomic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from trading.engine.orders import NEW, PARTIALLY_FILLED, SUSPENDED, Order
+from trading.engine.state import Market, Portfolio, State
+
+
+class Breach(msgspec.Struct, frozen=True):
+    invariant: str  # I2, I4, …: README.md lists them
+    subject: str
+    facts: dict[str, Any]
+
+
+def breaches(state: State) -> list[Breach]:
+    """Every invariant that does not hold; empty when the books are true."""
+    found = [*_system(state)]
+    for portfolio in state.portfolios.values():
+        found += _portfolio(state, portfolio)
+    for market in state.markets.values():
+        found += _market(state, market)
+    return found
+
+
+def _system(state: State) -> Iterator[Breach]:
+    totals: dict[str, int] = {}
+    for balance in state.balances.values():
+        totals[balance.asset] = totals.get(balance.asset, 0) + balance.posted
+        if balance.account > 0 and not 0 <= balance.reserved <= balance.posted:
+            yield Breach("I5", f"{balance.account} {balance.asset}", msgspec.structs.asdict(balance.row()))
+    for asset, total in totals.items():
+        if total:
+            yield Breach("I2", asset, {"sum": total})
+
+
+def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
+    cash = 0
+    held: dict[str, int] = {}
+    for order in portfolio.orders.values():
+        subject, market = f"order {order.id}", order.market
+        wanted = 0
+        if not order.buys:
+            held[market.symbol] = held.get(market.symbol, 0) + order.leaves
+        elif market.rules is not None:
+            wanted = market.reservation(order.price, order.leaves, order.filled_cash)
+        if order.reserved_cash != wanted or order.reserved_qty != (0 if order.buys else order.leaves):
+            yield Breach("I4", subject, {"reserved": order.reserved_cash, "needed": wanted})
+        cash += order.reserved_cash
+        fits = {
+            NEW: order.filled_qty == 0,
+            PARTIALLY_FILLED: order.filled_qty > 0,
+            SUSPENDED: True,
+        }.get(order.status, False)
+        if not fits or not 0 <= order.filled_qty < order.qty:
+            yield Breach(
+                "I7", subject, {"status": order.status, "qty": order.qty, "filled": order.filled_qty}
+            )
+    if portfolio.cash.reserved != cash:
+        yield Breach("I4", f"portfolio {portfolio.id}", {"reserved": portfolio.cash.reserved, "orders": cash})
+    for symbol, position in portfolio.positions.items():
+        subject = f"portfolio {portfolio.id} {symbol}"
+        offered = held.pop(symbol, 0)
+        if position.held.reserved != offered:
+            yield Breach("I4s", subject, {"reserved": position.held.reserved, "orders": offered})
+        if position.sellable < 0 or position.bought_today < 0:
+            yield Breach("I6t", subject, msgspec.structs.asdict(position.row()))
+        if position.cost < 0 or (position.cost and not position.held.posted):
+            yield Breach("I6p", subject, msgspec.structs.asdict(position.row()))
+    for symbol, offered in held.items():
+        yield Breach("I4s", f"portfolio {portfolio.id} {symbol}", {"reserved": 0, "orders": offered})
+
+
+def _market(state: State, market: Market) -> Iterator[Breach]:
+    booked: list[Order] = [*market.book.bids, *market.book.asks]
+    resting = [each for each in booked if not each.waits]
+    bids = [each.price for each in resting if each.buys]
+    asks = [each.price for each in resting if not each.buys]
+    if bids and asks and max(bids) >= min(asks):
+        yield Breach("I11", market.symbol, {"bid": max(bids), "ask": min(asks)})
+    for order in booked:
+        if state.orders.get(order.id) is not order or (order.id in market.waiting) != bool(order.waits):
+            yield Breach("I10", f"order {order.id}", {"waits": order.waits})
+        if order.queue_ahead < 0:
+            yield Breach("I10", f"order {order.id}", {"queue_ahead": order.queue_ahead})

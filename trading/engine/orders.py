@@ -1,0 +1,184 @@
+"""An order in memory, and the table of what may happen to it (FIX OrdStatus and ExecType).
+
+Pending cancel and pending replace are not stored: one writer decides in one step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from trading.engine.events import ExecType, OrderRow
+
+if TYPE_CHECKING:
+    from trading.engine.state import Market, Portfolio
+
+# Statuses
+NOT_YET: Final = ""  # before the engine has decided
+NEW: Final = "new"
+PARTIALLY_FILLED: Final = "partially_filled"
+FILLED: Final = "filled"
+CANCELED: Final = "canceled"
+REJECTED: Final = "rejected"
+EXPIRED: Final = "expired"
+SUSPENDED: Final = "suspended"
+
+OPEN: Final = frozenset((NEW, PARTIALLY_FILLED, SUSPENDED))
+TERMINAL: Final = frozenset((FILLED, CANCELED, REJECTED, EXPIRED))
+STATUSES: Final = (NOT_YET, NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED, SUSPENDED)
+
+# What can happen
+ACCEPT: Final = "accept"
+REJECT: Final = "reject"
+FILL_PART: Final = "fill_part"
+FILL_REST: Final = "fill_rest"  # the last of it
+CANCEL: Final = "cancel"  # the player asked
+KILL: Final = "kill"  # what ioc, fok and market orders may not leave behind
+STOP_SELF_TRADE: Final = "stop_self_trade"
+MASS_CANCEL: Final = "mass_cancel"  # freeze, or rules that no longer allow it
+REPLACE: Final = "replace"
+REPLACE_TO_FILLED: Final = "replace_to_filled"  # cut down to what is filled already
+EXPIRE: Final = "expire"
+HALT: Final = "halt"
+RESUME: Final = "resume"
+RESUME_PART_FILLED: Final = "resume_part_filled"
+RESTATE: Final = "restate"  # it waited for trading to begin and has now taken its place in the queue
+
+EVENTS: Final = (
+    ACCEPT, REJECT, FILL_PART, FILL_REST, CANCEL, KILL, STOP_SELF_TRADE, MASS_CANCEL,
+    REPLACE, REPLACE_TO_FILLED, EXPIRE, HALT, RESUME, RESUME_PART_FILLED, RESTATE,
+)  # fmt: skip
+
+NEXT_STATUS: Final[dict[tuple[str, str], str]] = {
+    (NOT_YET, ACCEPT): NEW,
+    (NOT_YET, REJECT): REJECTED,
+    (NEW, FILL_PART): PARTIALLY_FILLED,
+    (PARTIALLY_FILLED, FILL_PART): PARTIALLY_FILLED,
+    (NEW, FILL_REST): FILLED,
+    (PARTIALLY_FILLED, FILL_REST): FILLED,
+    (NEW, CANCEL): CANCELED,
+    (PARTIALLY_FILLED, CANCEL): CANCELED,
+    (SUSPENDED, CANCEL): CANCELED,
+    (NEW, KILL): CANCELED,
+    (PARTIALLY_FILLED, KILL): CANCELED,
+    (NEW, STOP_SELF_TRADE): CANCELED,
+    (PARTIALLY_FILLED, STOP_SELF_TRADE): CANCELED,
+    (NEW, MASS_CANCEL): CANCELED,
+    (PARTIALLY_FILLED, MASS_CANCEL): CANCELED,
+    (SUSPENDED, MASS_CANCEL): CANCELED,
+    (NEW, REPLACE): NEW,
+    (PARTIALLY_FILLED, REPLACE): PARTIALLY_FILLED,
+    (PARTIALLY_FILLED, REPLACE_TO_FILLED): FILLED,
+    (NEW, EXPIRE): EXPIRED,
+    (PARTIALLY_FILLED, EXPIRE): EXPIRED,
+    (SUSPENDED, EXPIRE): EXPIRED,
+    (NEW, HALT): SUSPENDED,
+    (PARTIALLY_FILLED, HALT): SUSPENDED,
+    (SUSPENDED, RESUME): NEW,
+    (SUSPENDED, RESUME_PART_FILLED): PARTIALLY_FILLED,
+    (NEW, RESTATE): NEW,
+    (PARTIALLY_FILLED, RESTATE): PARTIALLY_FILLED,
+}
+
+EXEC_TYPE: Final[dict[str, ExecType]] = {
+    ACCEPT: "new",
+    REJECT: "rejected",
+    FILL_PART: "fill",
+    FILL_REST: "fill",
+    CANCEL: "canceled",
+    KILL: "canceled",
+    STOP_SELF_TRADE: "canceled",
+    MASS_CANCEL: "canceled",
+    REPLACE: "replaced",
+    REPLACE_TO_FILLED: "replaced",
+    EXPIRE: "expired",
+    HALT: "suspended",
+    RESUME: "restated",
+    RESUME_PART_FILLED: "restated",
+    RESTATE: "restated",
+}
+
+
+class IllegalOrderChange(AssertionError):
+    """Something happened to an order that the table forbids: the engine is wrong and must stop."""
+
+
+def next_status(status: str, event: str) -> str:
+    """The status after `event`. Raises IllegalOrderChange for every pair that is not in the table."""
+    following = NEXT_STATUS.get((status, event))
+    if following is None:
+        raise IllegalOrderChange(f"an order that is {status or 'not decided'!r} cannot {event!r}")
+    return following
+
+
+class Order:
+    """An order the engine knows. `price` is the worst it may trade at: its limit, or its collar."""
+
+    __slots__ = (
+        "buys", "client_order_id", "closed_ns", "fees", "filled_cash", "filled_qty", "filled_value", "id",
+        "limit_price", "market", "market_day", "portfolio", "price", "priority", "qty", "queue_ahead",
+        "reason", "receipt", "reserved_cash", "reserved_qty", "side", "status", "submitted_ns",
+        "time_in_force", "type", "updated_ns", "version", "waits",
+    )  # fmt: skip
+
+    id: str
+    portfolio: Portfolio
+    market: Market
+    client_order_id: str
+    side: str
+    buys: bool
+    type: str
+    time_in_force: str
+    qty: int
+    limit_price: int | None
+    price: int
+    status: str
+    reason: str
+    filled_qty: int
+    filled_value: int  # sum of price x qty
+    filled_cash: int  # sum of the fills' cash, minor units
+    fees: int
+    reserved_cash: int
+    reserved_qty: int
+    queue_ahead: int
+    priority: int
+    version: int
+    market_day: int
+    submitted_ns: int
+    updated_ns: int
+    closed_ns: int
+    waits: str  # "" or why nothing could match when it came: "phase", "quote"
+    receipt: dict[str, Any]
+
+    @property
+    def leaves(self) -> int:
+        return self.qty - self.filled_qty
+
+    def row(self, exec_type: ExecType) -> OrderRow:
+        return OrderRow(
+            exec_type,
+            self.id,
+            self.portfolio.id,
+            self.market.symbol,
+            self.client_order_id,
+            self.side,
+            self.type,
+            self.time_in_force,
+            self.qty,
+            self.limit_price,
+            self.status,
+            self.reason,
+            self.filled_qty,
+            self.filled_value,
+            self.filled_cash,
+            self.fees,
+            self.reserved_cash,
+            self.reserved_qty,
+            self.queue_ahead,
+            self.priority,
+            self.version,
+            self.market_day,
+            self.submitted_ns,
+            self.updated_ns,
+            self.closed_ns,
+            self.receipt,
+        )

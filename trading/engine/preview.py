@@ -1,0 +1,163 @@
+"""What would this order do now? The same refusals, the same walk, the same fees; nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from trading.engine import fees, liquidity, prices, receipts, risk
+from trading.engine.commands import NewOrder
+from trading.engine.liquidity import Walk
+from trading.engine.risk import Draft, Refusal
+from trading.engine.state import State
+
+STEPS_MAX: Final = 6  # tick, band, cage, lot, size, money: each is mended at most once
+
+
+def preview(state: State, new: NewOrder, at_ns: int) -> dict[str, Any]:
+    """See README.md for the keys. `nearest` is the closest order that would pass, when it is refused."""
+    if new.portfolio not in state.portfolios:
+        return {
+            "refusal": _told(Refusal("UNKNOWN_ACCOUNT", "This portfolio has no books here.", {})),
+            "nearest": None,
+        }
+    if refusal := risk.refuse_new(state, new, at_ns):
+        return {"refusal": _told(refusal), "nearest": _nearest(state, new, at_ns)}
+    return {"refusal": None, "nearest": None, **_estimate(state, new, at_ns)}
+
+
+def _told(refusal: Refusal) -> dict[str, Any]:
+    rule = receipts.rule(refusal.rule or refusal.code.lower(), refusal.detail, refusal.row)
+    return {"code": refusal.code, "detail": refusal.detail, "facts": refusal.facts, "rule": rule}
+
+
+def _draft(state: State, new: NewOrder) -> Draft:
+    market = state.markets[new.symbol]
+    assert market.rules is not None
+    portfolio = state.portfolios[new.portfolio]
+    return Draft(portfolio, market, market.rules, new.side == "buy", new.qty, 0, new.limit_price)
+
+
+def _estimate(state: State, new: NewOrder, at_ns: int) -> dict[str, Any]:
+    draft = _draft(state, new)
+    market, buys, price = draft.market, draft.buys, risk.worst_price(draft)
+    matches = state.can_match(market, at_ns)
+    walk = Walk([], 0, None, None)
+    if matches:
+        walk = liquidity.walk(market, buys=buys, price=price, qty=new.qty, portfolio=draft.portfolio)
+    if new.time_in_force == "fok" and walk.filled < new.qty:
+        walk = Walk([], 0, walk.own, walk.beyond)
+    cash = sum(prices.worth(draft.rules, step.price, step.size) for step in walk.steps)
+    lines = market.buy_fees if buys else market.sell_fees
+    charged = fees.charge(lines, cash, capped=not buys)
+    left = new.qty - walk.filled
+    rests = left if new.type == "limit" and new.time_in_force in ("day", "gtc") and not walk.own else 0
+    reserved = market.reservation(price, rests, cash) if buys and rests else 0
+    moved = -(cash + sum(charged)) if buys else cash - sum(charged)
+    return {
+        "levels": receipts.levels(walk.steps, walk.beyond),
+        "quote": receipts.quote(market, at_ns),
+        "filled_qty": walk.filled,
+        "filled_value": sum(step.price * step.size for step in walk.steps),
+        "cash": cash,
+        "fees": receipts.fee_lines(lines, cash, [0] * len(lines), charged),
+        "fee": sum(charged),
+        "rests_qty": rests,
+        "canceled_qty": left - rests,
+        "queue_ahead": liquidity.left_at(market, price, bids=buys) if rests and matches else 0,
+        "waits": "" if matches else "quote" if state.permit.match else "phase",
+        "own_order": walk.own.id if walk.own else None,
+        "limit_price": new.limit_price,
+        "collar": price if new.limit_price is None else None,
+        "reserved_cash": reserved,
+        "reserved_qty": 0 if buys else rests,
+        "free_cash_after": draft.portfolio.cash.available + moved - reserved,
+    }
+
+
+def _nearest(state: State, new: NewOrder, at_ns: int) -> dict[str, Any] | None:
+    """Mend one refusal after another; None when something cannot be mended by price or quantity."""
+    candidate = new
+    for _ in range(STEPS_MAX):
+        refusal = risk.refuse_new(state, candidate, at_ns)
+        if refusal is None:
+            return {
+                "side": new.side,
+                "type": new.type,
+                "qty": candidate.qty,
+                "limit_price": candidate.limit_price,
+            }
+        mend = MENDS.get(refusal.rule)
+        mended = mend(_draft(state, candidate), refusal) if mend else None
+        if mended is None or min(mended.values()) <= 0:
+            return None
+        candidate = msgspec.structs.replace(candidate, **mended)
+    return None
+
+
+def _to_tick(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    """Towards the side that costs the player no more: down for a buy, up for a sell."""
+    price, tick = refusal.facts["price"], draft.rules.tick
+    down = price // tick * tick
+    return {"limit_price": max(down, tick) if draft.buys else max(-(-price // tick) * tick, tick)}
+
+
+def _to_band(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    low, high = draft.market.limits
+    price = max(refusal.facts["price"], low)
+    return {"limit_price": min(price, high) if high else price}
+
+
+def _to_cage(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    return {"limit_price": refusal.facts["cage"]}
+
+
+def _to_lot(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    rules = draft.rules
+    down = draft.qty // rules.lot * rules.lot
+    if down >= rules.least_qty:
+        return {"qty": down}
+    return {"qty": rules.least_qty} if draft.buys else {"qty": _most_sellable(draft)}
+
+
+def _to_size(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    return {"qty": min(draft.rules.qty_max, draft.qty) // draft.rules.lot * draft.rules.lot}
+
+
+def _to_cash(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    """The most lots whose reservation fits: it grows with the quantity, so halving finds it."""
+    lot, free = draft.rules.lot, refusal.facts["free"]
+    fits, too_many = 0, draft.qty // lot + 1
+    while too_many - fits > 1:
+        lots = (fits + too_many) // 2
+        if risk.cash_needed(draft._replace(qty=lots * lot)) <= free:
+            fits = lots
+        else:
+            too_many = lots
+    return {"qty": fits * lot if fits * lot >= draft.rules.least_qty else 0}
+
+
+def _to_holding(draft: Draft, refusal: Refusal) -> dict[str, int]:
+    return {"qty": _most_sellable(draft)}
+
+
+def _most_sellable(draft: Draft) -> int:
+    rules, sellable = draft.rules, draft.sellable
+    if rules.odd_lot_sell:
+        return sellable
+    whole = sellable // rules.lot * rules.lot
+    return whole if whole >= rules.least_qty else 0
+
+
+MENDS: Final[dict[str, Callable[[Draft, Refusal], dict[str, int]]]] = {
+    "tick": _to_tick,
+    "band": _to_band,
+    "cage": _to_cage,
+    "lot": _to_lot,
+    "qty_max": _to_size,
+    "cash": _to_cash,
+    "lock": _to_holding,
+    "holding": _to_holding,
+}

@@ -1,0 +1,98 @@
+"""What decided it, in scaled integers: enough to compute it again. The shape is in README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from market.rulebook.rules import FeeRule
+from market.ticks import Print
+from trading.engine.liquidity import Step
+from trading.engine.orders import Order
+from trading.engine.state import Market
+
+NS_PER_MS = 1_000_000
+
+Facts = dict[str, Any]
+
+
+def rule(name: str, text: str, row: str = "") -> Facts:
+    """The rule that bound it. `row` is the id of the dated rulebook row, "" for the player's own words."""
+    return {"name": name, "row": row, "text": text}
+
+
+def quote(market: Market, at_ns: int) -> Facts | None:
+    """Which quote was looked at, its best levels, and how old it was."""
+    now = market.quote
+    if now is None:
+        return None
+    return {
+        "source": now.source,
+        "seq": now.seq,
+        "epoch": now.source_epoch,
+        "source_seq": now.source_seq,
+        "at": now.at_ns,
+        "age_ms": (at_ns - now.received_ns) // NS_PER_MS,
+        "age_ms_max": market.rules.quote_age_ns_max // NS_PER_MS if market.rules else 0,
+        "made": now.made,
+        "bid": list(now.bids[0]) if now.bids else None,
+        "ask": list(now.asks[0]) if now.asks else None,
+    }
+
+
+def trade_print(tick: Print, at_ns: int) -> Facts:
+    return {
+        "source": tick.source,
+        "seq": tick.seq,
+        "epoch": tick.source_epoch,
+        "source_seq": tick.source_seq,
+        "at": tick.at_ns,
+        "age_ms": (at_ns - tick.received_ns) // NS_PER_MS,
+        "made": tick.made,
+        "price": tick.price,
+        "size": tick.size,
+        "side": tick.side,
+    }
+
+
+def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list[Facts]:
+    """Levels walked, and the next one that was left alone."""
+    walked = [
+        {"price": s.price, "size": s.shown, "taken": s.size, "against": "player" if s.maker else "market"}
+        for s in steps
+    ]
+    if beyond is not None:
+        walked.append({"price": beyond[0], "size": beyond[1], "taken": 0, "against": "market"})
+    return walked
+
+
+def fee_lines(rules: Sequence[FeeRule], worth: int, before: list[int], after: list[int]) -> list[Facts]:
+    """`amount` = F(base) - `charged`, where F is max(base x rate half-up, least): see fees.py."""
+    return [
+        {
+            "name": line.name,
+            "base": worth,
+            "charged": was,
+            "rate_ppb": line.rate_ppb,
+            "least": line.least,
+            "amount": now - was,
+            "row": line.row,
+        }
+        for line, was, now in zip(rules, before, after, strict=True)
+    ]
+
+
+def order(what: str, order: Order, at_ns: int, why: Facts, **more: Any) -> Facts:
+    """Why an order rests or ended. `more`: levels, waits, facts."""
+    receipt = {
+        "decided": what,
+        "at": at_ns,
+        "quote": quote(order.market, at_ns),
+        "queue_ahead": order.queue_ahead,
+        "limit_price": order.limit_price,
+        "rule": why,
+    }
+    if order.limit_price is None:
+        receipt["collar"] = order.price
+    receipt.update(more)
+    return receipt

@@ -1,0 +1,327 @@
+"""What the engine holds in memory: portfolios, balances, positions, open orders, markets.
+
+Everything that rows of the database can rebuild comes back by `State.restore`; quotes, prints,
+references, rules and the phase arrive again from the feed and the rulebook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from market.book import Book
+from market.rulebook.rules import PERMITS, FeeRule, InstrumentRules, Permit, Phase
+from market.ticks import Level, Quote, Reference
+from trading.engine import accounts, fees, prices
+from trading.engine.events import BalanceRow, OrderRow, PositionRow
+from trading.engine.orders import SUSPENDED, Order
+
+CLOSED_KEPT_MAX: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
+PHASE_UNKNOWN: Final = Permit(enter=False, cancel=True, match=False)
+
+
+class Balance:
+    __slots__ = ("account", "asset", "posted", "reserved", "turn")
+
+    def __init__(self, account: int, asset: str, posted: int = 0, reserved: int = 0) -> None:
+        self.account = account
+        self.asset = asset
+        self.posted = posted
+        self.reserved = reserved
+        self.turn = 0  # the last turn that touched it
+
+    @property
+    def available(self) -> int:
+        return self.posted - self.reserved
+
+    def row(self) -> BalanceRow:
+        return BalanceRow(self.account, self.asset, self.posted, self.reserved)
+
+
+class Position:
+    """A holding. Its quantity and what open sells reserve are the ledger balance's, `held`."""
+
+    __slots__ = (
+        "bought_today", "cost", "day_cash", "day_start_qty", "held", "market_day", "portfolio", "realised",
+        "symbol", "turn",
+    )  # fmt: skip
+
+    def __init__(self, portfolio: int, symbol: str, held: Balance, market_day: int) -> None:
+        self.portfolio = portfolio
+        self.symbol = symbol
+        self.held = held
+        self.market_day = market_day
+        self.bought_today = 0
+        self.cost = 0
+        self.realised = 0
+        self.day_start_qty = 0
+        self.day_cash = 0
+        self.turn = 0
+
+    @property
+    def sellable(self) -> int:
+        return self.held.posted - self.bought_today - self.held.reserved
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether its day figures are those of a day on which nothing happened, whichever day it is."""
+        return not self.bought_today and not self.day_cash and self.day_start_qty == self.held.posted
+
+    def row(self) -> PositionRow:
+        return PositionRow(
+            self.portfolio,
+            self.symbol,
+            self.held.posted,
+            self.held.reserved,
+            self.bought_today,
+            self.market_day,
+            self.cost,
+            self.realised,
+            self.day_start_qty,
+            self.day_cash,
+        )
+
+
+class Portfolio:
+    __slots__ = ("cash", "currency", "id", "orders", "positions", "reason", "status")
+
+    def __init__(self, number: int, currency: str, cash: Balance) -> None:
+        self.id = number
+        self.currency = currency
+        self.cash = cash
+        self.status = "active"
+        self.reason = ""
+        self.orders: dict[str, Order] = {}  # open ones
+        self.positions: dict[str, Position] = {}
+
+
+class Market:
+    """One instrument: its rules, what the market shows of it, and the players' book in it."""
+
+    __slots__ = (
+        "book", "buy_fees", "halt_reason", "halted", "last_price", "limits", "quote", "reference", "rules",
+        "sell_fees", "symbol", "taken_asks", "taken_bids", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.rules: InstrumentRules | None = None
+        self.buy_fees: tuple[FeeRule, ...] = ()
+        self.sell_fees: tuple[FeeRule, ...] = ()
+        self.quote: Quote | None = None
+        self.taken_bids: dict[int, int] = {}  # price → how much of the displayed size players took
+        self.taken_asks: dict[int, int] = {}
+        self.reference: Reference | None = None
+        self.limits: tuple[int, int] = (0, 0)  # the day's band, 0 where there is none
+        self.last_price = 0
+        self.halted = False
+        self.halt_reason = ""
+        self.book: Book[Order] = Book()
+        self.waiting: dict[str, Order] = {}  # in the book, but came when nothing could match
+
+    def set_rules(self, rules: InstrumentRules) -> None:
+        self.rules = rules
+        self.buy_fees = fees.lines_for(rules, "buy")
+        self.sell_fees = fees.lines_for(rules, "sell")
+        self._set_limits()
+
+    def set_reference(self, reference: Reference) -> None:
+        self.reference = reference
+        self._set_limits()
+
+    def _set_limits(self) -> None:
+        """The limits the day's reference states; else the rule's band around the previous close."""
+        rules, day = self.rules, self.reference
+        if day is None or rules is None:
+            self.limits = (0, 0)
+        elif day.limit_low or day.limit_high or not (rules.band_ppb and day.previous_close):
+            self.limits = (day.limit_low, day.limit_high)
+        else:
+            self.limits = prices.band(day.previous_close, rules.band_ppb, rules.tick)
+
+    def is_fresh(self, at_ns: int) -> bool:
+        return (
+            self.quote is not None
+            and self.rules is not None
+            and at_ns - self.quote.received_ns <= self.rules.quote_age_ns_max
+        )
+
+    def shown(self, *, bids: bool) -> tuple[Level, ...]:
+        if self.quote is None:
+            return ()
+        return self.quote.bids if bids else self.quote.asks
+
+    def taken(self, *, bids: bool) -> dict[int, int]:
+        return self.taken_bids if bids else self.taken_asks
+
+    def reservation(self, price: int, leaves: int, filled_cash: int) -> int:
+        """Cash a buy holds back for what it may still take: worst price, and the fees on it.
+
+        R = ceil(leaves x price) + F(filled + that) - F(filled), so that no fill can lack money.
+        """
+        assert self.rules is not None
+        hold = prices.worth_at_most(self.rules, price, leaves)
+        return hold + fees.total(self.buy_fees, filled_cash + hold) - fees.total(self.buy_fees, filled_cash)
+
+
+class State:
+    __slots__ = (
+        "balances", "closed", "fills_n", "market_day", "markets", "orders", "permit", "phase", "portfolios",
+        "traded", "transfers_n", "turns", "world_number",
+    )  # fmt: skip
+
+    def __init__(self, world_number: int) -> None:
+        self.world_number = world_number
+        self.portfolios: dict[int, Portfolio] = {}
+        self.balances: dict[tuple[int, str], Balance] = {}
+        self.orders: dict[str, Order] = {}  # open ones
+        self.closed: dict[str, tuple[int, str]] = {}  # ended ones: portfolio and status
+        self.markets: dict[str, Market] = {}
+        self.traded: dict[tuple[int, str], Position] = {}  # positions whose day figures must be rolled
+        self.phase = ""
+        self.permit = PHASE_UNKNOWN
+        self.market_day = 0
+        self.fills_n = 0
+        self.transfers_n = 0
+        self.turns = 0
+
+    def system(self, code: int, asset: str) -> Balance:
+        return self.balance(accounts.system_account(self.world_number, code), asset)
+
+    def balance(self, account: int, asset: str) -> Balance:
+        key = (account, asset)
+        found = self.balances.get(key)
+        if found is None:
+            found = self.balances[key] = Balance(account, asset)
+        return found
+
+    def position(self, portfolio: Portfolio, market: Market) -> Position:
+        found = portfolio.positions.get(market.symbol)
+        if found is None:
+            asset = market.rules.asset if market.rules else market.symbol
+            held = self.balance(portfolio.id, asset)
+            found = portfolio.positions[market.symbol] = Position(
+                portfolio.id, market.symbol, held, self.market_day
+            )
+        return found
+
+    def market(self, symbol: str) -> Market:
+        found = self.markets.get(symbol)
+        if found is None:
+            found = self.markets[symbol] = Market(symbol)
+        return found
+
+    def set_phase(self, phase: str, *, paused: bool) -> None:
+        self.phase = Phase.PAUSED.value if paused else phase
+        permit = PERMITS.get(phase, PHASE_UNKNOWN)
+        self.permit = Permit(enter=permit.enter, cancel=permit.cancel, match=permit.match and not paused)
+
+    def can_match(self, market: Market, at_ns: int) -> bool:
+        """No fill when the phase forbids it, the instrument is halted, or its quote is not fresh."""
+        return self.permit.match and not market.halted and market.is_fresh(at_ns)
+
+    def forget(self, order: Order) -> None:
+        """The order has ended: it leaves the open ones, and only its end is remembered."""
+        del self.orders[order.id]
+        del order.portfolio.orders[order.id]
+        self.closed[order.id] = (order.portfolio.id, order.status)
+        if len(self.closed) > CLOSED_KEPT_MAX:
+            del self.closed[next(iter(self.closed))]
+
+
+class PortfolioState(msgspec.Struct, frozen=True, gc=False):
+    """What must be known of a portfolio to restore it; its money comes with the balances."""
+
+    portfolio: int
+    currency: str
+    status: str = "active"
+    reason: str = ""
+
+
+def restore(
+    state: State,
+    *,
+    portfolios: Iterable[PortfolioState],
+    balances: Iterable[BalanceRow],
+    positions: Iterable[PositionRow],
+    orders: Iterable[OrderRow],
+    rules: Iterable[InstrumentRules],
+    fills_n: int,
+    transfers_n: int,
+    halted: Iterable[str],
+    closed: Iterable[tuple[str, int, str]],
+) -> None:
+    """Rebuild an empty state from rows. See `Engine.restore`."""
+    assert not state.balances, "restore needs an empty engine"
+    state.fills_n, state.transfers_n = fills_n, transfers_n
+    for rule in rules:
+        state.market(rule.symbol).set_rules(rule)
+    for row in balances:
+        state.balances[row.account, row.asset] = Balance(row.account, row.asset, row.posted, row.reserved)
+    for one in portfolios:
+        cash = state.balance(one.portfolio, one.currency)
+        state.portfolios[one.portfolio] = found = Portfolio(one.portfolio, one.currency, cash)
+        found.status, found.reason = one.status, one.reason
+    for position in positions:
+        _restore_position(state, position)
+    for symbol in halted:
+        state.market(symbol).halted = True
+    for order in sorted(orders, key=lambda each: each.priority):
+        _restore_order(state, order)
+    for order_id, portfolio, status in closed:
+        state.closed[order_id] = (portfolio, status)
+
+
+def _restore_position(state: State, row: PositionRow) -> None:
+    portfolio = state.portfolios[row.portfolio]
+    position = state.position(portfolio, state.market(row.symbol))
+    position.bought_today, position.market_day = row.bought_today, row.market_day
+    position.cost, position.realised = row.cost, row.realised
+    position.day_start_qty, position.day_cash = row.day_start_qty, row.day_cash
+    if not position.is_at_rest:
+        state.traded[row.portfolio, row.symbol] = position
+
+
+def _restore_order(state: State, row: OrderRow) -> None:
+    order = Order()
+    market = order.market = state.market(row.symbol)
+    order.portfolio = state.portfolios[row.portfolio]
+    order.buys = row.side == "buy"
+    assert row.limit_price is not None, "only limit orders rest"
+    order.price = row.limit_price
+    order.waits = row.receipt.get("waits", "")
+    for name in ("id", "client_order_id", "side", "type", "time_in_force", "qty", "limit_price", "status",
+                 "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
+                 "reserved_qty", "queue_ahead", "priority", "version", "market_day", "submitted_ns",
+                 "updated_ns", "closed_ns", "receipt"):  # fmt: skip
+        setattr(order, name, getattr(row, name))
+    state.orders[order.id] = order.portfolio.orders[order.id] = order
+    market.book.side(buys=order.buys).add(order)
+    if order.waits:
+        market.waiting[order.id] = order
+    if order.status == SUSPENDED:
+        market.halted = True
+
+
+def state_hash(state: State) -> str:
+    """SHA-256 over the sorted rows of open orders, balances and positions: what the tables must equal.
+
+    Queues are left out: they shrink with every quote and are stored only with the order's next row.
+    """
+    orders = [
+        (o.id, o.portfolio.id, o.market.symbol, o.side, o.type, o.time_in_force, o.qty, o.limit_price,
+         o.status, o.reason, o.filled_qty, str(o.filled_value), o.filled_cash, o.fees, o.reserved_cash,
+         o.reserved_qty, o.priority, o.version, o.market_day)
+        for o in state.orders.values()
+    ]  # fmt: skip
+    balances = [(b.account, b.asset, b.posted, b.reserved) for b in state.balances.values()]
+    positions = [
+        msgspec.structs.astuple(p.row())
+        for each in state.portfolios.values()
+        for p in each.positions.values()
+    ]
+    rows = [sorted(orders), sorted(balances), sorted(positions)]
+    return hashlib.sha256(msgspec.msgpack.encode(rows)).hexdigest()

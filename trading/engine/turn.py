@@ -1,0 +1,111 @@
+"""One command being applied: its time, and what it has caused so far.
+
+The one door for each fact of the books: `transfer` moves assets, `reserve` holds them back, `change`
+moves an order to its next status. Balances and positions that were touched are told once, at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from trading.engine.events import Event, TransferRow
+from trading.engine.orders import EXEC_TYPE, TERMINAL, Order, next_status
+from trading.engine.state import Balance, Position, State
+
+# trading.models.Transfer.Code
+GRANT: Final = 1
+TRADE_CASH: Final = 2
+TRADE_ASSET: Final = 3
+FEE: Final = 4
+ADJUST: Final = 6
+
+
+class BrokenBooks(AssertionError):
+    """A command would leave a player with less than nothing: the engine is wrong and must stop."""
+
+
+class Turn:
+    __slots__ = ("at_ns", "balances", "events", "number", "positions", "seq", "state")
+
+    def __init__(self, state: State, seq: int, at_ns: int) -> None:
+        state.turns += 1
+        self.state = state
+        self.number = state.turns
+        self.seq = seq
+        self.at_ns = at_ns
+        self.events: list[Event] = []
+        self.balances: list[Balance] = []
+        self.positions: list[Position] = []
+
+    def touch(self, balance: Balance) -> None:
+        if balance.turn != self.number:
+            balance.turn = self.number
+            self.balances.append(balance)
+
+    def touch_position(self, position: Position) -> None:
+        self.touch(position.held)
+        if position.turn != self.number:
+            position.turn = self.number
+            self.positions.append(position)
+
+    def transfer(self, code: int, debit: Balance, credit: Balance, amount: int, fill: int = 0) -> None:
+        """Move `amount` from debit to credit, both of one asset. Nothing is written for zero."""
+        if amount == 0:
+            return
+        assert amount > 0
+        assert debit.asset == credit.asset
+        self.state.transfers_n += 1
+        debit.posted -= amount
+        credit.posted += amount
+        self.touch(debit)
+        self.touch(credit)
+        self.events.append(
+            TransferRow(
+                self.state.transfers_n, code, debit.account, credit.account, debit.asset, amount, fill
+            )
+        )
+
+    def reserve_cash(self, order: Order, amount: int) -> None:
+        """Hold back exactly `amount` of cash for the order from now on."""
+        cash = order.portfolio.cash
+        cash.reserved += amount - order.reserved_cash
+        order.reserved_cash = amount
+        self.touch(cash)
+
+    def reserve_qty(self, order: Order, qty: int) -> None:
+        """Hold back exactly `qty` of the holding for the order from now on."""
+        position = self.state.position(order.portfolio, order.market)
+        position.held.reserved += qty - order.reserved_qty
+        order.reserved_qty = qty
+        self.touch_position(position)
+
+    def change(self, order: Order, event: str, receipt: dict[str, Any], reason: str = "") -> None:
+        """What happened to the order. An end releases what it held back."""
+        order.status = next_status(order.status, event)
+        order.version += 1
+        order.updated_ns = self.at_ns
+        order.receipt = receipt
+        if order.status in TERMINAL:
+            order.reason = reason
+            order.closed_ns = self.at_ns
+            order.queue_ahead = 0
+            order.waits = ""
+            if order.reserved_cash:
+                self.reserve_cash(order, 0)
+            if order.reserved_qty:
+                self.reserve_qty(order, 0)
+            self.state.forget(order)
+        self.events.append(order.row(EXEC_TYPE[event]))
+
+    def close(self) -> list[Event]:
+        """Everything that happened. Raises BrokenBooks rather than let a wrong balance out."""
+        events = self.events
+        for balance in self.balances:
+            if balance.account > 0 and not 0 <= balance.reserved <= balance.posted:
+                raise BrokenBooks(f"account {balance.account} has {balance.row()}")
+            events.append(balance.row())
+        for position in self.positions:
+            if position.sellable < 0:
+                raise BrokenBooks(f"more is promised than held: {position.row()}")
+            events.append(position.row())
+        return events
