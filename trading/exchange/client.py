@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -120,8 +120,7 @@ class _Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by descent
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -159,8 +158,11 @@ def client_for(world_number: int) -> ExchangeClient:
 def ask_sync(world_number: int, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
     """As `ask`, for code without an event loop: a connection of its own for one question."""
     path = _path_of(ExchangeLease.objects.filter(world_id=world_number).first())
-    if path is None:
-        return _not_running(1)
+    return _not_running(1) if path is None else ask_at(path, body, timeout_s)
+
+
+def ask_at(path: str, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
+    """One question to the exchange that listens at `path`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         try:

@@ -56,14 +56,18 @@ class Exchange:
         self._rebuilds: deque[float] = deque(maxlen=REBUILDS_MAX)
 
     async def run(self) -> int:
-        """Until SIGTERM, SIGINT or the end of our right to write. The exit code."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+        """Until `stop` or the end of our right to write. The exit code."""
         try:
             return await self._lives()
         finally:
             await self.publisher.aclose()
+
+    async def run_until_signalled(self) -> int:
+        """As a process of its own: SIGTERM and SIGINT stop it after the batch under way."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        return await self.run()
 
     def stop(self) -> None:
         self._stopping = True

@@ -27,6 +27,7 @@ Nothing is ever repaired by this command.
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []
     help = "Checks every invariant of the books over everything, in one snapshot of the database."
 
     def create_parser(self, *args: Any, **options: Any) -> CommandParser:

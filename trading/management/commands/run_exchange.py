@@ -27,6 +27,7 @@ SIMGAME_FAILPOINTS arms planted faults for drills: see trading/exchange/failpoin
 
 class Command(BaseCommand):
     help = "Runs the exchange of one world."
+    requires_system_checks: list[str] = []  # it serves no URL, and restarts must be quick
 
     def create_parser(self, *args: Any, **options: Any) -> CommandParser:
         return super().create_parser(*args, epilog=EXAMPLES, **options)
@@ -42,4 +43,4 @@ class Command(BaseCommand):
         except UnknownWorld as error:
             raise CommandError(error.detail, returncode=2) from error
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sys.exit(runner.run(exchange.run()))
+            sys.exit(runner.run(exchange.run_until_signalled()))
