@@ -76,6 +76,7 @@ class PhaseTick(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="p")
     speed: int = 1  # world seconds per wall second
     paused: bool = False
     seq: int = 0
+    note: str = ""  # why, in words a player reads: "recording ended"
 
 
 Tick = Quote | Print | Reference | PhaseTick

@@ -18,6 +18,7 @@ DEBUG = env.flag("SIMGAME_DEBUG")
 SECRET_KEY = env.text("SIMGAME_SECRET_KEY") or secrets.made_once(HOME / "keys" / "secret_key")
 ALLOWED_HOSTS = env.words("SIMGAME_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("SIMGAME_TRUSTED_ORIGINS")
+CSRF_FAILURE_VIEW = "simgame.problem.csrf_failure"
 SECURE = env.flag("SIMGAME_SECURE")  # behind https: secure cookies and HSTS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = False
@@ -147,7 +148,10 @@ SEEDED_HOURS = env.text("SIMGAME_SEEDED_HOURS", "always")  # always | venue (09:
 SEEDED_RULES = env.text("SIMGAME_SEEDED_RULES", "plain")  # plain | cn_a
 REPLAY_SPEED = env.number("SIMGAME_REPLAY_SPEED", 1, least=1)  # 1 to 1000
 START_CASH = env.text("SIMGAME_START_CASH", "1000000")  # in the world's currency
-WAL_DIR = HOME / "wal"
+WAL_DIR = HOME / "wal"  # one folder per world
+WAL_FSYNC = env.text("SIMGAME_WAL_FSYNC", "interval")  # always | interval (each second) | never
+WAL_KEEP_HOURS = env.number("SIMGAME_WAL_KEEP_HOURS", 48, least=1)  # older segments are removed
+FEED_POLICY = env.text("SIMGAME_FEED_POLICY", "block")  # block | drop_newest | drop_oldest
 RUN_DIR = embedded.run_dir(HOME)  # Unix sockets of feed and exchange
 
 # --- API --------------------------------------------------------------------------------------
@@ -155,7 +159,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.PlayerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["simgame.parsing.StrictJson"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.PlayerThrottle"],
     "EXCEPTION_HANDLER": "simgame.problem.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,

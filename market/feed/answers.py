@@ -1,0 +1,134 @@
+"""What the feed answers on its socket: the last state, its own health, and control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from market.feed import rows, store
+from market.feed.worldclock import SPEED_MAX
+from market.messages import depth_row, phase_row, trade_row
+from simgame.kernel import clock
+
+if TYPE_CHECKING:
+    from market.feed.process import Feed
+
+Question = dict[str, Any]
+Answer = dict[str, Any]
+
+
+def answer(feed: Feed, question: Question) -> Answer:
+    """One answer per question; a question that cannot be answered gets `op: error` with a sentence."""
+    known = {"latest": latest, "status": status, "control": control, "bars": bars}
+    asked = known.get(str(question.get("op")))
+    if asked is None:
+        return _error(f"op {question.get('op')!r} is not known: {', '.join(known)}, snapshot.")
+    try:
+        return {"op": question["op"], **asked(feed, question)}
+    except ValueError as error:
+        return _error(str(error))
+
+
+def latest(feed: Feed, _: Question) -> Answer:
+    """The snapshot and its rows: what Redis holds, for whoever cannot read Redis."""
+    state, plan, publisher = feed.state, feed.plan, feed.publisher
+    quotes = {symbol: rows.quote(scale, state) for symbol, scale in plan.scales.items()}
+    phase = phase_row(plan.world.slug, plan.world.timezone, state.phase) if state.phase else None
+    return {
+        "epoch": publisher.epoch,
+        "seq": state.seq,
+        "ticks": state.snapshot(),
+        "quotes": quotes,
+        "depth": {symbol: depth_row(plan.scales[symbol], quote) for symbol, quote in state.quotes.items()},
+        "trades": {
+            symbol: [trade_row(plan.scales[symbol], trade) for trade in trades]
+            for symbol, trades in state.trades.items()
+        },
+        "phase": phase,
+        "offsets": dict(publisher.offsets),
+    }
+
+
+def bars(feed: Feed, question: Question) -> Answer:
+    """`symbol`, `interval`: the newest two bars, or the last 300 of 1s bars (they live only here)."""
+    symbol, interval = str(question.get("symbol")), str(question.get("interval"))
+    series = feed.bars.series.get(symbol)
+    if series is None or interval not in series.forming:
+        return {"epoch": feed.publisher.epoch, "offset": 0, "bars": []}
+    found = feed.publisher.bars_of(symbol, interval)
+    if interval == "1s":
+        scale = feed.plan.scales[symbol]
+        found["bars"] = [rows.bar(scale, bar) for bar in feed.bars.seconds.get(symbol, ())]
+    return found
+
+
+def status(feed: Feed, _: Question) -> Answer:
+    """Counters since the process began, and how full its queues are."""
+    ingress, sequence, gate = feed.ingress, feed.pipeline.sequence, feed.pipeline.gate
+    now_ns = clock.now_ns()
+    newest = max((quote.received_ns for quote in feed.state.quotes.values()), default=0)
+    return {
+        "world": feed.plan.world.slug,
+        "epoch": feed.epoch,
+        "seq": feed.state.seq,
+        "source": feed.source.describe(),
+        "phase": feed.state.phase.phase if feed.state.phase else None,
+        "world_time": clock.rfc3339(feed.world_ns()),
+        "speed": feed.speed,
+        "paused": feed.paused,
+        "published": feed.published,
+        "last_quote_age_ms": (now_ns - newest) // clock.NS_PER_MS if newest else None,
+        "ingress": {
+            "policy": str(ingress.policy),
+            "waiting": len(ingress),
+            "capacity": ingress.capacity,
+            "longest": ingress.longest,
+            "accepted": ingress.accepted,
+            "dropped_newest": ingress.dropped_newest,
+            "dropped_oldest": ingress.dropped_oldest,
+            "blocked": ingress.blocked,
+        },
+        "sequence": {
+            "duplicates": sequence.duplicates,
+            "gaps": sequence.gaps,
+            "missing": sequence.missing,
+            "late": sequence.late,
+            "old_epoch": sequence.old_epoch,
+        },
+        "quarantined": dict(gate.refused),
+        "bars_too_late": feed.bars.too_late,
+        "wal": {"segment": feed.wal.segment, "bytes": feed.wal.bytes_written, "fsync": str(feed.wal.fsync)},
+        "links": [
+            {
+                "name": link.name,
+                "waiting": link.waiting,
+                "sent": link.sent_frames,
+                "conflated": link.conflated_frames,
+            }
+            for link in feed.server.links
+        ],
+        "redis": {
+            "published": feed.publisher.news.published,
+            "dropped": feed.publisher.news.dropped,
+            "trades_left_out": feed.publisher.trades_left_out,
+        },
+    }
+
+
+def control(feed: Feed, question: Question) -> Answer:
+    """`paused`, `speed`, `seek`: at once, and remembered in the lease (but seek)."""
+    wanted = store.Wanted(feed.paused, feed.speed)
+    paused, speed = question.get("paused", wanted.paused), question.get("speed", wanted.speed)
+    if not isinstance(paused, bool):
+        raise ValueError("paused is true or false.")
+    if type(speed) is not int or not 1 <= speed <= SPEED_MAX:
+        raise ValueError(f"speed is a whole number from 1 to {SPEED_MAX}.")
+    if "seek" in question:
+        feed.seek(str(question["seek"]))
+    if speed != feed.speed:
+        feed.clock.set_speed(speed, clock.now_ns())
+    feed.want(store.Wanted(paused, speed))
+    return {"paused": feed.paused, "speed": feed.speed, "world_time": clock.rfc3339(feed.world_ns())}
+
+
+def _error(detail: str) -> Answer:
+    return {"op": "error", "code": "BAD_CONTROL", "detail": detail}

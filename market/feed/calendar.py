@@ -1,0 +1,81 @@
+"""A world's market days: when phases change, and what holds on each day. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from market.rulebook import Facts, PhaseNow, Rulebook, as_date, limits
+from market.rulebook.rules import Phase
+from market.ticks import PhaseTick, Reference
+
+PhaseAt = Callable[[int], PhaseNow]
+SOURCE = "calendar"
+
+
+class Calendar:
+    """Makes the PhaseTick of an instant and the References of a day.
+
+    `phase_at` is the rulebook's hours, or the source's own for a recording with other hours.
+    """
+
+    def __init__(self, book: Rulebook, phase_at: PhaseAt, instruments: Iterable[Facts]):
+        self.book = book
+        self.phase_at = phase_at
+        self.instruments = tuple(instruments)
+        self.rules_day = 0  # a fixed rulebook date (world option "date"), 0: each day's own
+        self._known: PhaseNow | None = None
+
+    def now(self, world_ns: int) -> PhaseNow:
+        known = self._known
+        if known is None or world_ns >= known.next_change_ns > 0:
+            known = self._known = self.phase_at(world_ns)
+        return known
+
+    def look_again(self) -> None:
+        """After a jump of the clock, or when the source changed its mind about the phase."""
+        self._known = None
+
+    def phase_tick(
+        self, world_ns: int, received_ns: int, speed: int, paused: bool, note: str = ""
+    ) -> PhaseTick:
+        now = self.now(world_ns)
+        return PhaseTick(
+            market_day=now.market_day,
+            phase=Phase.PAUSED if paused else now.phase,
+            next_phase=now.next_phase,
+            next_change_ns=now.next_change_ns,
+            at_ns=world_ns,
+            received_ns=received_ns,
+            speed=speed,
+            paused=paused,
+            note=note,
+        )
+
+    def references(
+        self, market_day: int, close_of: Callable[[str], int], at_ns: int, received_ns: int
+    ) -> list[Reference]:
+        """One per instrument: previous close and band. The rulebook's date is the market day."""
+        on = as_date(self.rules_day or market_day)
+        made = []
+        for instrument in self.instruments:
+            close = close_of(instrument.symbol)
+            low, high = limits(close, self.book.rules_for(instrument, on))
+            made.append(
+                Reference(instrument.symbol, market_day, close, low, high, at_ns, received_ns, SOURCE)
+            )
+        return made
+
+
+def shifted(now: PhaseNow, days: int) -> PhaseNow:
+    """The same phase, `days` calendar days later: a replay that goes round again."""
+    if not days:
+        return now
+    later = as_date(now.market_day).toordinal() + days
+    day = type(as_date(now.market_day)).fromordinal(later)
+    return msgspec.structs.replace(
+        now,
+        market_day=day.year * 10_000 + day.month * 100 + day.day,
+        next_change_ns=now.next_change_ns + days * 86_400_000_000_000 if now.next_change_ns else 0,
+    )

@@ -1,0 +1,62 @@
+"""From items to ticks: sequence, then quality. Pure; what passes is all that anybody will ever see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from market.feed.quality import Gate, Refused, Scale
+from market.feed.sequence import Numbering, Sequence
+from market.sources.items import Gap, Malformed, RawPrint, RawQuote
+from market.ticks import Print, Quote, Reference
+
+REFUSED_KEPT = 200  # waiting to be written; beyond it only the counters grow
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What became of one item: at most a gap (first) and a tick."""
+
+    tick: Quote | Print | None = None
+    gap: Gap | None = None
+
+
+NOTHING = Passed()
+
+
+class Pipeline:
+    def __init__(self, instruments: Iterable[Scale], numbering: Numbering):
+        self.sequence = Sequence(numbering)
+        self.gate = Gate(instruments)
+        self.refused: list[Refused] = []
+
+    def take(self, item: Quote | Print | RawQuote | RawPrint | Malformed | Gap, clock_ns: int) -> Passed:
+        if isinstance(item, Gap):
+            self.sequence.gaps += 1
+            self.sequence.missing += max(0, item.last_missing - item.first_missing + 1)
+            return Passed(gap=item)
+        if isinstance(item, Malformed):
+            return self._quarantine(self.gate.refuse_malformed(item))
+        verdict = self.sequence.judge(item)
+        if not verdict.passes:
+            return NOTHING
+        judged = self.gate.admit(item, clock_ns)
+        if isinstance(judged, Refused):
+            self._quarantine(judged)
+            return Passed(gap=verdict.gap)
+        if isinstance(judged, Print):
+            self.gate.learn(judged)
+        return Passed(judged, verdict.gap)
+
+    def learn(self, references: Iterable[Reference]) -> None:
+        for reference in references:
+            self.gate.learn(reference)
+
+    def take_refused(self) -> list[Refused]:
+        refused, self.refused = self.refused, []
+        return refused
+
+    def _quarantine(self, refused: Refused) -> Passed:
+        if len(self.refused) < REFUSED_KEPT:
+            self.refused.append(refused)
+        return NOTHING

@@ -1,0 +1,102 @@
+"""What one feed needs to begin: its world, instruments, source, calendar, folders, policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from market import errors
+from market.feed import store, wal
+from market.feed.bars import DAY, Series
+from market.feed.calendar import Calendar
+from market.feed.ingress import Policy
+from market.feed.state import Day
+from market.models import Instrument, World
+from market.rulebook import BadRulebook, PhaseNow, UnknownRulebook, load
+from market.sources import choose
+from market.sources.base import PastBar, Source
+from market.ticks import Print, Quote
+from simgame.kernel import clock
+
+
+@dataclass
+class Plan:
+    world: World
+    instruments: Sequence[Instrument]
+    source: Source
+    calendar: Calendar
+    folder: Path  # of the WAL
+    socket_path: Path
+    redis_url: str
+    speed: int
+    fsync: wal.Fsync = wal.Fsync.INTERVAL
+    policy: Policy = Policy.BLOCK
+    keep_hours: int = 48
+
+    def __post_init__(self) -> None:
+        self.ids = {instrument.symbol: instrument.pk for instrument in self.instruments}
+        self.scales = {instrument.symbol: instrument for instrument in self.instruments}
+        self.first_closes = {
+            **{instrument.symbol: instrument.previous_close for instrument in self.instruments},
+            **self.source.previous_closes(),
+        }
+
+    def start_ns(self, last: Quote | Print | None) -> int | None:
+        """World time at the start; None: the wall clock."""
+        return self.source.start_ns(last)
+
+    def begin_of(self, forming: Iterable[PastBar]) -> wal.Begin:
+        """The bars and the day that were running when the source began."""
+        series: dict[str, Series] = {}
+        days: dict[str, Day] = {}
+        for past in forming:
+            series.setdefault(past.symbol, Series()).forming[past.interval] = store.bar_of(past)
+            if past.interval == DAY:
+                days[past.symbol] = Day(
+                    past.open, past.high, past.low, past.close, 0, past.volume, past.turnover, past.prints
+                )
+        return wal.Begin(series, days)
+
+
+def plan_for(world: World, *, seed: int | None = None, speed: int | None = None) -> Plan:
+    """Raises MarketError when the world cannot be served: no instruments, no recording, no rulebook."""
+    instruments = list(Instrument.objects.filter(world=world))
+    if not instruments:
+        raise errors.UnknownWorld(f"World {world.slug!r} has no instruments yet: run `manage.py seed` first.")
+    source = choose.source_for(world, instruments, seed=seed)
+    try:
+        book = load(world.rulebook)
+        hours = book.hours(world.options.get("hours", "always"), world.timezone)
+        calendar = Calendar(book, lambda at_ns: _phase(source, at_ns) or hours.at(at_ns), instruments)
+        calendar.rules_day = int(world.options.get("rules_day", 0))
+        day = calendar.now(source.start_ns(None) or clock.now_ns()).market_day
+        calendar.references(day, lambda _: 0, 0, 0)
+    except (UnknownRulebook, BadRulebook) as error:
+        raise errors.UnknownWorld(f"World {world.slug!r} cannot be served: {error}") from error
+    return Plan(
+        world=world,
+        instruments=instruments,
+        source=source,
+        calendar=calendar,
+        folder=settings.WAL_DIR / world.slug,
+        socket_path=settings.RUN_DIR / f"feed-{world.number}.sock",
+        redis_url=settings.REDIS_URL,
+        speed=speed or (1 if source.start_ns(None) is None else settings.REPLAY_SPEED),
+        fsync=wal.Fsync(settings.WAL_FSYNC),
+        policy=Policy(settings.FEED_POLICY),
+        keep_hours=settings.WAL_KEEP_HOURS,
+    )
+
+
+def _phase(source: Source, at_ns: int) -> PhaseNow | None:
+    return source.phase(at_ns)
+
+
+def utc_offset_s(timezone: str, at_ns: int) -> int:
+    """Seconds east of UTC of a zone at an instant."""
+    offset = clock.from_ns(at_ns).astimezone(ZoneInfo(timezone)).utcoffset()
+    return int(offset.total_seconds()) if offset else 0

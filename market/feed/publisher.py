@@ -1,0 +1,242 @@
+"""The feed's downstream to Redis: one frame of news per batch, and the last state for whoever asks.
+
+Slow or dead Redis costs freshness, never the feed: what waits is a set of changed symbols and the
+newest trades, so it is bounded, and the next flush that gets through carries the present state.
+
+Keys (all of a world, `<slug>`), written in one transaction before the news goes out:
+
+    sg:latest:<slug>  hash  symbol → QuoteRow                     (topic offset: its seq)
+    sg:depth:<slug>   hash  symbol → DepthRow                     (topic offset: its seq)
+    sg:trades:<slug>  hash  symbol → {epoch, offset, trades: the last 50}
+    sg:bars:<slug>    hash  symbol:interval → {epoch, offset, bars: [the one before, forming]}
+    sg:phase:<slug>   string  PhaseRow
+    sg:offset:<slug>  hash  epoch, board, phase
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import redis.asyncio
+import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from market.feed import rows
+from market.feed.bars import BarBuilder, Key
+from market.feed.hub import Batch
+from market.feed.state import TRADES_KEPT, WorldState
+from market.messages import Facts, depth_row, phase_row, trade_row
+from market.ticks import PhaseTick, Print, Quote, Reference
+from realtime.publish import TIMEOUT_S, Breaker, Message, Publisher
+from simgame.kernel import clock
+
+FLUSH_S = 0.1  # at most ten frames a second: what arrives in between is conflated
+PHASE_S = 15  # the phase is said every second: gone after this long, the feed is
+TRADES_WAITING_MAX = 1_000  # per instrument between two flushes; the oldest are left out
+
+BARS_WAITING_MAX = 50_000  # changed bars while Redis is away: most of a quiet hour
+
+log = structlog.get_logger(__name__)
+encode = msgspec.json.Encoder().encode
+Raw = msgspec.Raw
+
+
+class RedisPublisher:
+    name = "publisher"
+
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        slug: str,
+        timezone: str,
+        epoch: str,
+        scales: Mapping[str, Facts],
+        state: WorldState,
+        bars: BarBuilder,
+    ):
+        self.slug, self.timezone, self.epoch = slug, timezone, epoch
+        self.scales, self.state, self.bars = scales, state, bars
+        self.news = Publisher(redis_url)
+        self.offsets: Counter[str] = Counter()
+        self.flushes = 0
+        self.trades_left_out = 0
+        self._keys = redis.asyncio.Redis.from_url(
+            redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+        )
+        self._breaker = Breaker()
+        self._behind = True  # the keys do not hold the present state: write all of it
+        self._quotes: set[str] = set()
+        self._depths: set[str] = set()
+        self._trades: dict[str, list[Print]] = {}
+        self._kept: dict[str, deque[bytes]] = {}
+        self._bars: dict[Key, Any] = {}
+        self._phase = False
+        self._changed = asyncio.Event()
+
+    def offer(self, batch: Batch) -> None:
+        for tick in batch.ticks:
+            match tick:
+                case Quote():
+                    self._depths.add(tick.symbol)
+                    self._quotes.add(tick.symbol)
+                case Print():
+                    self._quotes.add(tick.symbol)
+                    self._trades.setdefault(tick.symbol, []).append(tick)
+                case Reference():
+                    self._quotes.add(tick.symbol)
+                case PhaseTick():
+                    self._phase = True
+        self._changed.set()
+
+    def offer_bars(self, dirty: Mapping[Key, Any]) -> None:
+        self._bars.update(dirty)
+        if len(self._bars) > BARS_WAITING_MAX:
+            for symbol, interval, _ in self._bars:
+                self.offsets[f"bars:{self.slug}:{symbol}:{interval}"] += 1  # readers see a gap and ask
+            self._bars.clear()
+            self._behind = True
+
+    async def run(self) -> None:
+        """Flush at most every FLUSH_S, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self.flush()
+            await asyncio.sleep(FLUSH_S)
+
+    async def flush(self) -> None:
+        if not self._breaker.allows(clock.monotonic_s()):
+            return  # what changed waits, bounded
+        if self._behind:
+            self._everything_changed()
+        messages, writes = self._render()
+        self.flushes += 1
+        await self._write(writes)
+        await self.news.publish_now(messages)
+
+    async def close(self) -> None:
+        await self._keys.aclose()
+        await self.news.aclose()
+
+    def trades_of(self, symbol: str) -> dict[str, Any]:
+        """The snapshot of a trades topic."""
+        kept = self._kept.get(symbol, ())
+        topic = f"trades:{self.slug}:{symbol}"
+        return {"epoch": self.epoch, "offset": self.offsets[topic], "trades": [Raw(row) for row in kept]}
+
+    def _everything_changed(self) -> None:
+        self._quotes.update(self.scales)
+        self._depths.update(self.state.quotes)
+        self._phase = self.state.phase is not None
+        for symbol, trades in self.state.trades.items():
+            if symbol not in self._kept:
+                self._keep(symbol, list(trades))
+
+    def _render(self) -> tuple[list[Message], dict[str, dict[str, bytes]]]:
+        """The messages of this flush, and the hash fields to write (key → field → value)."""
+        messages: list[Message] = []
+        writes: dict[str, dict[str, bytes]] = {}
+        self._render_quotes(messages, writes)
+        self._render_trades(messages, writes)
+        self._render_bars(messages, writes)
+        self._render_phase(messages, writes)
+        writes["offset"] = {
+            "epoch": self.epoch.encode(),
+            **{kind: str(self.offsets[f"{kind}:{self.slug}"]).encode() for kind in ("board", "phase")},
+        }
+        return messages, writes
+
+    def _render_quotes(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+        quotes, self._quotes = self._quotes, set()
+        depths, self._depths = self._depths, set()
+        board: dict[str, bytes] = {}
+        for symbol in quotes & self.scales.keys():
+            row = rows.quote(self.scales[symbol], self.state)
+            board[symbol] = encode(row)
+            messages.append(Message(f"quote:{self.slug}:{symbol}", self.epoch, row["seq"], board[symbol]))
+        if board:
+            data = encode({symbol: Raw(row) for symbol, row in board.items()})
+            messages.append(self._dense(f"board:{self.slug}", data))
+            writes["latest"] = board
+        for symbol in depths & self.state.quotes.keys():
+            quote = self.state.quotes[symbol]
+            row_json = encode(depth_row(self.scales[symbol], quote))
+            messages.append(Message(f"depth:{self.slug}:{symbol}", self.epoch, quote.seq, row_json))
+            writes.setdefault("depth", {})[symbol] = row_json
+
+    def _render_trades(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+        trades, self._trades = self._trades, {}
+        for symbol, new in trades.items():
+            if len(new) > TRADES_WAITING_MAX:
+                self.trades_left_out += len(new) - TRADES_WAITING_MAX
+                self.offsets[f"trades:{self.slug}:{symbol}"] += 1  # readers see a gap and ask
+            fresh = self._keep(symbol, new[-TRADES_WAITING_MAX:])
+            data = encode({"trades": [Raw(row) for row in fresh]})
+            messages.append(self._dense(f"trades:{self.slug}:{symbol}", data))
+        for symbol in self._kept if self._behind else trades:
+            writes.setdefault("trades", {})[symbol] = encode(self.trades_of(symbol))
+
+    def _keep(self, symbol: str, trades: list[Print]) -> list[bytes]:
+        scale = self.scales[symbol]
+        fresh = [encode(trade_row(scale, trade)) for trade in trades]
+        self._kept.setdefault(symbol, deque(maxlen=TRADES_KEPT)).extend(fresh)
+        return fresh
+
+    def _render_bars(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+        dirty, self._bars = self._bars, {}
+        for (symbol, interval, _), bar in sorted(dirty.items(), key=lambda entry: entry[0][2]):
+            row = encode({"bar": rows.bar(self.scales[symbol], bar)})
+            messages.append(self._dense(f"bars:{self.slug}:{symbol}:{interval}", row))
+        touched = {(symbol, interval) for symbol, interval, _ in dirty}
+        if self._behind:
+            touched |= {(s, i) for s, series in self.bars.series.items() for i in series.forming}
+        for symbol, interval in touched:
+            value = encode(self.bars_of(symbol, interval))
+            writes.setdefault("bars", {})[f"{symbol}:{interval}"] = value
+
+    def bars_of(self, symbol: str, interval: str) -> dict[str, Any]:
+        """The newest two bars of an interval with the offset of their topic."""
+        series = self.bars.series[symbol]
+        newest = [kept[interval] for kept in (series.before, series.forming) if interval in kept]
+        return {
+            "epoch": self.epoch,
+            "offset": self.offsets[f"bars:{self.slug}:{symbol}:{interval}"],
+            "bars": [rows.bar(self.scales[symbol], bar) for bar in newest],
+        }
+
+    def _render_phase(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+        if not self._phase or self.state.phase is None:
+            return
+        self._phase = False
+        row = encode(phase_row(self.slug, self.timezone, self.state.phase))
+        messages.append(self._dense(f"phase:{self.slug}", row))
+        writes["phase"] = {"": row}
+
+    def _dense(self, topic: str, data: bytes) -> Message:
+        self.offsets[topic] += 1
+        return Message(topic, self.epoch, self.offsets[topic], data)
+
+    async def _write(self, writes: dict[str, dict[str, bytes]]) -> None:
+        try:
+            async with asyncio.timeout(2 * TIMEOUT_S), self._keys.pipeline(transaction=True) as pipe:
+                for kind, fields in writes.items():
+                    if kind == "phase":
+                        pipe.set(f"sg:phase:{self.slug}", fields[""], ex=PHASE_S)
+                    else:
+                        pipe.hset(f"sg:{kind}:{self.slug}", mapping=fields)  # type: ignore[arg-type]
+                await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            if not self._behind:
+                log.warning("redis_lost", why=str(error) or type(error).__name__)
+            self._behind = True
+            self._breaker.failed(clock.monotonic_s())
+            return
+        self._behind = False
+        self._breaker.succeeded()

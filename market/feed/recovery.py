@@ -1,0 +1,135 @@
+"""What a feed knows after a restart: the checkpoint, and the WAL from there on.
+
+The checkpoint is a shortcut, never the truth: without it (or when it does not fit the WAL) the same
+state comes from reading the whole WAL.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from market.feed import wal
+from market.feed.bars import STORED, Bar, BarBuilder, Key, Series
+from market.feed.state import WorldState
+from market.ticks import Print, Quote
+
+FILE = "checkpoint"
+VERSION = 1
+
+log = structlog.get_logger(__name__)
+
+
+class StoredBar(msgspec.Struct, array_like=True):
+    symbol: str
+    interval: str
+    bar: Bar
+
+
+class Checkpoint(msgspec.Struct, array_like=True):
+    """Everything up to the byte `offset` of `segment`."""
+
+    version: int
+    segment: str
+    offset: int
+    state: WorldState
+    series: dict[str, Series]
+    last: Quote | Print | None  # of the source
+    source: bytes  # Source.save()
+    unwritten: list[StoredBar]  # bars that the database did not have yet
+
+
+class Recovered:
+    """State, bars and the source's last tick, as the WAL tells them."""
+
+    def __init__(self, checkpoint: Checkpoint | None = None):
+        self.state = checkpoint.state if checkpoint else WorldState()
+        day = self.state.phase.market_day if self.state.phase else 0
+        self.bars = BarBuilder(checkpoint.series if checkpoint else None, day)
+        self.last = checkpoint.last if checkpoint else None
+        self.heads: dict[tuple[str, bool], Quote | Print] = {}
+        self.source = checkpoint.source if checkpoint else b""
+        self.begun = checkpoint is not None
+        for stored in checkpoint.unwritten if checkpoint else ():
+            self.bars.dirty[stored.symbol, stored.interval, stored.bar.start] = stored.bar
+
+    def apply(self, written: wal.Written) -> None:
+        self.begun = True
+        if isinstance(written, wal.GapRecord):
+            self.bars.gap(written.gap)
+            return
+        if isinstance(written, wal.Begin):
+            self.bars.series.update(written.series)
+            self.state.days.update(written.days)
+            return
+        for tick in written:
+            self.state.apply(tick)
+            self.bars.apply(tick)
+            if isinstance(tick, Quote | Print):
+                self.heads[tick.symbol, isinstance(tick, Print)] = tick
+                if self.last is None or _place(tick) > _place(self.last):
+                    self.last = tick
+
+
+def _place(tick: Quote | Print) -> tuple[int, int]:
+    return tick.source_epoch, tick.source_seq
+
+
+def recover(folder: Path) -> Recovered:
+    """Cut a torn tail, then read: from the checkpoint on, or everything."""
+    wal.recover(folder)
+    checkpoint = load(folder)
+    recovered = Recovered(checkpoint)
+    segment, offset = (checkpoint.segment, checkpoint.offset) if checkpoint else ("", 0)
+    for written in wal.replay(folder, segment, offset):
+        recovered.apply(written)
+    if recovered.begun:
+        log.info("feed_recovered", seq=recovered.state.seq, from_checkpoint=checkpoint is not None)
+    return recovered
+
+
+def recompute(folder: Path) -> Recovered:
+    """The state and the bars that the whole WAL gives, whatever a checkpoint says."""
+    recovered = Recovered()
+    for written in wal.replay(folder):
+        recovered.apply(written)
+    return recovered
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint in one step; a kill leaves the old one."""
+    payload = msgspec.msgpack.encode(checkpoint)
+    fresh = folder / f"{FILE}.new"
+    fresh.write_bytes(zlib.crc32(payload).to_bytes(4, "big") + payload)
+    os.replace(fresh, folder / FILE)
+
+
+def load(folder: Path) -> Checkpoint | None:
+    """The checkpoint, or None when there is none that fits the WAL."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    try:
+        if zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
+            raise ValueError("its checksum is wrong")
+        found = msgspec.msgpack.decode(data[4:], type=Checkpoint)
+        segment = folder / found.segment
+        if found.version != VERSION:
+            raise ValueError(f"it is of version {found.version}")
+        if not segment.is_file() or segment.stat().st_size < found.offset:
+            raise ValueError("the WAL is shorter than it says")
+    except (ValueError, msgspec.MsgspecError) as error:
+        log.warning("checkpoint_not_used", path=str(path), why=str(error))
+        return None
+    return found
+
+
+def unwritten(dirty: dict[Key, Bar]) -> list[StoredBar]:
+    return [
+        StoredBar(symbol, interval, bar) for (symbol, interval, _), bar in dirty.items() if interval in STORED
+    ]

@@ -1,0 +1,64 @@
+"""Runs a feed as a process: signals, event loop, one log line at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from importlib.util import find_spec
+
+import structlog
+
+from market import errors
+from market.feed import store
+from market.feed.plan import Plan, plan_for
+from market.feed.process import Feed, Superseded, serve
+from market.feed.worldclock import SPEED_MAX
+from market.models import World
+
+if find_spec("uvloop"):
+    from uvloop import run as run_loop
+else:
+    from asyncio import run as run_loop
+
+log = structlog.get_logger(__name__)
+
+
+def until_stopped(world: World, *, speed: int | None = None, seed: int | None = None) -> None:
+    """Serve `world` until SIGTERM or SIGINT, or until another feed takes over. Raises MarketError."""
+    if speed is not None and not 1 <= speed <= SPEED_MAX:
+        raise errors.BadControl(f"Speed {speed} is not possible: 1 to {SPEED_MAX}.")
+    plan = plan_for(world, seed=seed, speed=speed)
+    if speed is not None:
+        store.want(world.number, speed=speed)
+    run_loop(_main(plan))
+
+
+async def _main(plan: Plan) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with asyncio.TaskGroup() as group:
+            served = group.create_task(
+                serve(plan, f"{socket.gethostname()}:{os.getpid()}", _stopper(group, stop))
+            )
+            await asyncio.wait([served])
+            stop.set()
+    except* Superseded:
+        log.info("feed_leaves", world=plan.world.slug, why="another feed of this world has taken over")
+    except* errors.MarketError as group_error:
+        raise group_error.exceptions[0] from None
+
+
+def _stopper(group: asyncio.TaskGroup, stop: asyncio.Event):
+    def announce(feed: Feed) -> None:
+        async def wait() -> None:
+            await stop.wait()
+            feed.stop()
+
+        group.create_task(wait())
+
+    return announce

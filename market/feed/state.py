@@ -1,0 +1,88 @@
+"""The last state of a world, as its ticks say it: what a snapshot and a restart need. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from market.ticks import PhaseTick, Print, Quote, Reference, Tick
+
+TRADES_KEPT = 50  # per instrument: the snapshot of a trades topic
+
+
+class Day(msgspec.Struct):
+    """Statistics of one instrument on the running market day; `last` outlives the day.
+
+    0 means none yet. `turnover` is the sum of price x size, both scaled.
+    """
+
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    last: int = 0
+    last_size: int = 0
+    volume: int = 0
+    turnover: int = 0
+    prints: int = 0
+
+    def add(self, price: int, size: int) -> None:
+        self.open = self.open or price
+        self.high = max(self.high, price)
+        self.low = min(self.low, price) if self.low else price
+        self.last, self.last_size = price, size
+        self.volume += size
+        self.turnover += price * size
+        self.prints += 1
+
+    def roll(self) -> None:
+        self.open = self.high = self.low = self.volume = self.turnover = self.prints = 0
+
+
+class WorldState(msgspec.Struct):
+    """`seq` is the last one given. Apply every tick exactly once, in order."""
+
+    seq: int = 0
+    quotes: dict[str, Quote] = {}
+    references: dict[str, Reference] = {}
+    phase: PhaseTick | None = None
+    days: dict[str, Day] = {}
+    trades: dict[str, deque[Print]] = {}
+
+    def apply(self, tick: Tick) -> None:
+        self.seq = tick.seq
+        match tick:
+            case Quote():
+                self.quotes[tick.symbol] = tick
+            case Print():
+                self.day(tick.symbol).add(tick.price, tick.size)
+                if tick.symbol not in self.trades:
+                    self.trades[tick.symbol] = deque(maxlen=TRADES_KEPT)
+                self.trades[tick.symbol].append(tick)
+            case Reference():
+                self.references[tick.symbol] = tick
+            case PhaseTick():
+                if self.phase is not None and tick.market_day != self.phase.market_day:
+                    for day in self.days.values():
+                        day.roll()
+                self.phase = tick
+
+    def day(self, symbol: str) -> Day:
+        if symbol not in self.days:
+            self.days[symbol] = Day()
+        return self.days[symbol]
+
+    def close_of(self, symbol: str) -> int:
+        """The last price: the previous close of the next market day. 0 when none is known."""
+        last = self.days[symbol].last if symbol in self.days else 0
+        if last:
+            return last
+        reference = self.references.get(symbol)
+        return reference.previous_close if reference else 0
+
+    def snapshot(self) -> list[Tick]:
+        """PhaseTick (with the present `seq`), every Reference, the latest Quote of every instrument."""
+        ticks: list[Tick] = []
+        if self.phase is not None:
+            ticks.append(msgspec.structs.replace(self.phase, seq=self.seq))
+        return [*ticks, *self.references.values(), *self.quotes.values()]

@@ -1,0 +1,144 @@
+"""What the feed reads from and writes to PostgreSQL. Synchronous: the process runs it in one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from market.feed.bars import Bar, Key
+from market.feed.quality import Refused
+from market.models import Bar as BarRow
+from market.models import FeedLease, Quarantined
+from market.sources.base import PastBar
+
+QUARANTINED_MAX = 10_000  # rows kept per world: enough to look at, bounded for ever
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What an operator set in the lease."""
+
+    paused: bool
+    speed: int
+
+
+def take_lease(world_number: int, holder: str, address: str, speed: int) -> tuple[int, Wanted]:
+    """Become the feed of the world: a new epoch; the feed before us sees it and leaves.
+
+    `speed` is the first one of a world that never had a feed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO market_feedlease AS lease (world_id, epoch, holder, address, beat_at, paused, speed)"
+            " VALUES (%s, 1, %s, %s, now(), false, %s)"
+            " ON CONFLICT (world_id) DO UPDATE SET epoch = lease.epoch + 1, holder = excluded.holder,"
+            " address = excluded.address, beat_at = now()"
+            " RETURNING epoch, paused, speed",
+            [world_number, holder, address, speed],
+        )
+        epoch, paused, speed = cursor.fetchone()
+    return epoch, Wanted(paused, speed)
+
+
+def beat(world_number: int, epoch: int) -> Wanted | None:
+    """Still here. None: another feed has taken over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE market_feedlease SET beat_at = now() WHERE world_id = %s AND epoch = %s"
+            " RETURNING paused, speed",
+            [world_number, epoch],
+        )
+        row = cursor.fetchone()
+    return Wanted(*row) if row else None
+
+
+def want(world_number: int, **wanted: Any) -> None:
+    """Set the wanted state; the feed obeys within a second."""
+    FeedLease.objects.filter(world_id=world_number).update(**wanted)
+
+
+def has_history(instrument_ids: Iterable[int]) -> bool:
+    return BarRow.objects.filter(instrument_id__in=list(instrument_ids)).exists()
+
+
+def write_bars(bars: Sequence[tuple[int, str, Bar]]) -> None:
+    """Upsert (instrument id, interval, bar) rows: whoever writes last is right, twice does no harm."""
+    columns = list(
+        zip(
+            *(
+                (
+                    instrument,
+                    interval,
+                    bar.start,
+                    bar.open,
+                    bar.high,
+                    bar.low,
+                    bar.close,
+                    bar.volume,
+                    bar.turnover,
+                    bar.prints,
+                    bar.partial,
+                )
+                for instrument, interval, bar in bars
+            ),
+            strict=True,
+        )
+    )
+    if not columns:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [list(column) for column in columns])
+
+
+_COLUMNS = "instrument_id, interval, start, open, high, low, close, volume, turnover, prints, partial"
+_KEPT = ("open", "high", "low", "close", "volume", "turnover", "prints", "partial")
+_UPSERT = (
+    f"INSERT INTO market_bar ({_COLUMNS})"
+    " SELECT i, v, to_timestamp(s), o, h, l, c, q, t, n, p FROM unnest("
+    "%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
+    " %s::bigint[], %s::numeric[], %s::int[], %s::bool[]) AS x(i, v, s, o, h, l, c, q, t, n, p)"
+    " ON CONFLICT (instrument_id, interval, start) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _KEPT)
+)
+
+
+def write_past(bars: Iterable[PastBar], ids: dict[str, int]) -> int:
+    """Bars from before a source began; how many."""
+    known = [bar for bar in bars if bar.symbol in ids]
+    for first in range(0, len(known), 5_000):
+        write_bars([(ids[past.symbol], past.interval, bar_of(past)) for past in known[first : first + 5_000]])
+    return len(known)
+
+
+def bar_of(past: PastBar) -> Bar:
+    return Bar(
+        past.start, past.open, past.high, past.low, past.close, past.volume, past.turnover, past.prints
+    )
+
+
+def rows_of(dirty: dict[Key, Bar], ids: dict[str, int], stored: Sequence[str]) -> list[tuple[int, str, Bar]]:
+    """Rows for `write_bars`, copied: the feed goes on changing its own."""
+    return [
+        (ids[symbol], interval, msgspec.structs.replace(bar))
+        for (symbol, interval, _), bar in dirty.items()
+        if interval in stored
+    ]
+
+
+def quarantine(world_number: int, refused: Sequence[Refused]) -> None:
+    """Keep a bounded sample of what the gate refused."""
+    Quarantined.objects.bulk_create(
+        Quarantined(world_id=world_number, source=one.source[:32], reason=one.reason, payload=one.payload)
+        for one in refused
+    )
+    newest = Quarantined.objects.filter(world_id=world_number).order_by("-id")
+    edge = newest.values_list("id", flat=True)[QUARANTINED_MAX : QUARANTINED_MAX + 1].first()
+    if edge is not None:
+        Quarantined.objects.filter(world_id=world_number, id__lte=edge).delete()
+
+
+def forget_connection() -> None:
+    """After an error: the next call connects anew."""
+    connection.close()

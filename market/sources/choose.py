@@ -1,0 +1,33 @@
+"""Which source a world has, from its kind and options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from market import errors
+from market.models import Instrument, World
+from market.sources.base import Source
+from market.sources.seeded import SeededSource
+from simgame.kernel import clock
+
+
+def source_for(world: World, instruments: Sequence[Instrument], *, seed: int | None = None) -> Source:
+    """Raises MarketError when the world's source cannot be opened."""
+    if world.kind == World.Kind.SEEDED:
+        return seeded(world, seed)
+    raise errors.UnknownWorld(f"World {world.slug!r} is of kind {world.kind!r}: no source speaks it yet.")
+
+
+def seeded(world: World, seed: int | None) -> SeededSource:
+    """Options `seed`, `hours` ("always" | "venue"), `start_ns` (of step 0; default: now)."""
+    start_ns = int(world.options.get("start_ns", 0)) or clock.now_ns()
+    offset = clock.from_ns(start_ns).astimezone(ZoneInfo(world.timezone)).utcoffset()
+    return SeededSource(
+        int(world.options.get("seed", settings.SEED)) if seed is None else seed,
+        start_ns,
+        hours=world.options.get("hours", settings.SEEDED_HOURS),
+        utc_offset_s=int(offset.total_seconds()) if offset else 0,
+    )

@@ -1,0 +1,74 @@
+"""What a source puts into the feed. Scaled `Quote`/`Print`, or the venue's own numbers as they came.
+
+A source never judges: what it cannot read it passes on as `Malformed`, what the venue says it passes
+on as it is. The quality gate scales, judges and quarantines.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from market.ticks import Print, Quote
+
+Number = str | int | float | None  # as the venue wrote it, unscaled
+
+
+class RawQuote(msgspec.Struct, frozen=True, gc=False):
+    """A quote in the venue's decimals. `also` holds further numbers of the message (open, volume …)."""
+
+    symbol: str
+    bids: tuple[tuple[Number, Number], ...]
+    asks: tuple[tuple[Number, Number], ...]
+    at_ns: int
+    received_ns: int
+    source: str
+    source_epoch: int = 0
+    source_seq: int = 0
+    made: bool = False
+    also: dict[str, Number] = {}
+
+
+class RawPrint(msgspec.Struct, frozen=True, gc=False):
+    """A trade print in the venue's decimals."""
+
+    symbol: str
+    price: Number
+    size: Number
+    side: str
+    at_ns: int
+    received_ns: int
+    source: str
+    source_epoch: int = 0
+    source_seq: int = 0
+    made: bool = False
+    also: dict[str, Number] = {}
+
+
+class Malformed(msgspec.Struct, frozen=True, gc=False):
+    """A message that could not be read, or that the venue's own rules call invalid."""
+
+    source: str
+    reason: str  # at most 32 characters
+    payload: Any  # JSON value: what came
+    symbol: str = ""
+
+
+class Gap(msgspec.Struct, frozen=True, gc=False):
+    """The source knows that messages are missing: bars over it are partial. Symbol "" means all."""
+
+    source: str
+    symbol: str
+    at_ns: int
+    first_missing: int = 0
+    last_missing: int = 0
+
+
+class Reached(msgspec.Struct, frozen=True, gc=False):
+    """A paced source has given everything up to this world time: the world's time may follow."""
+
+    at_ns: int
+
+
+Item = Reached | Quote | Print | RawQuote | RawPrint | Malformed | Gap
