@@ -30,7 +30,7 @@ from realtime.conversation import (
 )
 from realtime.groups import Group, text_event
 from realtime.identity import Who, authentication
-from realtime.outbox import Entry, Outbox, frame_of
+from realtime.outbox import Entry, Outbox, frames_of
 from realtime.subscriptions import subscribe
 from simgame.kernel import clock
 from simgame.kernel.errors import SimGameError, Unavailable
@@ -136,8 +136,10 @@ class Socket:
             while self._replies or self._outbox:
                 if self._replies:
                     await self._send(self._replies.pop(0))
-                else:
-                    await self._send(text_event(frame_of(self._outbox.take())))
+                    continue
+                for text, _ in frames_of(self._outbox.take(), self.hub.limits.array_bytes):
+                    if self._closing is None:
+                        await self._send(text_event(text))
         except Exception as error:  # noqa: BLE001 - as above
             self._lost(error)
         finally:
@@ -263,8 +265,8 @@ class Socket:
             self.say(refusal(deed.id, error))
             return
         self.say(results(deed.id, rows))
-        if following:
-            self.push(text_event(frame_of(following)), following)
+        for text, part in frames_of(following, self.hub.limits.array_bytes):
+            self.push(text_event(text), part)
 
     async def _caught_up(self) -> None:
         """A client that does not read its answers is not asked for more questions."""

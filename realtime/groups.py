@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from realtime.outbox import Entry, Outbox, frame_of
+from realtime.outbox import Entry, Outbox, frames_of
 
 if TYPE_CHECKING:
     from realtime.connection import Socket
@@ -20,7 +20,7 @@ class Group:
     every member. With an interval the flushes stand on a grid whose phase depends on the group, so
     that a thousand groups do not flush in the same millisecond."""
 
-    def __init__(self, key: GroupKey, states: list[TopicState], counters: Counters):
+    def __init__(self, key: GroupKey, states: list[TopicState], counters: Counters, array_bytes: int):
         self.key = key
         self.interval_s = key[0] / 1000
         self.states = states
@@ -30,6 +30,7 @@ class Group:
         self._outbox = Outbox()  # otherwise
         self._timer: asyncio.TimerHandle | None = None
         self._counters = counters
+        self._array_bytes = array_bytes
 
     def add(self, entry: Entry) -> None:
         """Call `flush` soon when the interval is 0; otherwise it comes by itself."""
@@ -50,10 +51,11 @@ class Group:
         if not entries:
             return
         self._pending = []
-        event = text_event(frame_of(entries))
-        for member in self.members:
-            member.push(event, entries)
-        self._counters.frames_out += len(self.members)
+        for text, part in frames_of(entries, self._array_bytes):
+            event = text_event(text)
+            for member in self.members:
+                member.push(event, part)
+            self._counters.frames_out += len(self.members)
 
     def join(self, socket: Socket) -> None:
         """What is pending belongs to the former members: it is part of the newcomer's snapshot."""

@@ -264,7 +264,8 @@ class Hub:
             socket.groups[slot] = group
 
     def _new_group(self, key: GroupKey) -> Group:
-        group = self.groups[key] = Group(key, [self.states[topic] for topic in key[2]], self.counters)
+        states = [self.states[topic] for topic in key[2]]
+        group = self.groups[key] = Group(key, states, self.counters, self.limits.array_bytes)
         for state in group.states:
             state.groups[group] = None
         return group

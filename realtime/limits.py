@@ -27,6 +27,7 @@ class Limits:
     # --- what a slow client may make us keep (references to shared texts)
     every_messages: int = 1_024
     every_bytes: int = 1_048_576
+    array_bytes: int = 262_144  # of pushes in one frame: common clients refuse frames above 1 MiB
     # --- what we keep for those who come back
     history_every: int = 256
     history_merge: int = 64

@@ -105,8 +105,22 @@ class Outbox:
         return too_many or (self.every_bytes is not None and self._bytes > self.every_bytes)
 
 
-def frame_of(entries: Sequence[Entry]) -> str:
-    """One text frame: an object, or an array when several are sent together."""
+def frames_of(entries: Sequence[Entry], most: int) -> list[tuple[str, Sequence[Entry]]]:
+    """Text frames with what is in each: an object, or an array when several are sent together; an
+    array is cut before it exceeds `most` characters (one entry alone may)."""
     if len(entries) == 1:
-        return entries[0].text
-    return f"[{','.join([entry.text for entry in entries])}]"
+        return [(entries[0].text, entries)]
+    frames: list[tuple[str, Sequence[Entry]]] = []
+    begun, size = 0, 0
+    for number, entry in enumerate(entries):
+        size += len(entry.text) + 1
+        if size > most and number > begun:
+            frames.append((_array(entries[begun:number]), entries[begun:number]))
+            begun, size = number, len(entry.text) + 1
+    if begun < len(entries):
+        frames.append((_array(entries[begun:]), entries[begun:]))
+    return frames
+
+
+def _array(entries: Sequence[Entry]) -> str:
+    return f"[{','.join([entry.text for entry in entries])}]" if len(entries) > 1 else entries[0].text

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import hypothesis
 import pytest
 import uvicorn
 import websockets
@@ -24,6 +25,8 @@ from realtime.routing import websocket_urlpatterns
 from realtime.topics import Policy, Snapshot, TopicKind
 
 WAIT_S = 10.0
+hypothesis.settings.register_profile("unhurried", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("unhurried")
 ALICE = Who(1, "login-alice", frozenset({7}))
 BOB = Who(2, "login-bob", frozenset({8}))
 TOKENS = {"alice-token": ALICE, "bob-token": BOB}
@@ -241,6 +244,7 @@ class House:
 async def open_house(limits: Limits, redis_url: str | None = None) -> AsyncIterator[House]:
     hub = Hub(redis_url, limits)
     hubs.use(hub)
+    await hub.start()
     config = uvicorn.Config(
         URLRouter(websocket_urlpatterns),
         port=0,
