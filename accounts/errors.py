@@ -30,11 +30,6 @@ class ReusedToken(Unauthenticated):
     title = "The refresh token was used before: this device is signed out, sign in again"
 
 
-class CsrfFailed(Forbidden):
-    code = "CSRF_FAILED"
-    title = "The request does not prove that it comes from our own pages"
-
-
 class RegistrationClosed(Forbidden):
     code = "REGISTRATION_CLOSED"
     title = "New players cannot join at the moment"

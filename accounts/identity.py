@@ -28,11 +28,12 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.crypto import constant_time_compare
 
 from accounts import keys, tokens
-from accounts.errors import BadToken, CsrfFailed, ExpiredToken
+from accounts.errors import BadToken, ExpiredToken
 from accounts.logins import LOGIN_ID, recent
 from accounts.models import ApiKey, Login, Player
 from simgame.kernel import clock
 from simgame.kernel.errors import Malformed, Unauthenticated
+from simgame.problem import CsrfFailed
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 USED_EVERY: Final = timedelta(minutes=1)  # `used_at` is exact to this: not one write per request

@@ -1,17 +1,18 @@
-"""Rate limits for DRF views, and their headers on every answer."""
+"""Rate limits for DRF views. Their headers on every answer: accounts.doors."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from accounts import limits, logins
 from simgame.kernel.errors import RateLimited
+
+if TYPE_CHECKING:  # DRF's views import this module while they are made
+    from rest_framework.views import APIView
 
 
 class PlayerThrottle(BaseThrottle):
@@ -35,16 +36,3 @@ def spend(request: Request, key: str, rate: int, window_s: int = 1) -> None:
             limit=rate,
             window_s=window_s,
         )
-
-
-class RateLimitHeaders(APIView):
-    """Base of views whose answers say how much of the limit is left."""
-
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        final = super().finalize_response(request, response, *args, **kwargs)
-        if allowance := getattr(request._request, "allowance", None):
-            for name, value in allowance.headers().items():
-                final.headers.setdefault(name, value)
-        return final

@@ -7,6 +7,7 @@ lifespan closes them, so that sockets are told to come back.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -18,11 +19,12 @@ from django.conf import settings  # noqa: E402
 
 from realtime import hub  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
+from trading import sockets  # noqa: E402
 
-http = django_application
+sockets.register_identities()
 
 
-async def lifespan(scope, receive, send):
+async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     """https://asgi.readthedocs.io/en/latest/specs/lifespan.html"""
     while True:
         message = await receive()
@@ -36,5 +38,5 @@ async def lifespan(scope, receive, send):
 
 
 application = ProtocolTypeRouter(
-    {"http": http, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+    {"http": django_application, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
 )

@@ -44,7 +44,12 @@ class NotAcceptable(SimGameError):
     title = "This address answers in JSON only"
 
 
-class CsrfRejected(Forbidden):
+class TooLarge(SimGameError):
+    code, status, alpaca = "TOO_LARGE", 413, 41310000
+    title = "The body is larger than any request of ours"
+
+
+class CsrfFailed(Forbidden):
     code = "CSRF_FAILED"
     title = "The request does not prove that it comes from our own pages"
 
@@ -172,7 +177,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if _is_api(request):
-        return response(CsrfRejected(f"{reason} Send the csrftoken cookie in X-CSRFToken."), request)
+        return response(CsrfFailed(f"{reason} Send the csrftoken cookie in X-CSRFToken."), request)
     return csrf.csrf_failure(request, reason=reason)
 
 

@@ -14,10 +14,11 @@ from django.urls import path
 from rest_framework.views import APIView
 
 from accounts import identity, keys, logins, players, tokens
-from accounts.errors import BadKey, CsrfFailed, TooManyKeys, UnknownKey, UnknownLogin
+from accounts.errors import BadKey, TooManyKeys, UnknownKey, UnknownLogin
 from accounts.models import ApiKey, Login, Player
 from simgame.kernel import clock
 from simgame.kernel.errors import Unauthenticated
+from simgame.problem import CsrfFailed
 from tests.accounts.conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]

@@ -1,0 +1,56 @@
+"""What every door of the API does: parse strictly, and say how much of the rate limit is left."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.http import HttpResponseBase
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.identity import Identity
+
+
+class Strict(serializers.Serializer):
+    """A field that we do not know is refused: it would be a typing error that nobody notices."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            known = ", ".join(self.fields) or "none"
+            raise serializers.ValidationError(
+                {str(name): [f"There is no such field here; the fields are: {known}."] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+class Door(APIView):
+    request: Request
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks. Only behind a permission that lets nobody in without."""
+        return cast(Identity, self.request.auth)
+
+    def body(self, form: type[Strict]) -> dict[str, Any]:
+        """The request's JSON object, as `form` says. Raises a validation error with pointers."""
+        return _valid(form, self.request.data)
+
+    def query(self, form: type[Strict]) -> dict[str, Any]:
+        """The query string, as `form` says; of a name that is given twice the last counts."""
+        return _valid(form, self.request.query_params.dict())
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if allowance := getattr(request._request, "allowance", None):
+            for name, value in allowance.headers().items():
+                final.headers.setdefault(name, value)
+        return final
+
+
+def _valid(form: type[Strict], data: Any) -> dict[str, Any]:
+    given = form(data=data)
+    given.is_valid(raise_exception=True)
+    return cast(dict[str, Any], given.validated_data)
