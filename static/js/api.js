@@ -1,0 +1,29 @@
+// HTTP to our own server: JSON in and out, a refusal as an exception that carries the problem.
+
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.message || `HTTP ${status}`);
+    Object.assign(this, { status, problem, code: problem.reason || problem.code, outcome: problem.outcome ?? "unknown" });
+  }
+}
+
+const csrf = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+
+// Resolves to {status, body, headers}; status 304 has no body. Rejects with Refused, or with
+// TypeError / AbortError when nobody answered.
+export async function call(method, path, body, { timeoutMs = 8_000, headers = {} } = {}) {
+  const options = { method, headers: { Accept: "application/json", ...headers }, signal: AbortSignal.timeout(timeoutMs), cache: "no-store" };
+  if (method !== "GET") options.headers["X-CSRFToken"] = csrf();
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
+  const text = await response.text();
+  const answer = text && (response.headers.get("content-type") ?? "").includes("json") ? JSON.parse(text) : null;
+  if (!response.ok && response.status !== 304) throw new Refused(response.status, answer ?? { detail: `HTTP ${response.status}` });
+  return { status: response.status, body: answer, headers: response.headers };
+}
+
+export const get = (path, options) => call("GET", path, undefined, options);
+export const post = (path, body, options) => call("POST", path, body, options);

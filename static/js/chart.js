@@ -1,0 +1,232 @@
+// The chart of the selected instrument. When the library is missing the page still trades.
+import { effect } from "@preact/signals-core";
+import { get } from "./api.js";
+import { clockTime, dateOf, dayName, hourMinute, zoneShift } from "./clock.js";
+import { h, text } from "./dom.js";
+import { Marks } from "./chart_marks.js";
+import { grouped, parse, rough, show } from "./money.js";
+import { t } from "./phrases.js";
+import { barOf, drawn, fillMarks, vwap } from "./series.js";
+import * as store from "./store.js";
+
+const HISTORY = 500; // bars asked at a time
+const TABLE_ROWS = 20; // of the table behind the canvas
+const TABLE_EVERY_MS = 10_000;
+const zone = store.world.timezone ?? "UTC";
+
+const shifts = new Map(); // by hour: Intl is slow, offsets change on the hour
+function shiftMs(ms) {
+  const hour = Math.floor(ms / 3_600_000);
+  if (!shifts.has(hour)) shifts.set(hour, zoneShift(hour * 3_600_000, zone));
+  return shifts.get(hour);
+}
+
+function colours() {
+  const probe = document.body.appendChild(h("i", { hidden: true }));
+  const style = getComputedStyle(document.documentElement);
+  const read = (name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const names = ["plane", "line", "t1", "t2", "t3", "accent", "up", "down", "bar"];
+  const found = Object.fromEntries(names.map((name) => [name, read(name)]));
+  probe.remove();
+  return { ...found, axis: found.t3, font: style.getPropertyValue("--sans").trim() || "sans-serif" };
+}
+
+export async function makeChart(section, { interval, layers, mine = true }) {
+  let library;
+  try {
+    library = await import("lightweight-charts");
+  } catch (error) {
+    console.warn("The chart library did not load:", error.message);
+    section.append(h("p", { class: "note say" }, t("Chart unavailable. Prices, depth and orders work without it.")));
+    return null;
+  }
+  await document.fonts?.ready;
+  return new Chart(library, section, { interval, layers, mine });
+}
+
+class Chart {
+  #bars = [];
+  #older = null; // the request for older bars, or "none"
+  #tabledAt = 0;
+
+  constructor(library, section, { interval, layers, mine }) {
+    Object.assign(this, { library, section, interval, layers, mine, colours: colours() });
+    this.canvas = section.querySelector(".canvas");
+    this.legend = section.querySelector(".ohlc");
+    this.chart = library.createChart(this.canvas, this.#options());
+    this.candles = this.chart.addSeries(library.CandlestickSeries, this.#candleOptions());
+    this.volume = this.chart.addSeries(library.HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false, color: this.colours.bar });
+    this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
+    this.average = this.chart.addSeries(library.LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false });
+    this.marks = new Marks();
+    this.candles.attachPrimitive(this.marks);
+    this.table = section.appendChild(h("table", { class: "sr" }));
+    this.note = section.appendChild(h("p", { class: "note say", hidden: true }));
+    this.#listen();
+  }
+
+  #options() {
+    const { plane, line, t2, t3, font } = this.colours;
+    const local = (time) => time * 1000; // drawn times carry the zone already: format them as UTC
+    return {
+      autoSize: true,
+      layout: { background: { color: plane }, textColor: t3, fontFamily: font, fontSize: 12, attributionLogo: false },
+      grid: { vertLines: { visible: false }, horzLines: { color: line } },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.2 } },
+      timeScale: {
+        borderColor: line, timeVisible: true, secondsVisible: false, rightOffset: 4, barSpacing: 9, minBarSpacing: 2,
+        tickMarkFormatter: (time, kind) => (kind < 3 ? (kind < 2 ? dateOf : dayName)(local(time), "UTC") : hourMinute(local(time), "UTC")),
+      },
+      localization: { timeFormatter: (time) => `${dateOf(local(time), "UTC")} ${clockTime(local(time), "UTC").slice(0, 5)}`, locale: document.documentElement.lang },
+      crosshair: { mode: 0, vertLine: { color: t3, width: 1, style: 3, labelBackgroundColor: t2 }, horzLine: { color: t3, width: 1, style: 3, labelBackgroundColor: t2 } },
+      handleScale: { axisPressedMouseMove: { price: true, time: true } },
+    };
+  }
+
+  #candleOptions() {
+    const { up, down, plane, t1 } = this.colours;
+    return { upColor: plane, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down, priceLineColor: this.colours.t2, priceLineStyle: 1, priceLineWidth: 1, lastValueVisible: true, priceLineSource: 0, color: t1 };
+  }
+
+  #listen() {
+    effect(() => this.#newBars(store.bars.value));
+    effect(() => this.#newMarks());
+    this.chart.subscribeCrosshairMove((at) => this.#legend(at.time ? barOf(this.#bars, at.time) : null));
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => range && range.from < 20 && this.#loadOlder());
+    addEventListener("themechange", () => this.#recolour());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#recolour());
+  }
+
+  // Another symbol or interval: nothing of the former one stays on screen.
+  reset(interval) {
+    this.interval = interval;
+    this.#older = null;
+    this.fresh = true;
+  }
+
+  toggle(layer, on) {
+    this.layers[layer] = on;
+    this.average.applyOptions({ visible: this.layers.vwap });
+    this.#newMarks();
+  }
+
+  #newBars(bars) {
+    const next = drawn(bars, shiftMs);
+    const one = next.length && this.#bars.length && next.length - this.#bars.length <= 1 && next[0].time === this.#bars[0].time && !this.fresh;
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    const grown = next.length && this.#bars.length && !this.fresh ? next.findIndex((bar) => bar.time === this.#bars[0].time) : 0;
+    this.#bars = next;
+    this.note.hidden = bars.length > 0;
+    if (!bars.length) text(this.note, store.link.value.state === "live" ? t("No bars yet: the first one forms with the first trade.") : "");
+    const averages = vwap(next);
+    if (one) {
+      this.candles.update(next.at(-1));
+      this.volume.update({ time: next.at(-1).time, value: next.at(-1).volume });
+      this.average.update(averages.at(-1));
+    } else {
+      this.#precision();
+      this.candles.setData(next);
+      this.volume.setData(next.map((bar) => ({ time: bar.time, value: bar.volume })));
+      this.average.setData(averages);
+      if (this.fresh && next.length) this.chart.timeScale().scrollToRealTime();
+      else if (grown > 0 && range) this.chart.timeScale().setVisibleLogicalRange({ from: range.from + grown, to: range.to + grown });
+      if (next.length) this.fresh = false;
+    }
+    this.#legend(null);
+    this.#newMarks();
+    this.#tabulate();
+  }
+
+  #precision() {
+    const listed = store.instrument.peek();
+    if (!listed) return;
+    this.candles.applyOptions({ priceFormat: { type: "price", precision: listed.price_exponent, minMove: Number(listed.tick) } });
+  }
+
+  #legend(bar) {
+    const shown = bar ?? this.#bars.at(-1);
+    const listed = store.instrument.peek();
+    if (!shown || !listed) return this.legend.replaceChildren();
+    const price = (value) => grouped(value.toFixed(listed.price_exponent));
+    const average = vwap(this.#bars.filter((one) => one.time <= shown.time)).at(-1)?.value;
+    const parts = [["O", price(shown.open)], ["H", price(shown.high)], ["L", price(shown.low)], ["C", price(shown.close)], [t("Volume"), rough(String(Math.round(shown.volume)))]];
+    if (average && this.layers.vwap) parts.push(["VWAP", price(average)]);
+    this.legend.replaceChildren(...parts.map(([name, value]) => h("span", {}, name, " ", h("b", {}, value))));
+  }
+
+  #newMarks() {
+    const listed = store.instrument.value;
+    const desk = store.desk.value;
+    const previousClose = listed && store.quote(listed.symbol).value?.previous_close;
+    if (!listed) return;
+    const own = (rows) => (this.mine && desk ? rows(desk).filter((row) => row.symbol === listed.symbol) : []);
+    const orders = this.layers.orders ? own(() => store.openOrders.value).filter((order) => order.limit_price) : [];
+    const fills = this.layers.fills ? own((books) => books.fills) : [];
+    const parseQty = (qty) => parse(qty, listed.qty_exponent);
+    const marks = fillMarks(fills, this.#bars, (ms) => (ms + shiftMs(ms)) / 1000, parseQty);
+    this.marks.show({
+      orders: orders.map((order) => ({ price: Number(order.limit_price), label: grouped(order.limit_price), words: orderWords(order, listed) })),
+      fills: marks.map((mark) => ({ ...mark, qty: grouped(show(mark.qty, listed.qty_exponent).replace(/\.0+$/, "")) })),
+      previous: previousClose ? { price: Number(previousClose), words: t("previous close") } : null,
+      candleBoxes: (width) => this.#boxes(width),
+      colours: this.colours,
+    });
+  }
+
+  // Rectangles of the candles on screen: labels keep off them.
+  #boxes() {
+    const scale = this.chart.timeScale();
+    const half = Math.max(2, scale.options().barSpacing / 2);
+    const range = scale.getVisibleLogicalRange();
+    if (!range) return [];
+    return this.#bars.slice(Math.max(0, Math.floor(range.from)), Math.ceil(range.to) + 1).flatMap((bar) => {
+      const x = scale.timeToCoordinate(bar.time);
+      const [top, bottom] = [this.candles.priceToCoordinate(bar.high), this.candles.priceToCoordinate(bar.low)];
+      return x === null || top === null ? [] : [{ left: x - half, right: x + half, top, bottom }];
+    });
+  }
+
+  #recolour() {
+    this.colours = colours();
+    this.chart.applyOptions(this.#options());
+    this.candles.applyOptions(this.#candleOptions());
+    this.volume.applyOptions({ color: this.colours.bar });
+    this.average.applyOptions({ color: this.colours.t3 });
+    this.#newMarks();
+  }
+
+  async #loadOlder() {
+    if (this.#older || !this.#bars.length || !store.bars.peek().length) return;
+    const [symbol, interval] = [store.selected.peek(), this.interval];
+    this.#older = "asked";
+    const before = new Date(store.bars.peek()[0].t * 1000).toISOString();
+    const path = `/api/v1/bars/${encodeURIComponent(symbol)}?world=${store.world.slug}&interval=${interval}&before=${before}&limit=${HISTORY}`;
+    const answer = await get(path).catch(() => null);
+    if (symbol !== store.selected.peek() || interval !== this.interval) return;
+    const rows = answer?.body?.bars ?? [];
+    this.#older = rows.length ? null : "none";
+    if (rows.length) store.soon(() => (store.bars.value = store.mergeBars(store.bars.peek(), rows)));
+  }
+
+  // Screen readers get the last bars as a table, rewritten at most every few seconds.
+  #tabulate() {
+    if (performance.now() - this.#tabledAt < TABLE_EVERY_MS && !this.fresh && this.#tabledAt) return;
+    this.#tabledAt = performance.now();
+    const head = h("tr", {}, ...[t("Time"), t("Open"), t("High"), t("Low"), t("Close"), t("Volume")].map((name) => h("th", { scope: "col" }, name)));
+    const rows = store.bars.peek().slice(-TABLE_ROWS).reverse().map((bar) =>
+      h("tr", {}, ...[`${dateOf(bar.t * 1000, zone)} ${hourMinute(bar.t * 1000, zone)}`, bar.o, bar.h, bar.l, bar.c, bar.v].map((cell) => h("td", {}, cell.includes?.(":") ? cell : grouped(cell)))));
+    this.table.replaceChildren(h("caption", {}, t("{symbol}, the last bars of {interval}", { symbol: store.selected.peek(), interval: this.interval })), h("thead", {}, head), h("tbody", {}, ...rows));
+  }
+}
+
+function orderWords(order, listed) {
+  const left = parse(order.qty, listed.qty_exponent) - parse(order.filled_qty, listed.qty_exponent);
+  const qty = grouped(show(left, listed.qty_exponent).replace(/\.0+$/, ""));
+  const facts = { qty, price: grouped(order.limit_price), ahead: grouped(order.queue_ahead) };
+  const ahead = /[1-9]/.test(order.queue_ahead ?? "0");
+  if (order.side === "buy") return ahead ? t("Buy {qty} at {price}, {ahead} ahead", facts) : t("Buy {qty} at {price}", facts);
+  return ahead ? t("Sell {qty} at {price}, {ahead} ahead", facts) : t("Sell {qty} at {price}", facts);
+}

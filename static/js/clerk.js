@@ -1,0 +1,116 @@
+// What the ticket says about an order before it is sent: cost and fees as a ledger with a sentence,
+// or a refusal with the arithmetic and the nearest order that would pass.
+import { h } from "./dom.js";
+import { grouped, parse, show } from "./money.js";
+import { t } from "./phrases.js";
+import { cashExponent, valueOf } from "./worth.js";
+
+const NONE = (decimal) => !/[1-9]/.test(decimal ?? "");
+const FEES = { commission: "Commission", stamp_duty: "Stamp duty", stamp: "Stamp duty", transfer: "Transfer fee", transfer_fee: "Transfer fee", handling: "Handling fee", regulatory: "Regulatory fee" };
+
+export const feeName = (name) => t(FEES[name] ?? name);
+
+export function ledger(rows, sum) {
+  const line = ([name, value, kind]) => h("div", { class: kind }, h("span", {}, name), h("span", { class: "num" }, value));
+  return h("div", { class: "led" }, ...rows.filter(Boolean).map(line), sum ? line([sum[0], sum[1], "sum"]) : null);
+}
+
+// order: {side, type, qty, limit_price}; seen: the answer of the preview; listed: the instrument.
+export function estimate(order, seen, listed) {
+  const exponent = cashExponent(listed.currency);
+  const buys = order.side === "buy";
+  const rest = NONE(seen.rests_qty) ? null : valueOf(parse(seen.rests_qty, listed.qty_exponent), parse(order.limit_price, listed.price_exponent), listed);
+  const reserved = parse(seen.reserved_cash, exponent);
+  const rows = [];
+  if (!NONE(seen.filled_qty)) rows.push([t(buys ? "Cost at once" : "Proceeds at once"), grouped(seen.cash)], ...seen.fees.map((fee) => [feeName(fee.name), grouped(fee.amount), "fee"]));
+  if (rest !== null) rows.push([t(buys ? "Cost of what rests" : "Proceeds of what rests"), grouped(show(rest, exponent))]);
+  if (rest !== null && buys) rows.push([t("Fees of what rests, at most"), grouped(show(reserved - rest, exponent)), "fee"]);
+  const sum = total(seen, rest, reserved, buys, exponent);
+  return h("div", {}, ledger(rows, sum), ledger([[t("Free cash after"), grouped(seen.free_cash_after)]]), h("p", { class: "say verdict" }, verdict(order, seen, listed)));
+}
+
+function total(seen, rest, reserved, buys, exponent) {
+  const [cash, fee] = [parse(seen.cash, exponent), parse(seen.fee, exponent)];
+  const filled = !NONE(seen.filled_qty);
+  if (buys) {
+    const name = filled && rest !== null ? t("Paid and reserved") : filled ? t("Paid") : t("Reserved");
+    return [name, grouped(show(cash + fee + reserved, exponent))];
+  }
+  return filled ? [t("Received"), grouped(show(cash - fee, exponent))] : [t("Received when filled, before fees"), grouped(show(rest ?? 0n, exponent))];
+}
+
+// One sentence, from the same numbers as the lines.
+export function verdict(order, seen, listed) {
+  const facts = { filled: grouped(seen.filled_qty), rests: grouped(seen.rests_qty), canceled: grouped(seen.canceled_qty), ahead: grouped(seen.queue_ahead), price: grouped(order.limit_price), average: average(seen, listed) };
+  const [fills, rests, cancels] = [!NONE(seen.filled_qty), !NONE(seen.rests_qty), !NONE(seen.canceled_qty)];
+  const ahead = !NONE(seen.queue_ahead);
+  if (seen.own_order) return t("Would meet an order of your own: what reaches it is cancelled.");
+  if (seen.waits === "phase") return t("Would wait at {price} until the market matches again.", facts);
+  if (seen.waits === "quote") return t("Would wait at {price} for a fresh quote.", facts);
+  if (fills && rests) return t("{filled} at once at {average}; the other {rests} would rest at {price}.", facts);
+  if (fills && cancels) return t("{filled} at once at {average}; the other {canceled} would be cancelled.", facts);
+  if (fills) return t("Would fill at once at {average}, as the book stands.", facts);
+  if (rests) return ahead ? t("Would rest at {price} with {ahead} shares ahead.", facts) : t("Would rest at {price}, first in line.", facts);
+  return t("Nothing would fill now, and nothing would rest.");
+}
+
+function average(seen, listed) {
+  const levels = (seen.levels ?? []).filter((level) => !NONE(level.taken));
+  if (levels.length === 1) return grouped(levels[0].price);
+  const [price, size] = [listed.price_exponent, listed.qty_exponent];
+  let [value, qty] = [0n, 0n];
+  for (const level of levels) {
+    const taken = parse(level.taken, size);
+    value += parse(level.price, price) * taken;
+    qty += taken;
+  }
+  return qty ? grouped(show((value * 10n + qty / 2n) / qty, price + 1)) : "";
+}
+
+// The amber page: what is possible, why not this, the arithmetic.
+export function refusal(seen, books, listed) {
+  const { code, detail } = seen.refusal;
+  const lines = arithmetic(code, books, listed, seen.refusal);
+  return h("section", { class: "refuse", role: "alert" }, h("h3", {}, heading(seen, listed)), h("p", { class: "say" }, sentence(code, detail)), ...(lines ? [lines] : []));
+}
+
+const HEADINGS = {
+  MARKET_CLOSED: "Not sent. The market takes no such order now.",
+  NO_FRESH_PRICE: "Not sent. There is no fresh price to trade at.",
+  ACCOUNT_FROZEN: "Not sent. Your portfolio is frozen.",
+  EXCEEDS_LIMIT: "Not sent. This is more than one order may hold.",
+  UNSUPPORTED: "Not sent. This cannot be traded here.",
+};
+
+function heading(seen, listed) {
+  const nearest = seen.nearest;
+  const qty = nearest && grouped(nearest.qty);
+  const { code } = seen.refusal;
+  if (code === "INSUFFICIENT_SELLABLE") return nearest ? t("Not sent. You can sell {qty} {symbol} now.", { qty, symbol: listed.symbol }) : t("Not sent. You have no {symbol} to sell now.", { symbol: listed.symbol });
+  if (code === "INSUFFICIENT_CASH") return nearest ? t("Not sent. Your cash buys {qty} {symbol}.", { qty, symbol: listed.symbol }) : t("Not sent. Your free cash buys no lot of it.");
+  if (code === "BAD_QTY_OR_LOT") return t("Not sent. {symbol} is bought in lots of {lot}.", { symbol: listed.symbol, lot: grouped(listed.lot) });
+  if (code === "BAD_TICK_SIZE") return t("Not sent. Prices of {symbol} step by {tick}.", { symbol: listed.symbol, tick: listed.tick });
+  if (code === "PRICE_OUT_OF_BAND" && nearest) return t("Not sent. The price may be {price} at the furthest.", { price: grouped(nearest.limit_price) });
+  return HEADINGS[code] ? t(HEADINGS[code]) : t("Not sent.");
+}
+
+const sentence = (code, detail) => (code === "INSUFFICIENT_SELLABLE" ? detail.replace(/^You can sell \S+ \S+ now\. /, "") : detail);
+
+function arithmetic(code, { balance, position }, listed, { facts }) {
+  if (code === "INSUFFICIENT_CASH" && balance) {
+    const rows = [[t("Cash"), grouped(balance.posted)], [t("Reserved by open orders"), grouped(`-${balance.reserved}`)]];
+    return h("div", {}, ledger(rows, [t("Free cash"), grouped(balance.available)]), facts?.needed ? ledger([[t("Needed, fees included"), grouped(facts.needed)]]) : "");
+  }
+  if (code === "INSUFFICIENT_SELLABLE" && position) {
+    const rows = [[t("Held"), grouped(position.qty)], NONE(position.bought_today) ? null : [t("Bought today"), grouped(`-${position.bought_today}`)], NONE(position.reserved) ? null : [t("On offer"), grouped(`-${position.reserved}`)]];
+    return ledger(rows, [t("Free to sell"), grouped(position.qty_available)]);
+  }
+  return null;
+}
+
+// "Buy 1,000 NLB at 42.16"
+export function orderTitle(order) {
+  const facts = { qty: grouped(order.qty), symbol: order.symbol, price: grouped(order.limit_price) };
+  if (order.type === "market") return t(order.side === "buy" ? "Buy {qty} {symbol} at market" : "Sell {qty} {symbol} at market", facts);
+  return t(order.side === "buy" ? "Buy {qty} {symbol} at {price}" : "Sell {qty} {symbol} at {price}", facts);
+}

@@ -1,0 +1,253 @@
+// The books beneath the chart: positions, open orders, fills, ended orders.
+import { computed, effect, signal } from "@preact/signals-core";
+import { clockTime, dateOf } from "./clock.js";
+import { figure, h, keyed, mark, text } from "./dom.js";
+import { isOpen } from "./fold.js";
+import { amount, change, direction, grouped, parse, percent, show, signed } from "./money.js";
+import { t } from "./phrases.js";
+import { desk, figures, instruments, openOrders, quote, selected, world } from "./store.js";
+import { positionFigures } from "./worth.js";
+import { trim } from "./ladder.js";
+import { nameOf } from "./watchlist.js";
+
+const TABS = ["positions", "orders", "fills", "history"];
+export const tab = signal("positions");
+
+export const STATUS = {
+  new: "resting", partially_filled: "partly filled", filled: "filled", canceled: "cancelled",
+  rejected: "refused", expired: "expired", suspended: "waiting", held: "held",
+};
+
+const held = computed(() => (desk.value?.positions ?? []).filter((row) => /[1-9]/.test(row.qty)));
+const ended = computed(() => (desk.value?.orders ?? []).filter((order) => !isOpen(order)));
+const counts = computed(() => ({ positions: held.value.length, orders: openOrders.value.length, fills: desk.value?.fills.length ?? 0, history: ended.value.length }));
+
+const num = (...content) => h("td", { class: "num" }, ...content);
+const when = (at) => {
+  const [ms, zone] = [Date.parse(at), world.timezone];
+  const today = dateOf(Date.now(), zone) === dateOf(ms, zone);
+  return today ? clockTime(ms, zone) : `${dateOf(ms, zone)} ${clockTime(ms, zone).slice(0, 5)}`;
+};
+const sideCell = (side) => h("td", {}, mark(side === "buy" ? 1 : -1), side === "buy" ? t("Buy") : t("Sell"));
+
+function head(columns) {
+  return h("thead", {}, h("tr", {}, ...columns.map(([name, kind]) => h("th", { class: kind || null, scope: "col" }, name))));
+}
+
+function table(id, columns, foot = null) {
+  const body = h("tbody");
+  return Object.assign(h("table", { class: "grid", id }, head(columns), body, ...(foot ? [foot] : [])), { body });
+}
+
+// --- positions ---------------------------------------------------------------------------------
+function positionsTable(choose) {
+  const words = h("td", { colspan: "6" });
+  const totals = Object.fromEntries(["value", "today", "unrealised", "share"].map((name) => [name, h("span")]));
+  const foot = h("tfoot", {}, h("tr", {}, words, ...Object.values(totals).map((node) => h("td", { class: "num tot" }, node))));
+  const columns = [[t("Symbol")], [t("Name"), "c-name"], [t("Shares"), "num"], [t("Sellable now"), "num c-mid"], [t("Average cost"), "num c-mid"], [t("Last"), "num c-mid"], [t("Value"), "num"], [t("Today"), "num c-mid"], [t("Unrealised"), "num c-mid"], [t("Return"), "num"]];
+  const node = table("positions", columns, foot);
+  const stop = effect(() => {
+    keyed(node.body, held.value, (row) => row.symbol, (row) => positionRow(row, choose), updatePosition);
+    const sums = figures.value;
+    if (!sums) return;
+    words.colSpan = node.querySelectorAll("thead th").length - 4;
+    text(words, t("{n} positions, cash {cash} of which {reserved} reserved", { n: held.value.length, cash: amount(sums.cash, sums.exponent), reserved: amount(sums.reserved, sums.exponent) }));
+    text(totals.value, amount(sums.value, sums.exponent));
+    figure(totals.today, change(sums.today, sums.exponent), direction(sums.today));
+    text(totals.unrealised, change(sums.unrealised, sums.exponent));
+    figure(totals.share, `${signed(percent(sums.unrealised, sums.cost) ?? "0.00")}%`, direction(sums.unrealised), { triangle: true });
+  });
+  return { node, stop, empty: () => held.value.length === 0 };
+}
+
+function positionRow(row, choose) {
+  const names = ["qty", "free", "cost", "last", "value", "today", "unrealised", "share"];
+  const cells = Object.fromEntries(names.map((name) => [name, h("span")]));
+  const muted = { free: " c-mid", cost: " c-mid", last: " c-mid", today: " c-mid", unrealised: " c-mid" };
+  const name = nameOf(instruments.get(row.symbol) ?? { name: "" });
+  return Object.assign(
+    h("tr", { "data-go": row.symbol, onclick: () => choose(row.symbol) }, h("td", { class: "b" }, row.symbol), h("td", { class: "t2 c-name nm-c" }, name), ...names.map((one) => h("td", { class: `num${muted[one] ?? ""}` }, cells[one]))),
+    { cells },
+  );
+}
+
+function updatePosition(node, row) {
+  const listed = instruments.get(row.symbol);
+  if (!listed) return;
+  const { cells } = node;
+  const sums = positionFigures(row, quote(row.symbol).value, listed);
+  const exponent = figures.value.exponent;
+  node.classList.toggle("on", selected.value === row.symbol);
+  text(cells.qty, grouped(row.qty));
+  text(cells.free, grouped(row.qty_available));
+  cells.free.className = row.qty_available === row.qty ? "t2" : "";
+  text(cells.cost, grouped(shorter(row.avg_entry_price, listed.price_exponent + 1)));
+  text(cells.last, grouped(sums.last));
+  text(cells.value, amount(sums.value, exponent));
+  figure(cells.today, change(sums.today, exponent), direction(sums.today));
+  text(cells.unrealised, change(sums.unrealised, exponent));
+  figure(cells.share, `${signed(percent(sums.unrealised, sums.cost) ?? "0.00")}%`, direction(sums.unrealised), { triangle: true });
+}
+
+// For reading only: an average price cut to so many decimals.
+const shorter = (decimal, decimals) => decimal.replace(new RegExp(`(\\.\\d{${decimals}})\\d+$`), "$1");
+
+// --- orders ------------------------------------------------------------------------------------
+function ordersTable({ openReceipt, cancel, replace }) {
+  const columns = [[t("Time")], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num"], [t("Price"), "num"], [t("Ahead"), "num c-mid"], [t("Reserved"), "num c-mid"], [t("Status"), "c-mid"], ["", "num"]];
+  const node = table("orders", columns);
+  const make = (order) => openRow(order, { openReceipt, cancel, replace });
+  const stop = effect(() => keyed(node.body, openOrders.value, (order) => order.id, make, updateOpen));
+  return { node, stop, empty: () => openOrders.value.length === 0 };
+}
+
+function openRow(order, { openReceipt, cancel, replace }) {
+  const names = ["qty", "filled", "price", "ahead", "reserved", "status"];
+  const cells = Object.fromEntries(names.map((name) => [name, h("span")]));
+  const act = (name, words, does) => h("button", { type: "button", class: "act", "data-act": name, onclick: (event) => { event.stopPropagation(); does(node.order, node); } }, words);
+  const buttons = [act("change", t("Change"), editRow(replace)), act("cancel", t("Cancel"), (now, row) => cancel(now, row.querySelector('[data-act="cancel"]')))];
+  const node = h("tr", { "data-order": order.id, "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.submitted_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol),
+    num(cells.qty), num(cells.filled), num(cells.price), h("td", { class: "num c-mid" }, cells.ahead), h("td", { class: "num c-mid" }, cells.reserved), h("td", { class: "t2 c-mid" }, cells.status), num(...buttons));
+  return Object.assign(node, { cells, order });
+}
+
+function updateOpen(node, order) {
+  node.order = order;
+  if (node.editing) return;
+  const { cells } = node;
+  text(cells.qty, grouped(order.qty));
+  text(cells.filled, grouped(order.filled_qty));
+  text(cells.price, order.limit_price ? grouped(order.limit_price) : t("market"));
+  text(cells.ahead, /[1-9]/.test(order.queue_ahead ?? "") ? grouped(order.queue_ahead) : "");
+  text(cells.reserved, order.side === "buy" ? grouped(order.reserved_cash) : "");
+  text(cells.status, t(STATUS[order.status] ?? order.status));
+}
+
+// Price and quantity become fields; Enter sends the change, Escape leaves it.
+function editRow(replace) {
+  return (order, row) => {
+    if (row.editing) return finish();
+    row.editing = true;
+    const field = (name, value) => h("input", { name, value: value ?? "", inputmode: "decimal", "aria-label": name === "qty" ? t("Quantity") : t("Price"), onclick: (event) => event.stopPropagation() });
+    const [qty, price] = [field("qty", order.qty), field("limit_price", order.limit_price)];
+    row.cells.qty.replaceChildren(qty);
+    row.cells.price.replaceChildren(price);
+    row.querySelector('[data-act="change"]').textContent = t("Send");
+    row.onkeydown = (event) => {
+      if (event.key === "Enter") finish();
+      if (event.key === "Escape") leave(event);
+    };
+    price.select();
+    function finish() {
+      const changes = {};
+      if (row.querySelector("[name=qty]").value.trim() !== order.qty) changes.qty = row.querySelector("[name=qty]").value.trim();
+      if (row.querySelector("[name=limit_price]").value.trim() !== order.limit_price) changes.limit_price = row.querySelector("[name=limit_price]").value.trim();
+      leave();
+      if (Object.keys(changes).length) replace(order, changes);
+    }
+    function leave(event) {
+      event?.stopPropagation();
+      row.editing = false;
+      row.onkeydown = null;
+      row.querySelector('[data-act="change"]').textContent = t("Change");
+      updateOpen(row, row.order);
+    }
+  };
+}
+
+// --- fills and ended orders ----------------------------------------------------------------------
+function fillsTable({ openReceipt, shownOrder }) {
+  const node = table("fills", [[t("Time")], [t("Side")], [t("Symbol")], [t("Shares"), "num"], [t("Price"), "num"], [t("Cash"), "num c-mid"], [t("Fees"), "num c-mid"], [t("Against"), "c-mid"]]);
+  const make = (fill) =>
+    h("tr", { "data-go": "", "data-of": fill.order_id, onclick: () => openReceipt(fill.order_id) }, h("td", { class: "t2" }, when(fill.at)), sideCell(fill.side), h("td", { class: "b" }, fill.symbol), num(grouped(fill.qty)), num(grouped(fill.price)),
+      h("td", { class: "num c-mid" }, grouped(fill.cash)), h("td", { class: "num c-mid" }, grouped(fill.fee)), h("td", { class: "t2 c-mid" }, fill.against === "player" ? t("a player") : t("the market")));
+  const stop = effect(() => keyed(node.body, desk.value?.fills ?? [], (fill) => fill.id, make, (row, fill) => row.classList.toggle("on", fill.order_id === shownOrder.value)));
+  return { node, stop, empty: () => !desk.value?.fills.length };
+}
+
+function historyTable({ openReceipt, shownOrder }) {
+  const node = table("history", [[t("Time")], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num"], [t("Limit"), "num"], [t("Average"), "num c-mid"], [t("Status")]]);
+  const make = (order) =>
+    h("tr", { "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.updated_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol), num(grouped(order.qty)), num(grouped(order.filled_qty)), num(order.limit_price ? grouped(order.limit_price) : t("market")),
+      h("td", { class: "num c-mid" }, grouped(order.filled_avg_price)), h("td", { class: order.status === "rejected" ? "warn" : "t2" }, t(STATUS[order.status] ?? order.status)));
+  const stop = effect(() => keyed(node.body, ended.value, (order) => order.id, make, (row, order) => row.classList.toggle("on", order.id === shownOrder.value)));
+  return { node, stop, empty: () => ended.value.length === 0 };
+}
+
+const EMPTY = {
+  positions: "You hold nothing yet. Choose an instrument, a quantity, and buy.",
+  orders: "No order is waiting. A limit order away from the market rests here until it is filled.",
+  fills: "Nothing has been filled yet. Each fill will have a receipt here.",
+  history: "No order has ended yet.",
+};
+
+// verbs: {choose, openReceipt, cancel, replace, shownOrder}
+export function showBooks(panel, note, verbs) {
+  const build = { positions: () => positionsTable(verbs.choose), orders: () => ordersTable(verbs), fills: () => fillsTable(verbs), history: () => historyTable(verbs) };
+  const buttons = TABS.map((name) => document.getElementById(`t-${name}`));
+  const empty = h("p", { class: "empty" });
+  let shown = null;
+  effect(() => {
+    const name = tab.value;
+    shown?.stop();
+    shown = build[name]();
+    panel.replaceChildren(shown.node, empty);
+    panel.setAttribute("aria-labelledby", `t-${name}`);
+    buttons.forEach((button) => {
+      const on = button.id === `t-${name}`;
+      button.setAttribute("aria-selected", String(on));
+      button.tabIndex = on ? 0 : -1;
+    });
+  });
+  effect(() => {
+    for (const [name, count] of Object.entries(counts.value)) text(document.querySelector(`[data-count="${name}"]`), String(count));
+    tab.value;
+    empty.hidden = !shown.empty();
+    shown.node.hidden = !empty.hidden;
+    text(empty, t(EMPTY[tab.value]));
+    text(note, lockedWords());
+  });
+  buttons.forEach((button, index) => {
+    button.addEventListener("click", () => (tab.value = TABS[index]));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const next = (index + step + TABS.length) % TABS.length;
+      tab.value = TABS[next];
+      buttons[next].focus();
+    });
+  });
+}
+
+// What was bought today and sleeps until tomorrow (T+1), "" when nothing does.
+function lockedWords() {
+  const locked = held.value.filter((row) => /[1-9]/.test(row.bought_today));
+  if (!locked.length) return "";
+  return t("Bought today, sellable tomorrow: {list}", { list: locked.map((row) => `${row.symbol} ${grouped(row.bought_today)}`).join(", ") });
+}
+
+// The phone's two lines under the depth: what is held here, and the first own order.
+export function showOwn(box, { openOrdersTab }) {
+  effect(() => {
+    const symbol = selected.value;
+    const listed = instruments.get(symbol);
+    const row = held.value.find((one) => one.symbol === symbol);
+    const mine = openOrders.value.filter((order) => order.symbol === symbol);
+    const lines = [];
+    if (row && listed) {
+      const sums = positionFigures(row, quote(symbol).value, listed);
+      const result = h("span");
+      figure(result, change(sums.unrealised, figures.value.exponent), direction(sums.unrealised), { triangle: true });
+      const part = (word, value) => h("span", {}, h("span", { class: "t3" }, word), " ", h("b", {}, value));
+      lines.push(h("div", { class: "p-row" }, part(t("Held"), grouped(row.qty)), part(t("sellable"), grouped(row.qty_available)), part(t("at"), grouped(shorter(row.avg_entry_price, listed.price_exponent))), result));
+    }
+    if (mine.length) {
+      const [first] = mine;
+      const left = trim(show(parse(first.qty, listed.qty_exponent) - parse(first.filled_qty, listed.qty_exponent), listed.qty_exponent));
+      const words = t(first.side === "buy" ? "Buy {qty} at {price}" : "Sell {qty} at {price}", { qty: grouped(left), price: grouped(first.limit_price) });
+      lines.push(h("button", { type: "button", class: "p-row you", onclick: openOrdersTab }, h("span", {}, words), h("span", {}, mine.length > 1 ? t("{n} more", { n: mine.length - 1 }) : "")));
+    }
+    box.replaceChildren(...lines);
+  });
+}
+

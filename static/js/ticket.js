@@ -1,0 +1,292 @@
+// The order ticket: side, kind, price, quantity; what would happen; and sending it, once.
+import { computed, effect, signal, untracked } from "@preact/signals-core";
+import { Refused, post } from "./api.js";
+import { estimate, orderTitle, refusal } from "./clerk.js";
+import { attribute, h, text } from "./dom.js";
+import { trim } from "./ladder.js";
+import { grouped, parse, read, show } from "./money.js";
+import { t } from "./phrases.js";
+import * as send from "./send.js";
+import { desk, instrument, link, quote, selected } from "./store.js";
+import { cashExponent } from "./worth.js";
+
+const DEBOUNCE_MS = 180;
+const REFRESH_MS = 3_000; // the book moves: what was said is asked again
+
+const form = document.getElementById("ticket");
+const priceField = document.getElementById("f-price");
+const qtyField = document.getElementById("f-qty");
+const outcome = document.getElementById("outcome");
+
+const side = signal("buy");
+const type = signal("limit");
+const unit = signal("shares");
+const tif = signal("day");
+const price = signal("");
+const amountText = signal("");
+const seen = signal(null); // {order, answer} of the last preview
+const told = signal(null); // what a sent order met: {title, detail}
+const busy = signal(false);
+const most = signal(null); // the largest quantity that would pass
+
+const plain = (value) => value.trim().replace(/[,\s_，]/g, "").replace("−", "-");
+const touch = (which) => quote(selected.value).value?.[which] ?? null;
+
+// The quantity asked for, as a decimal string; "" while there is none.
+const qty = computed(() => {
+  const listed = instrument.value;
+  const typed = plain(amountText.value);
+  if (!listed || unit.value === "shares") return typed;
+  const at = read(type.value === "market" ? touch(side.value === "buy" ? "ask" : "bid") : plain(price.value), listed.price_exponent);
+  const cash = read(typed, cashExponent(listed.currency));
+  return at && cash ? trim(show(wholeLots(cash, at, listed), listed.qty_exponent)) : "";
+});
+
+// The most whole lots that `cash` buys at `at`, fees aside; scaled.
+function wholeLots(cash, at, listed) {
+  const shift = listed.price_exponent + listed.qty_exponent - cashExponent(listed.currency);
+  const lot = parse(listed.lot, listed.qty_exponent);
+  const up = shift >= 0 ? cash * 10n ** BigInt(shift) : cash / 10n ** BigInt(-shift);
+  return (up / (at * BigInt(listed.multiplier)) / lot) * lot;
+}
+
+const draft = computed(() => {
+  const symbol = selected.value;
+  const order = { symbol, side: side.value, type: type.value, qty: qty.value, time_in_force: type.value === "market" && tif.value === "gtc" ? "day" : tif.value };
+  return type.value === "limit" ? { ...order, limit_price: plain(price.value) } : order;
+});
+const complete = computed(() => isNumber(draft.value.qty) && (draft.value.type === "market" || isNumber(draft.value.limit_price)));
+const isNumber = (value) => /^\d+(\.\d+)?$/.test(value ?? "") && /[1-9]/.test(value);
+const same = (a, b) => a && b && ["symbol", "side", "type", "qty", "limit_price", "time_in_force"].every((name) => a[name] === b[name]);
+
+// --- asking what would happen --------------------------------------------------------------------
+let asked = 0;
+let timer = null;
+
+async function ask(order) {
+  const mine = ++asked;
+  try {
+    const answer = await post("/api/v1/orders/preview", order);
+    if (mine === asked) seen.value = { order, answer: answer.body };
+  } catch (error) {
+    if (mine !== asked) return;
+    seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {} }, nearest: null } } : null;
+  }
+}
+
+function askSoon(delay = DEBOUNCE_MS) {
+  clearTimeout(timer);
+  if (!complete.peek() || !desk.peek()) {
+    seen.value = null;
+    return;
+  }
+  timer = setTimeout(() => ask(draft.peek()), delay);
+}
+
+let mostTimer = null;
+
+// The largest order that would pass: for a sale what is free, for a buy the nearest to too much.
+async function askMost() {
+  const [listed, books, order] = [instrument.peek(), desk.peek(), draft.peek()];
+  if (!listed || !books) return null;
+  if (order.side === "sell") return books.positions.find((row) => row.symbol === listed.symbol)?.qty_available ?? "0";
+  const at = read(order.type === "market" ? untracked(() => touch("ask")) : order.limit_price, listed.price_exponent);
+  const balance = books.balances.find((row) => row.asset === listed.currency);
+  if (!at || !balance) return null;
+  const free = parse(balance.available, cashExponent(listed.currency));
+  const tooMany = wholeLots(free, at, listed) + parse(listed.lot, listed.qty_exponent);
+  const answer = await post("/api/v1/orders/preview", { ...order, qty: trim(show(tooMany, listed.qty_exponent)) }).catch(() => null);
+  if (!answer) return null;
+  return answer.body.refusal ? (answer.body.refusal.code === "INSUFFICIENT_CASH" ? (answer.body.nearest?.qty ?? "0") : null) : trim(show(tooMany, listed.qty_exponent));
+}
+
+function mostSoon() {
+  clearTimeout(mostTimer);
+  mostTimer = setTimeout(async () => (most.value = await askMost()), DEBOUNCE_MS * 2);
+}
+
+// --- what is shown ---------------------------------------------------------------------------------
+function nearestOrder() {
+  const known = seen.value;
+  const nearest = known && same(known.order, draft.value) && known.answer.refusal ? known.answer.nearest : null;
+  return nearest && { ...draft.value, qty: nearest.qty, ...(nearest.limit_price ? { limit_price: nearest.limit_price } : {}) };
+}
+
+const offWhy = computed(() => {
+  const status = desk.value?.portfolio.status;
+  if (status === "opening") return t("Your books are being opened.");
+  if (status === "frozen") return t("Your portfolio is frozen: you can only cancel.");
+  if (link.value.state === "lost") return t("The connection is lost: nothing can be sent.");
+  return "";
+});
+
+function books() {
+  const listed = instrument.value;
+  return { balance: desk.value?.balances.find((row) => row.asset === listed.currency), position: desk.value?.positions.find((row) => row.symbol === listed.symbol) };
+}
+
+function showOutcome() {
+  const [known, listed] = [seen.value, instrument.value];
+  if (told.value) return outcome.replaceChildren(h("section", { class: "refuse", role: "alert" }, h("h3", {}, told.value.title), h("p", { class: "say" }, told.value.detail)));
+  if (!known || !listed || known.order.symbol !== listed.symbol) return outcome.replaceChildren(h("p", { class: "say verdict" }, complete.value ? "" : t("Say how many, and at which price.")));
+  outcome.replaceChildren(known.answer.refusal ? refusal(known.answer, untracked(books), listed) : estimate(known.order, known.answer, listed));
+}
+
+function showButton() {
+  const [button, order, nearest] = [document.getElementById("submit"), draft.value, nearestOrder()];
+  const refused = seen.value && same(seen.value.order, order) && seen.value.answer.refusal;
+  const target = nearest ?? order;
+  button.disabled = Boolean(offWhy.value) || busy.value || !complete.value || Boolean(refused && !nearest);
+  text(button.firstElementChild, complete.value ? orderTitle(target) : t(side.value === "buy" ? "Buy" : "Sell"));
+  text(document.getElementById("off-why"), offWhy.value || (busy.value ? t("Sending …") : nearest ? t("The nearest order that would pass.") : ""));
+  const bad = refused ? (["INSUFFICIENT_CASH", "INSUFFICIENT_SELLABLE", "BAD_QTY_OR_LOT", "EXCEEDS_LIMIT"].includes(refused.code) ? "qty" : ["BAD_TICK_SIZE", "PRICE_OUT_OF_BAND"].includes(refused.code) ? "limit_price" : "") : "";
+  for (const field of form.querySelectorAll(".fld")) field.classList.toggle("bad", field.dataset.field === bad);
+}
+
+function showControls() {
+  for (const button of form.querySelectorAll(".seg button")) attribute(button, "aria-pressed", button.value === side.value);
+  for (const button of form.querySelectorAll("[data-type]")) attribute(button, "aria-pressed", button.dataset.type === type.value);
+  for (const button of form.querySelectorAll("[data-unit]")) attribute(button, "aria-pressed", button.dataset.unit === unit.value);
+  priceField.disabled = type.value === "market";
+  priceField.value = type.value === "market" ? t("best there is") : price.value;
+  if (document.activeElement !== qtyField || qtyField.value !== amountText.value) qtyField.value = amountText.value;
+  form.elements.time_in_force.querySelector('[value="gtc"]').disabled = type.value === "market";
+  if (form.elements.time_in_force.value !== draft.value.time_in_force) form.elements.time_in_force.value = draft.value.time_in_force;
+  text(form.querySelector('[data-share="lot"]'), grouped(instrument.value?.lot));
+  text(form.querySelector("[data-max]"), grouped(most.value));
+}
+
+function showTouch() {
+  for (const which of ["bid", "ask"]) {
+    const value = grouped(touch(which));
+    for (const node of document.querySelectorAll(`[data-touch="${which}"]`)) text(node, node.closest(".ticket") ? (value ? `${t(which)} ${value}` : "") : value);
+  }
+}
+
+// --- sending -----------------------------------------------------------------------------------------
+async function submit(onDecided) {
+  const order = nearestOrder() ?? draft.peek();
+  if (document.getElementById("submit").disabled) return;
+  busy.value = true;
+  told.value = null;
+  try {
+    onDecided(decided(order, await send.place({ ...order, client_order_id: send.newClientOrderId() })));
+  } catch (error) {
+    told.value = { title: t("Not sent."), detail: error instanceof Refused ? error.message : t("The page could not send it: {why}", { why: error.message }) };
+  } finally {
+    busy.value = false;
+    askSoon(0);
+    mostSoon();
+  }
+}
+
+function decided(order, result) {
+  if (result.missing) told.value = { title: t("Not sent."), detail: t("The order never reached the exchange. You may send it again.") };
+  else if (result.unknown) told.value = { title: t("Not known yet"), detail: t("No answer came, and nobody can be asked. Look at your orders before you send it again.") };
+  else if (result.order.status === "rejected") told.value = { title: t("Refused by the exchange."), detail: t("Its receipt says why.") };
+  else amountText.value = "";
+  return result.order ?? null;
+}
+
+// --- for the others -----------------------------------------------------------------------------------
+export function setSide(value) {
+  side.value = value;
+}
+
+export function setPrice(value) {
+  type.value = "limit";
+  price.value = value;
+  told.value = null;
+}
+
+function step(field, times) {
+  const listed = instrument.peek();
+  if (!listed) return;
+  if (field === priceField) {
+    const tick = parse(listed.tick, listed.price_exponent);
+    const next = (read(plain(price.peek()), listed.price_exponent) ?? parse(untracked(() => touch("bid")) ?? "0", listed.price_exponent)) + BigInt(times) * tick;
+    if (next > 0n) price.value = show(next, listed.price_exponent);
+  } else if (unit.peek() === "shares") {
+    const lot = parse(listed.lot, listed.qty_exponent);
+    const next = (read(plain(amountText.peek()), listed.qty_exponent) ?? 0n) + BigInt(times) * lot;
+    amountText.value = next > 0n ? trim(show(next, listed.qty_exponent)) : "";
+  }
+}
+
+async function share(which) {
+  const listed = instrument.peek();
+  unit.value = "shares";
+  if (which === "lot") {
+    amountText.value = listed.lot;
+    return;
+  }
+  const whole = (most.value = await askMost());
+  const scaled = whole && read(whole, listed.qty_exponent);
+  if (!scaled) return;
+  const lot = parse(listed.lot, listed.qty_exponent);
+  const part = which === "100" ? scaled : ((scaled * BigInt(which)) / 100n / lot) * lot;
+  amountText.value = part ? trim(show(part, listed.qty_exponent)) : "";
+}
+
+function choosePrice() {
+  const at = untracked(() => touch(side.peek() === "buy" ? "ask" : "bid")) ?? untracked(() => quote(selected.peek()).value?.last);
+  if (at) price.value = at;
+}
+
+export function showTicket({ onDecided }) {
+  effect(showControls);
+  effect(showTouch);
+  effect(showOutcome);
+  effect(showButton);
+  effect(() => {
+    draft.value;
+    told.value = null;
+    askSoon();
+  });
+  effect(() => {
+    [selected.value, side.value, type.value, price.value, desk.value?.version];
+    mostSoon();
+  });
+  effect(() => {
+    selected.value;
+    untracked(() => { amountText.value = ""; seen.value = null; choosePrice(); });
+  });
+  effect(() => {
+    side.value;
+    untracked(choosePrice);
+  });
+  setInterval(() => seen.peek() && !busy.peek() && !document.hidden && askSoon(0), REFRESH_MS);
+  listen(onDecided);
+  const waiting = send.unanswered();
+  if (waiting) send.askAbout(waiting.client_order_id).then((result) => result.order && onDecided(result.order));
+}
+
+function listen(onDecided) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit(onDecided);
+  });
+  priceField.addEventListener("input", () => (price.value = priceField.value));
+  qtyField.addEventListener("input", () => (amountText.value = qtyField.value));
+  form.elements.time_in_force.addEventListener("change", (event) => (tif.value = event.target.value));
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button || button.type === "submit") return;
+    if (button.closest(".seg")) side.value = button.value;
+    if (button.dataset.type) type.value = button.dataset.type;
+    if (button.dataset.unit) unit.value = button.dataset.unit;
+    if (button.dataset.share) share(button.dataset.share);
+    if (button.dataset.touch) setPrice(untracked(() => touch(button.dataset.touch)) ?? price.peek());
+  });
+  for (const field of [priceField, qtyField]) {
+    field.addEventListener("keydown", (event) => {
+      const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!way) return;
+      event.preventDefault();
+      step(field, way * (event.shiftKey ? 10 : 1));
+    });
+  }
+}
+
+export const focusQuantity = () => qtyField.focus();
+export const submitNow = () => form.requestSubmit();

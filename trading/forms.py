@@ -1,0 +1,98 @@
+"""Forms of the pages: what a form sent, the verb it asks for, and a refusal shown beside its field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts import limits, logins, players
+from accounts.models import Player
+from simgame.kernel.errors import Invalid, RateLimited, SimGameError
+from trading import appearance, games
+
+SIGN_INS_A_MINUTE = 20  # per address: enough for a class room's slips, too few for guessing
+
+
+def answer(
+    request: HttpRequest, template: str, act: Callable[[QueryDict], HttpResponse], **context: object
+) -> HttpResponse:
+    """The empty form; or what `act` answers; or the form again with the refusal and what was typed."""
+    if request.method != "POST":
+        return render(request, template, {"values": request.GET, **context})
+    try:
+        return act(request.POST)
+    except SimGameError as refusal:
+        errors = {refusal.pointer.removeprefix("/") or "form": refusal.detail}
+        status = refusal.status if refusal.status != 401 else 422  # 401 would ask for HTTP credentials
+        page = render(request, template, {"values": request.POST, "errors": errors, **context}, status=status)
+        page.headers.update(refusal.headers)
+        return page
+
+
+def sign_in(request: HttpRequest, sent: QueryDict) -> HttpResponse:
+    _spend(f"sign-in:{logins.address_of(request)}", SIGN_INS_A_MINUTE)
+    player = players.authenticate(sent.get("username", ""), sent.get("password", ""))
+    return _enter(request, player, sent)
+
+
+def register(request: HttpRequest, sent: QueryDict) -> HttpResponse:
+    address = logins.address_of(request)
+    _spend(f"register:{address}", settings.REGISTER_RATE)
+    _same(sent)
+    names = (sent.get("username", ""), sent.get("password", ""), sent.get("email", ""))
+    return _enter(request, players.register(*names, address=address), sent)
+
+
+def start_guest(request: HttpRequest) -> HttpResponse:
+    """A visitor plays at once; who is signed in already goes to their desk."""
+    if not request.user.is_authenticated:
+        address = logins.address_of(request)
+        _spend(f"register:{address}", settings.REGISTER_RATE)
+        return _enter(request, players.start_guest(address=address), request.POST)
+    return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
+
+
+def keep_guest(request: HttpRequest, sent: QueryDict) -> HttpResponse:
+    _same(sent)
+    names = (sent.get("username", ""), sent.get("password", ""), sent.get("email", ""))
+    player = players.keep_guest(request.user.pk, *names)
+    logins.keep_signed_in(request, player)
+    return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
+
+
+def change_password(request: HttpRequest, sent: QueryDict) -> HttpResponse:
+    player = players.change_password(
+        request.user.pk, sent.get("old_password", ""), sent.get("new_password", "")
+    )
+    logins.sign_in(request, player)
+    return HttpResponseRedirect("/settings/")
+
+
+def choose_looks(request: HttpRequest, sent: QueryDict) -> HttpResponse:
+    appearance.choose(request.user, sent.get("language", ""), sent.get("theme", ""), sent.get("colours", ""))
+    return appearance.remember(HttpResponseRedirect("/settings/"), request.user)
+
+
+def _enter(request: HttpRequest, player: Player, sent: QueryDict) -> HttpResponse:
+    logins.sign_in(request, player)
+    games.join(player, games.running_season())
+    wanted = sent.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    response = HttpResponseRedirect(wanted if safe and wanted else settings.LOGIN_REDIRECT_URL)
+    return appearance.remember(response, player) if player.language or player.theme else response
+
+
+def _same(sent: QueryDict) -> None:
+    if "password2" in sent and sent["password2"] != sent.get("password"):
+        raise Invalid("The two passwords differ.", pointer="/password2")
+
+
+def _spend(key: str, a_minute: int) -> None:
+    allowance = limits.take(key, a_minute, 60)
+    if not allowance.ok:
+        wait = f"Too many attempts from here: try again in {allowance.reset_s:.0f} s."
+        raise RateLimited(wait, headers=allowance.headers())

@@ -1,0 +1,195 @@
+"""What the pages show: each function gathers one page's rows. Reads only; verbs are elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import keys, logins
+from accounts.models import Player
+from market import queries as market_queries
+from market.models import Instrument, World
+from simgame.kernel import money
+from simgame.kernel.errors import NotFound
+from trading import games, queries
+from trading.models import Game, Portfolio
+
+JSON = dict[str, Any]
+
+INTERVALS: Final = (
+    ("1m", "1m"),
+    ("5m", "5m"),
+    ("15m", "15m"),
+    ("1h", "1h"),
+    ("1d", gettext_lazy("Day")),
+)
+BOARD_ROWS: Final = 9  # of the landing page
+MODULES: Final = ("desk", "store", "stream", "fold", "money", "worth", "chart", "ticket", "orders", "dom")
+
+
+def landing() -> JSON:
+    """The live board of the world that newcomers join."""
+    game = games.running_season()
+    page = _market_page(game.world)
+    busiest = sorted(page["instruments"], key=lambda row: -_turnover(page["quotes"].get(row["symbol"])))
+    page["instruments"] = busiest[:BOARD_ROWS]
+    shown = {row["symbol"] for row in page["instruments"]}
+    page["quotes"] = {symbol: row for symbol, row in page["quotes"].items() if symbol in shown}
+    exponent = money.CURRENCY_EXPONENT[game.currency]
+    return {
+        "page": page,
+        "game": game,
+        "world": game.world,
+        "modules": _modules("landing", "store", "stream", "money", "chart"),
+        "start_cash": f"{money.rescale_down(game.start_cash, exponent):,}",
+    }
+
+
+def desk(player: Player, symbol: str = "") -> JSON:
+    """The player's desk in the running Season, which they join on the way."""
+    portfolio = games.join(player, games.running_season())
+    snapshot = queries.desk_snapshot(portfolio.id)
+    page = {**_market_page(portfolio.game.world), "desk": snapshot, "phase": snapshot["phase"]}
+    known = [row["symbol"] for row in page["instruments"]]
+    if symbol and symbol not in known:
+        raise NotFound(_("This world has no instrument %(symbol)s.") % {"symbol": symbol})
+    page["symbol"] = symbol or _first_symbol(snapshot, known)
+    return {
+        **_frame(portfolio),
+        "page": page,
+        "symbol": page["symbol"],
+        "rules": snapshot["rules"],
+        "intervals": INTERVALS,
+        "modules": _modules(*MODULES),
+    }
+
+
+def standings(player: Player | None, slug: str = "") -> JSON:
+    """How the players of a game stand; `player` may be a visitor."""
+    game = _game(slug)
+    mine = Portfolio.objects.filter(player=player, game=game).first() if player else None
+    table = queries.standings(game, mine.id if mine else None)
+    frame = _frame(mine) if mine else {"game": game, "world": game.world}
+    page = {"world": _world_json(game.world), "phase": market_queries.phase(game.world)}
+    tallest = max((bucket["n"] for bucket in table["returns"]), default=0)
+    return {
+        **frame,
+        "page": {**page, "desk": queries.desk_snapshot(mine.id) if mine else None},
+        "table": table,
+        "bars": [_bar(bucket, tallest, table["mine"]) for bucket in table["returns"]],
+        "rules": market_queries.rules_today(game.world),
+    }
+
+
+def portfolio(player: Player) -> JSON:
+    """One person's books on one page: money, positions, orders, fills."""
+    mine = games.join(player, games.running_season())
+    snapshot = queries.desk_snapshot(mine.id)
+    return {
+        **_frame(mine),
+        "page": {**_market_page(mine.game.world), "desk": snapshot, "phase": snapshot["phase"]},
+        "desk": snapshot,
+        "rules": snapshot["rules"],
+    }
+
+
+def settings_page(player: Player, session_login: str = "") -> JSON:
+    return {
+        "languages": settings.LANGUAGES,
+        "logins": logins.of_player(player.id),
+        "this_login": session_login,
+        "keys": keys.of_player(player.id),
+        "portfolios": Portfolio.objects.filter(player=player).select_related("game"),
+    }
+
+
+def own_portfolio(player: Player, wanted: str) -> Portfolio:
+    """The player's portfolio of this number. Raises NotFound for any other."""
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else 0
+    found = Portfolio.objects.filter(player=player, id=number).first()
+    if found is None:
+        raise NotFound(_("You have no such portfolio."))
+    return found
+
+
+def guide() -> JSON:
+    """The player guide, with the figures of the Season that runs."""
+    game = games.running_season()
+    exponent = money.CURRENCY_EXPONENT[game.currency]
+    return {
+        "game": game,
+        "world": game.world,
+        "rules": market_queries.rules_today(game.world),
+        "page": {"world": _world_json(game.world), "phase": market_queries.phase(game.world)},
+        "start_cash": f"{money.rescale_down(game.start_cash, exponent):,}",
+    }
+
+
+def _frame(portfolio: Portfolio) -> JSON:
+    return {"portfolio": portfolio, "game": portfolio.game, "world": portfolio.game.world}
+
+
+def _game(slug: str) -> Game:
+    if not slug:
+        return games.running_season()
+    found = Game.objects.filter(slug=slug).select_related("world").first()
+    if found is None:
+        raise NotFound(_("There is no game of this name."))
+    return found
+
+
+def _market_page(world: World) -> JSON:
+    return {
+        "world": _world_json(world),
+        "phase": market_queries.phase(world),
+        "instruments": [_instrument_json(row) for row in market_queries.instruments(world.number)],
+        "quotes": market_queries.quotes(world),
+        "sparks": market_queries.sparks(world),
+    }
+
+
+def _world_json(world: World) -> JSON:
+    names = ("number", "slug", "name", "kind", "currency", "timezone")
+    return {name: getattr(world, name) for name in names}
+
+
+def _instrument_json(row: Instrument) -> JSON:
+    """What the script needs to read and write an instrument's numbers (steps as decimal strings)."""
+    return {
+        "symbol": row.symbol,
+        "name": row.name,
+        "name_zh": row.name_zh,
+        "kind": row.kind,
+        "currency": row.currency,
+        "price_exponent": row.price_exponent,
+        "qty_exponent": row.qty_exponent,
+        "multiplier": row.multiplier,
+        "tick": money.show(row.tick, row.price_exponent),
+        "lot": money.show_trimmed(row.lot, row.qty_exponent),
+        "tradable": row.tradable,
+        "halted": row.halted,
+    }
+
+
+def _turnover(quote: JSON | None) -> float:
+    """For the order of the board only."""
+    return float((quote or {}).get("turnover") or 0)
+
+
+def _first_symbol(snapshot: JSON, known: list[str]) -> str:
+    held = [row["symbol"] for row in snapshot["positions"] if row["qty"] != "0"]
+    return next((symbol for symbol in [*held, *snapshot["watchlist"], *known] if symbol in known), "")
+
+
+def _bar(bucket: JSON, tallest: int, mine: JSON | None) -> JSON:
+    """A column of the histogram: height in percent of the tallest."""
+    place = float(mine["return_pct"]) if mine else None
+    here = place is not None and bucket["from"] <= place < bucket["to"]
+    return {**bucket, "height": round(100 * bucket["n"] / tallest) if tallest else 0, "you": here}
+
+
+def _modules(*names: str) -> list[str]:
+    return [f"js/{name}.js" for name in names]

@@ -1,0 +1,60 @@
+"""What every page needs to look right: theme, colours, language, the script's phrases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.translation import get_language
+
+from trading import appearance as looks
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def appearance(context: template.Context) -> dict[str, str]:
+    request = context.get("request")
+    return looks.of_request(request) if request else looks.default()
+
+
+@register.simple_tag
+def phrases() -> dict[str, str]:
+    return looks.phrases(get_language() or "en")
+
+
+@register.filter
+def initials(username: str) -> str:
+    """Two letters for the round mark: `ada_voss` → AV, `quietriver` → QU."""
+    parts = [part for part in username.replace("-", " ").replace("_", " ").replace(".", " ").split() if part]
+    letters = "".join(part[0] for part in parts[:2]) if len(parts) > 1 else username[:2]
+    return letters.upper()
+
+
+@register.filter
+def message_of(errors: dict[str, Any], name: str) -> str:
+    """The sentence about one field, "" when it is fine."""
+    return errors.get(name, "") if errors else ""
+
+
+@register.filter
+def grouped(decimal: str | None) -> str:
+    """`-1084217.36` → `−1,084,217.36`: for reading, never for reckoning."""
+    if not decimal:
+        return ""
+    whole, point, rest = decimal.removeprefix("-").partition(".")
+    return ("\u2212" if decimal.startswith("-") else "") + f"{int(whole):,}" + point + rest
+
+
+@register.filter
+def signed(decimal: str | None) -> str:
+    text = grouped(decimal)
+    return text if way(decimal) != "up" else f"+{text}"
+
+
+@register.filter
+def way(decimal: str | None) -> str:
+    """up, down or flat: the class of a figure's colour and mark."""
+    if not decimal or not any(digit in "123456789" for digit in decimal):
+        return "flat"
+    return "down" if decimal.startswith("-") else "up"

@@ -1,0 +1,152 @@
+"""Doors of the pages: parse, one call, answer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import partial, wraps
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.staticfiles import finders
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import keys, logins
+from simgame.kernel.errors import NotFound, SimGameError
+from trading import forms, pages
+
+View = Callable[..., HttpResponse]
+get_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def page(view: View) -> View:
+    """A refusal becomes a page with its sentence; pages of people are never cached."""
+
+    @wraps(view)
+    def seen(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except SimGameError as refusal:
+            response = render(request, "error.html", {"refusal": refusal}, status=refusal.status)
+            response.headers.update(refusal.headers)
+            return response
+
+    return never_cache(seen)
+
+
+@page
+@require_GET
+def landing(request: HttpRequest) -> HttpResponse:
+    return render(request, "landing.html", pages.landing())
+
+
+@page
+@require_POST
+def play(request: HttpRequest) -> HttpResponse:
+    return forms.start_guest(request)
+
+
+@page
+@get_or_post
+def login(request: HttpRequest) -> HttpResponse:
+    return forms.answer(request, "login.html", partial(forms.sign_in, request))
+
+
+@page
+@get_or_post
+def register(request: HttpRequest) -> HttpResponse:
+    return forms.answer(request, "register.html", partial(forms.register, request))
+
+
+@page
+@login_required
+@get_or_post
+def keep(request: HttpRequest) -> HttpResponse:
+    return forms.answer(request, "keep.html", partial(forms.keep_guest, request))
+
+
+@page
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    logins.sign_out(request)
+    return redirect("landing")
+
+
+@page
+@login_required
+@require_GET
+def desk(request: HttpRequest, symbol: str = "") -> HttpResponse:
+    return render(request, "desk.html", pages.desk(request.user, symbol))
+
+
+@page
+@require_GET
+def standings(request: HttpRequest, slug: str = "") -> HttpResponse:
+    player = request.user if request.user.is_authenticated else None
+    return render(request, "standings.html", pages.standings(player, slug))
+
+
+@page
+@login_required
+@require_GET
+def portfolio(request: HttpRequest) -> HttpResponse:
+    return render(request, "portfolio.html", pages.portfolio(request.user))
+
+
+@page
+@require_GET
+def guide(request: HttpRequest) -> HttpResponse:
+    return render(request, "help.html", pages.guide())
+
+
+@page
+@login_required
+@get_or_post
+def settings_page(request: HttpRequest) -> HttpResponse:
+    shown = pages.settings_page(request.user, request.session.get(logins.LOGIN_ID, ""))
+    return forms.answer(request, "settings.html", partial(forms.choose_looks, request), **shown)
+
+
+@page
+@login_required
+@require_POST
+def change_password(request: HttpRequest) -> HttpResponse:
+    shown = pages.settings_page(request.user, request.session.get(logins.LOGIN_ID, ""))
+    return forms.answer(request, "settings.html", partial(forms.change_password, request), **shown)
+
+
+@page
+@login_required
+@require_POST
+def make_key(request: HttpRequest) -> HttpResponse:
+    mine = pages.own_portfolio(request.user, request.POST.get("portfolio", ""))
+    key, secret = keys.make(request.user.pk, mine.id, request.POST.get("name", "")[:60])
+    shown = pages.settings_page(request.user, request.session.get(logins.LOGIN_ID, ""))
+    return render(request, "settings.html", {**shown, "made": key, "secret": secret})
+
+
+@page
+@login_required
+@require_POST
+def revoke_key(request: HttpRequest, key_id: str) -> HttpResponse:
+    keys.revoke(request.user.pk, key_id)
+    return redirect("settings")
+
+
+@page
+@login_required
+@require_POST
+def revoke_login(request: HttpRequest, login_id: uuid.UUID) -> HttpResponse:
+    logins.revoke(request.user.pk, login_id)
+    return redirect("settings")
+
+
+@require_GET
+def service_worker(request: HttpRequest) -> FileResponse:
+    """At the root, so that its scope is the whole site; it caches static files only."""
+    path = finders.find("js/sw.js")
+    if path is None:
+        raise NotFound
+    return FileResponse(open(path, "rb"), content_type="text/javascript")
