@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from market.feed import rows, store
 from market.feed.worldclock import SPEED_MAX
-from market.messages import depth_row, phase_row, trade_row
 from simgame.kernel import clock
 
 if TYPE_CHECKING:
@@ -31,16 +30,18 @@ def answer(feed: Feed, question: Question) -> Answer:
 def latest(feed: Feed, _: Question) -> Answer:
     """The snapshot and its rows: what Redis holds, for whoever cannot read Redis."""
     state, plan, publisher = feed.state, feed.plan, feed.publisher
-    quotes = {symbol: rows.quote(scale, state) for symbol, scale in plan.scales.items()}
-    phase = phase_row(plan.world.slug, plan.world.timezone, state.phase) if state.phase else None
+    quotes = {symbol: rows.quote_row(scale, state) for symbol, scale in plan.scales.items()}
+    phase = rows.phase_row(plan.world.slug, plan.world.timezone, state.phase) if state.phase else None
     return {
         "epoch": publisher.epoch,
         "seq": state.seq,
         "ticks": state.snapshot(),
         "quotes": quotes,
-        "depth": {symbol: depth_row(plan.scales[symbol], quote) for symbol, quote in state.quotes.items()},
+        "depth": {
+            symbol: rows.depth_row(plan.scales[symbol], quote) for symbol, quote in state.quotes.items()
+        },
         "trades": {
-            symbol: [trade_row(plan.scales[symbol], trade) for trade in trades]
+            symbol: [rows.trade_row(plan.scales[symbol], trade) for trade in trades]
             for symbol, trades in state.trades.items()
         },
         "phase": phase,
@@ -57,7 +58,7 @@ def bars(feed: Feed, question: Question) -> Answer:
     found = feed.publisher.bars_of(symbol, interval)
     if interval == "1s":
         scale = feed.plan.scales[symbol]
-        found["bars"] = [rows.bar(scale, bar) for bar in feed.bars.seconds.get(symbol, ())]
+        found["bars"] = [rows.bar_row(scale, bar) for bar in feed.bars.seconds.get(symbol, ())]
     return found
 
 

@@ -139,15 +139,12 @@ class Feed:
         """The first start of a world: its past into the tables, what was forming into the WAL."""
         if self.begun:
             return
-        past = list(self.source.history())
-        forming = [bar for bar in past if not bar.closed]
+        # In the database's thread, one instrument's bars at a time: a long past never lies in memory.
+        forming = await self._database(store.write_past, self.source.history(), self.plan.ids, default=[])
         begin = self.plan.begin_of(forming)
         self.wal.append(wal.encode(begin), clock.now_ns())
         self.bars.series.update(begin.series)
         self.state.days.update(begin.days)
-        if past:
-            await self._database(store.write_past, past, self.plan.ids)
-            log.info("history_written", world=self.plan.world.slug, bars=len(past))
 
     # --- what the source sees (market.sources.base.Stage) ------------------------------------------
 

@@ -31,7 +31,6 @@ from market.feed import rows
 from market.feed.bars import BarBuilder, Key
 from market.feed.hub import Batch
 from market.feed.state import TRADES_KEPT, WorldState
-from market.messages import Facts, depth_row, phase_row, trade_row
 from market.ticks import PhaseTick, Print, Quote, Reference
 from realtime.publish import TIMEOUT_S, Breaker, Message, Publisher
 from simgame.kernel import clock
@@ -57,7 +56,7 @@ class RedisPublisher:
         slug: str,
         timezone: str,
         epoch: str,
-        scales: Mapping[str, Facts],
+        scales: Mapping[str, rows.Facts],
         state: WorldState,
         bars: BarBuilder,
     ):
@@ -158,7 +157,7 @@ class RedisPublisher:
         depths, self._depths = self._depths, set()
         board: dict[str, bytes] = {}
         for symbol in quotes & self.scales.keys():
-            row = rows.quote(self.scales[symbol], self.state)
+            row = rows.quote_row(self.scales[symbol], self.state)
             board[symbol] = encode(row)
             messages.append(Message(f"quote:{self.slug}:{symbol}", self.epoch, row["seq"], board[symbol]))
         if board:
@@ -167,7 +166,7 @@ class RedisPublisher:
             writes["latest"] = board
         for symbol in depths & self.state.quotes.keys():
             quote = self.state.quotes[symbol]
-            row_json = encode(depth_row(self.scales[symbol], quote))
+            row_json = encode(rows.depth_row(self.scales[symbol], quote))
             messages.append(Message(f"depth:{self.slug}:{symbol}", self.epoch, quote.seq, row_json))
             writes.setdefault("depth", {})[symbol] = row_json
 
@@ -185,14 +184,14 @@ class RedisPublisher:
 
     def _keep(self, symbol: str, trades: list[Print]) -> list[bytes]:
         scale = self.scales[symbol]
-        fresh = [encode(trade_row(scale, trade)) for trade in trades]
+        fresh = [encode(rows.trade_row(scale, trade)) for trade in trades]
         self._kept.setdefault(symbol, deque(maxlen=TRADES_KEPT)).extend(fresh)
         return fresh
 
     def _render_bars(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
         dirty, self._bars = self._bars, {}
         for (symbol, interval, _), bar in sorted(dirty.items(), key=lambda entry: entry[0][2]):
-            row = encode({"bar": rows.bar(self.scales[symbol], bar)})
+            row = encode({"bar": rows.bar_row(self.scales[symbol], bar)})
             messages.append(self._dense(f"bars:{self.slug}:{symbol}:{interval}", row))
         touched = {(symbol, interval) for symbol, interval, _ in dirty}
         if self._behind:
@@ -208,14 +207,14 @@ class RedisPublisher:
         return {
             "epoch": self.epoch,
             "offset": self.offsets[f"bars:{self.slug}:{symbol}:{interval}"],
-            "bars": [rows.bar(self.scales[symbol], bar) for bar in newest],
+            "bars": [rows.bar_row(self.scales[symbol], bar) for bar in newest],
         }
 
     def _render_phase(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
         if not self._phase or self.state.phase is None:
             return
         self._phase = False
-        row = encode(phase_row(self.slug, self.timezone, self.state.phase))
+        row = encode(rows.phase_row(self.slug, self.timezone, self.state.phase))
         messages.append(self._dense(f"phase:{self.slug}", row))
         writes["phase"] = {"": row}
 

@@ -17,6 +17,9 @@ from market.sources.base import PastBar
 QUARANTINED_MAX = 10_000  # rows kept per world: enough to look at, bounded for ever
 
 
+PAST_ROWS = 2_000  # in one statement
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """What an operator set in the lease."""
 
@@ -57,10 +60,6 @@ def beat(world_number: int, epoch: int) -> Wanted | None:
 def want(world_number: int, **wanted: Any) -> None:
     """Set the wanted state; the feed obeys within a second."""
     FeedLease.objects.filter(world_id=world_number).update(**wanted)
-
-
-def has_history(instrument_ids: Iterable[int]) -> bool:
-    return BarRow.objects.filter(instrument_id__in=list(instrument_ids)).exists()
 
 
 def write_bars(bars: Sequence[tuple[int, str, Bar]]) -> None:
@@ -104,12 +103,21 @@ _UPSERT = (
 )
 
 
-def write_past(bars: Iterable[PastBar], ids: dict[str, int]) -> int:
-    """Bars from before a source began; how many."""
-    known = [bar for bar in bars if bar.symbol in ids]
-    for first in range(0, len(known), 5_000):
-        write_bars([(ids[past.symbol], past.interval, bar_of(past)) for past in known[first : first + 5_000]])
-    return len(known)
+def write_past(bars: Iterable[PastBar], ids: dict[str, int]) -> list[PastBar]:
+    """Bars from before a source began; returns those whose interval is still running."""
+    forming: list[PastBar] = []
+    rows: list[tuple[int, str, Bar]] = []
+    for past in bars:
+        if past.symbol not in ids:
+            continue
+        rows.append((ids[past.symbol], past.interval, bar_of(past)))
+        if not past.closed:
+            forming.append(past)
+        if len(rows) >= PAST_ROWS:
+            write_bars(rows)
+            rows = []
+    write_bars(rows)
+    return forming
 
 
 def bar_of(past: PastBar) -> Bar:
