@@ -314,7 +314,8 @@ def _book_fill(turn: Turn, order: Order, trade: Trade, facts: dict[str, Any]) ->
     order.filled_cash = worth
     order.fees += fee
     _book_position(turn, order, qty, cash, fee)
-    turn.transfer(FEE, order.portfolio.cash, state.system(FEES, order.portfolio.currency), fee, n)
+    if fee:
+        turn.transfer(FEE, order.portfolio.cash, state.system(FEES, order.portfolio.currency), fee, n)
     receipt = {
         "decided": "filled",
         "at": turn.at_ns,

@@ -74,7 +74,6 @@ def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
         _refuse_instrument(draft)
         or _refuse_phase(state, draft.market, immediate=False)
         or _refuse_shape(state, draft, at_ns)
-        or _refuse_portfolio(draft.portfolio)
         or _refuse_money(draft)
     )
 
@@ -162,11 +161,12 @@ def _refuse_tick(draft: Draft) -> Refusal | None:
 
 
 def _refuse_lot(draft: Draft) -> Refusal | None:
-    rules, buys = draft.rules, draft.buys
-    qty = draft.qty if buys else draft.qty - draft.filled_qty
+    rules, buys, qty = draft.rules, draft.buys, draft.qty
     if qty > 0 and qty % rules.lot == 0 and qty >= rules.least_qty:
         return None
-    if not buys and rules.odd_lot_sell and 0 < qty <= draft.sellable and _is_remainder(draft, qty):
+    if draft.of is not None and qty == draft.of.qty:
+        return None  # it was right when it came
+    if not buys and rules.odd_lot_sell and _is_remainder(draft):
         return None
     lot, least = (show_trimmed(n, rules.qty_exponent) for n in (rules.lot, rules.least_qty))
     odd = "" if buys or not rules.odd_lot_sell else " What is left below that may be sold, all in one order."
@@ -179,15 +179,16 @@ def _refuse_lot(draft: Draft) -> Refusal | None:
     )
 
 
-def _is_remainder(draft: Draft, qty: int) -> bool:
+def _is_remainder(draft: Draft) -> bool:
     """Whether a sell takes the whole odd remainder along.
 
     Source: SSE and SZSE trading rules, "a balance below 100 shares is sold in one order"; where the lot
     is 1 with a larger least quantity (STAR, BSE), the remainder is what is below that.
     """
-    lot, sellable = draft.rules.lot, draft.sellable
-    odd = sellable % lot if lot > 1 else sellable
-    return qty % lot == odd if lot > 1 else qty == odd
+    lot, sellable, wanted = draft.rules.lot, draft.sellable, draft.qty - draft.filled_qty
+    if not 0 < wanted <= sellable:
+        return False
+    return wanted % lot == sellable % lot if lot > 1 else wanted == sellable
 
 
 def _refuse_size(draft: Draft) -> Refusal | None:

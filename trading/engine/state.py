@@ -309,7 +309,8 @@ def _restore_order(state: State, row: OrderRow) -> None:
 def state_hash(state: State) -> str:
     """SHA-256 over the sorted rows of open orders, balances and positions: what the tables must equal.
 
-    Queues are left out: they shrink with every quote and are stored only with the order's next row.
+    Queues are left out: they shrink with every quote and are stored only with the order's next row. So
+    are balances of nothing, which may or may not have a row.
     """
     orders = [
         (o.id, o.portfolio.id, o.market.symbol, o.side, o.type, o.time_in_force, o.qty, o.limit_price,
@@ -317,7 +318,9 @@ def state_hash(state: State) -> str:
          o.reserved_qty, o.priority, o.version, o.market_day)
         for o in state.orders.values()
     ]  # fmt: skip
-    balances = [(b.account, b.asset, b.posted, b.reserved) for b in state.balances.values()]
+    balances = [
+        (b.account, b.asset, b.posted, b.reserved) for b in state.balances.values() if b.posted or b.reserved
+    ]
     positions = [
         msgspec.structs.astuple(p.row())
         for each in state.portfolios.values()
