@@ -1,11 +1,12 @@
-"""The last state of a world, wherever it can be had: Redis, else the feed itself, else the last bars.
+"""The last state of a world, wherever it can be had: from Redis, else from the feed itself.
 
-The feed writes each batch into the keys below. Redis is a hint: it may be empty or away, and what
-lies there may be of a feed that has stopped. `Latest.stale` says that the rows are not of a live feed.
+The feed writes its keys with each batch (`market.feed.publisher` lists them). Redis is a hint: it may
+be away, empty, or hold what a feed said that has stopped since; the feed's lease tells.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -20,37 +21,34 @@ from redis.retry import Retry
 from market.errors import BadControl, FeedUnavailable
 from market.feed import client
 from market.messages import JSON
-from market.models import World
+from market.models import FeedLease, World
 from realtime.publish import Breaker
 from simgame.kernel import clock
 
-log = structlog.get_logger(__name__)
-
+ALIVE_FOR: Final = timedelta(seconds=10)  # the feed signs its lease every second
 FEED_PAUSE_S: Final = 1.0  # a feed that did not answer is left alone for this long
+
+log = structlog.get_logger(__name__)
 _decode = msgspec.json.decode
 
 
-def quotes_key(slug: str) -> str:
-    """Hash symbol → QuoteRow."""
-    return f"sg:latest:{slug}"
-
-
-def depth_key(slug: str) -> str:
-    """Hash symbol → DepthRow."""
-    return f"sg:depth:{slug}"
-
-
-def phase_key(slug: str) -> str:
-    """String: PhaseRow. Expires when no feed renews it: then the hashes are stale, too."""
-    return f"sg:phase:{slug}"
-
-
 class Latest(msgspec.Struct):
-    """Rows by symbol. `phase` None: nobody says."""
+    """What a feed said last. Offsets are those of the topics `board:<slug>` and `phase:<slug>`."""
 
-    quotes: dict[str, JSON] = {}
-    depth: dict[str, JSON] = {}
-    phase: JSON | None = None
+    epoch: str
+    quotes: dict[str, JSON]
+    depth: dict[str, JSON]
+    phase: JSON | None
+    board_offset: int
+    phase_offset: int
+
+
+class Tail(msgspec.Struct):
+    """The newest rows of a topic (trades, bars) with its position."""
+
+    epoch: str
+    offset: int
+    rows: list[JSON]
 
 
 class _Patience:
@@ -66,48 +64,101 @@ _patience = _Patience()
 
 @cache
 def _redis() -> redis.Redis:
-    timeout_s = settings.REDIS_TIMEOUT_S
     return redis.Redis.from_url(
         settings.REDIS_URL,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
+        socket_timeout=settings.REDIS_TIMEOUT_S,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
 
 
+def alive(world: World) -> bool:
+    """Does a feed serve this world now?"""
+    since = clock.now() - ALIVE_FOR
+    return FeedLease.objects.filter(world=world, beat_at__gte=since).exists()
+
+
 def of(world: World) -> Latest | None:
-    """Everything at once; None when neither Redis nor the feed says anything live."""
-    return _from_redis(world) or _from_feed(world)
-
-
-def phase_of(world: World) -> JSON | None:
-    """Only the PhaseRow: as `of`, cheaper."""
-    found = _ask_redis([("get", phase_key(world.slug))])
-    if found and found[0] is not None:
-        return _decode(found[0])
-    state = _from_feed(world)
-    return state.phase if state else None
-
-
-def _from_redis(world: World) -> Latest | None:
-    slug = world.slug
+    """Everything; None when nobody knows anything."""
     found = _ask_redis(
-        [("get", phase_key(slug)), ("hgetall", quotes_key(slug)), ("hgetall", depth_key(slug))]
+        world, ("hgetall", "offset"), ("get", "phase"), ("hgetall", "latest"), ("hgetall", "depth")
     )
-    if found is None or found[0] is None:
+    if found is None or not found[0]:
+        return _from_feed(world)
+    offsets, phase, quotes, depth = found
+    return _latest(offsets, phase, _rows(quotes), _rows(depth))
+
+
+def of_symbol(world: World, symbol: str) -> Latest | None:
+    """As `of`, with the rows of one symbol only: cheaper."""
+    found = _ask_redis(
+        world, ("hgetall", "offset"), ("get", "phase"), ("hget", "latest", symbol), ("hget", "depth", symbol)
+    )
+    if found is None or not found[0]:
+        return _from_feed(world)
+    offsets, phase, quote, depth = found
+    quotes = {symbol: _decode(quote)} if quote else {}
+    return _latest(offsets, phase, quotes, {symbol: _decode(depth)} if depth else {})
+
+
+def of_phase(world: World) -> Latest | None:
+    """As `of`, without any quote."""
+    found = _ask_redis(world, ("hgetall", "offset"), ("get", "phase"))
+    return _latest(found[0], found[1], {}, {}) if found and found[0] else _from_feed(world)
+
+
+def trades(world: World, symbol: str) -> Tail | None:
+    """The last 50 TradeRows, oldest first."""
+    found = _ask_redis(world, ("hget", "trades", symbol))
+    if found and found[0]:
+        row = _decode(found[0])
+        return Tail(row["epoch"], row["offset"], row["trades"])
+    answer = _ask_feed(world, {"op": "latest"})
+    if answer is None:
         return None
-    phase, quotes, depth = found
-    return Latest(_rows(quotes), _rows(depth), _decode(phase))
+    offset = answer["offsets"].get(f"trades:{world.slug}:{symbol}", 0)
+    return Tail(answer["epoch"], offset, answer["trades"].get(symbol, []))
 
 
-def _ask_redis(questions: list[tuple[str, str]]) -> list[Any] | None:
-    """The answers, all of one instant; None when Redis does not answer."""
+def bars(world: World, symbol: str, interval: str) -> Tail | None:
+    """The newest BarRows, the forming one among them, oldest first: two, or 300 of one second."""
+    found = _ask_redis(world, ("hget", "bars", f"{symbol}:{interval}")) if interval != "1s" else None
+    row = (
+        _decode(found[0])
+        if found and found[0]
+        else _ask_feed(world, {"op": "bars", "symbol": symbol, "interval": interval})
+    )
+    return Tail(row["epoch"], row["offset"], row["bars"]) if row else None
+
+
+def feed_status(world: World) -> dict[str, Any]:
+    """What the feed says of itself. Raises FeedUnavailable."""
+    return client.ask_sync(world.number, {"op": "status"})
+
+
+def _latest(offsets: dict[bytes, bytes], phase: bytes | None, quotes: Any, depth: Any) -> Latest:
+    return Latest(
+        epoch=offsets[b"epoch"].decode(),
+        quotes=quotes,
+        depth=depth,
+        phase=_decode(phase) if phase else None,
+        board_offset=int(offsets[b"board"]),
+        phase_offset=int(offsets[b"phase"]),
+    )
+
+
+def _rows(found: dict[bytes, bytes]) -> dict[str, JSON]:
+    return {symbol.decode(): _decode(row) for symbol, row in found.items()}
+
+
+def _ask_redis(world: World, *questions: tuple[str, ...]) -> list[Any] | None:
+    """The answers to (command, kind, field…), all of one instant; None when Redis does not answer."""
     if not _patience.redis.allows(clock.monotonic_s()):
         return None
     try:
         with _redis().pipeline(transaction=True) as pipe:
-            for command, key in questions:
-                getattr(pipe, command)(key)
+            for command, kind, *fields in questions:
+                getattr(pipe, command)(f"sg:{kind}:{world.slug}", *fields)
             answers = pipe.execute()
     except (RedisError, OSError) as error:
         _patience.redis.failed(clock.monotonic_s())
@@ -117,18 +168,28 @@ def _ask_redis(questions: list[tuple[str, str]]) -> list[Any] | None:
     return answers
 
 
-def _rows(found: dict[bytes, bytes]) -> dict[str, JSON]:
-    return {symbol.decode(): _decode(row) for symbol, row in found.items()}
-
-
 def _from_feed(world: World) -> Latest | None:
+    answer = _ask_feed(world, {"op": "latest"})
+    if answer is None:
+        return None
+    offsets = answer["offsets"]
+    return Latest(
+        epoch=answer["epoch"],
+        quotes=answer["quotes"],
+        depth=answer["depth"],
+        phase=answer["phase"],
+        board_offset=offsets.get(f"board:{world.slug}", 0),
+        phase_offset=offsets.get(f"phase:{world.slug}", 0),
+    )
+
+
+def _ask_feed(world: World, question: dict[str, Any]) -> dict[str, Any] | None:
     now_s = clock.monotonic_s()
     if now_s < _patience.feed_after_s.get(world.number, 0.0):
         return None
     try:
-        answer: dict[str, Any] = client.ask_sync(world.number, {"op": "latest"})
+        return client.ask_sync(world.number, question)
     except (FeedUnavailable, BadControl) as error:
         _patience.feed_after_s[world.number] = now_s + FEED_PAUSE_S
         log.info("feed_silent", world=world.slug, why=str(error))
         return None
-    return Latest(answer["quotes"], answer["depth"], answer["phase"])

@@ -1,7 +1,7 @@
 """What anybody may read of a market: instruments, quotes, depth, bars, phase, rules of the day.
 
-Each function takes a World and gives rows for the wire (`market.messages`). When no feed is alive the
-last bars stand in, and the rows say `stale`.
+Each function takes a World and gives rows for the wire. When no feed is alive the last rows, or the
+last bars, stand in and say `"stale": true`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,36 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
+import msgspec
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from market import latest, messages, rulebook, rulewords
+from market import latest, rulebook, rulewords
 from market.errors import BadInterval, UnknownInstrument
-from market.messages import JSON
+from market.feed.state import Day
+from market.messages import JSON, phase_row, quote_row
 from market.models import Bar, Instrument, World
-from market.ticks import PhaseTick
+from market.shapes import bar_json
+from market.ticks import PhaseTick, Reference
 from simgame.kernel import clock, money
 
 BARS_SHOWN: Final = 300
-BARS_MAX: Final = 10_000
 SPARK_POINTS: Final = 60
 SPARK_SPAN: Final = timedelta(minutes=5 * SPARK_POINTS)
+
+
+class Board(msgspec.Struct, frozen=True):
+    """The quotes of a world at one instant: the state of the topic `board:<slug>` after `offset`."""
+
+    epoch: str
+    offset: int
+    quotes: dict[str, JSON]
+
+    @property
+    def seq(self) -> int:
+        return max((row["seq"] for row in self.quotes.values()), default=0)
+
+
+# --- instruments ------------------------------------------------------------------------------------
 
 
 def instruments(world_number: int) -> QuerySet[Instrument]:
@@ -32,62 +49,66 @@ def instruments(world_number: int) -> QuerySet[Instrument]:
 
 def instrument(world: World, symbol: str) -> Instrument:
     """Raises UnknownInstrument."""
-    found = instruments(world.number).filter(symbol=symbol).first()
-    if found is None:
-        raise UnknownInstrument(f"{world.name} has no instrument {symbol[:40]!r}.", symbol=symbol[:40])
-    return found
+    return known(world, [symbol])[0]
 
 
-def found_instruments(world: World, text: str) -> QuerySet[Instrument]:
-    """Instruments whose symbol begins with `text` or whose name (either language) or sector has it."""
-    rows = instruments(world.number)
-    if not text:
-        return rows
-    names = Q(name__icontains=text) | Q(name_zh__icontains=text) | Q(sector__icontains=text)
-    return rows.filter(Q(symbol__istartswith=text) | names)
-
-
-def quotes(world: World, symbols: Iterable[str] | None = None) -> dict[str, JSON]:
-    """Symbol → QuoteRow, of all instruments or of `symbols` (unknown ones raise UnknownInstrument)."""
-    rows = _quotes(world, latest.of(world))
-    if symbols is None:
-        return rows
-    return {symbol: rows[symbol] for symbol in known(world, symbols)}
-
-
-def known(world: World, symbols: Iterable[str]) -> list[str]:
-    """The symbols, each once, in their order. Raises UnknownInstrument for the first that is none."""
+def known(world: World, symbols: Iterable[str]) -> list[Instrument]:
+    """The instruments of these symbols, each once, in their order. Raises UnknownInstrument."""
     wanted = list(dict.fromkeys(symbols))
-    there = set(instruments(world.number).filter(symbol__in=wanted).values_list("symbol", flat=True))
+    there = {row.symbol: row for row in instruments(world.number).filter(symbol__in=wanted)}
     for symbol in wanted:
         if symbol not in there:
             raise UnknownInstrument(f"{world.name} has no instrument {symbol[:40]!r}.", symbol=symbol[:40])
-    return wanted
+    return [there[symbol] for symbol in wanted]
+
+
+def search(world: World, text: str) -> QuerySet[Instrument]:
+    """Instruments whose symbol begins with `text`, or whose name (either language) or sector has it."""
+    found = instruments(world.number)
+    if not text:
+        return found
+    names = Q(name__icontains=text) | Q(name_zh__icontains=text) | Q(sector__icontains=text)
+    return found.filter(Q(symbol__istartswith=text) | names)
+
+
+# --- prices -----------------------------------------------------------------------------------------
+
+
+def board(world: World) -> Board:
+    """A QuoteRow for every instrument: what is known of it, down to nothing but its last bar."""
+    state = latest.of(world)
+    said = state.quotes if state else {}
+    listed = list(instruments(world.number))
+    stand_ins = _from_bars([row for row in listed if row.symbol not in said])
+    quotes = {row.symbol: said.get(row.symbol) or stand_ins[row.symbol] for row in listed}
+    if not latest.alive(world):
+        quotes = {symbol: row | {"stale": True} for symbol, row in quotes.items()}
+    if state is None:
+        return Board(no_epoch(world), 0, quotes)
+    return Board(state.epoch, state.board_offset, quotes)
+
+
+def quotes(world: World, symbols: Iterable[str] | None = None) -> dict[str, JSON]:
+    """Symbol → QuoteRow, of all instruments or of `symbols`. Raises UnknownInstrument."""
+    found = board(world).quotes
+    return found if symbols is None else {row.symbol: found[row.symbol] for row in known(world, symbols)}
 
 
 def depth(world: World, symbol: str) -> JSON:
-    """DepthRow; with empty sides and `stale` when nobody shows any."""
+    """DepthRow, with empty sides when nobody shows any. Raises UnknownInstrument."""
     row = instrument(world, symbol)
-    state = latest.of(world)
-    if state is not None and symbol in state.depth:
-        return state.depth[symbol]
-    empty = {"bids": [], "asks": [], "at": None, "source": None, "made": False, "seq": 0}
-    return {"symbol": row.symbol, **empty, "stale": True}
+    state = latest.of_symbol(world, symbol)
+    shown = state.depth.get(symbol) if state else None
+    nothing: JSON = {"bids": [], "asks": [], "at": None, "source": None, "made": False, "seq": 0}
+    found = shown or {"symbol": row.symbol, **nothing}
+    return found if shown and latest.alive(world) else found | {"stale": True}
 
 
-def phase(world: World) -> JSON:
-    """PhaseRow: the feed's, else what the rulebook says of the wall clock, marked `stale`."""
-    return latest.phase_of(world) or _phase_by_the_book(world)
-
-
-def market_day(world: World) -> int:
-    """20261102."""
-    return messages.day_number(phase(world)["market_day"])
-
-
-def rules_today(world: World) -> list[JSON]:
-    """[{name, value, text, source, row}]: see `market.rulewords`."""
-    return rulewords.lines(world, rulebook.as_date(market_day(world)))
+def trades(world: World, symbol: str) -> list[JSON]:
+    """The last TradeRows, oldest first; none when no feed said any. Raises UnknownInstrument."""
+    instrument(world, symbol)
+    tail = latest.trades(world, symbol)
+    return tail.rows if tail else []
 
 
 def marks(world: World) -> dict[str, tuple[int, int]]:
@@ -96,97 +117,128 @@ def marks(world: World) -> dict[str, tuple[int, int]]:
     Last price: of the last trade, else the middle of the best quotes (rounded down), else one side.
     """
     found: dict[str, tuple[int, int]] = {}
-    rows = _quotes(world, latest.of(world))
+    said = board(world).quotes
     for row in instruments(world.number):
-        quote = rows[row.symbol]
+        quote = said[row.symbol]
         last = _scaled(quote["last"], row) or _middle(quote, row)
         if last:
             found[row.symbol] = last, _scaled(quote["previous_close"], row)
     return found
 
 
-def bars(row: Instrument, interval: str, before: int | None = None, limit: int = BARS_SHOWN) -> list[JSON]:
-    """The last `limit` BarRows that begin before `before` (Unix seconds, world time), oldest first."""
+# --- bars -------------------------------------------------------------------------------------------
+
+
+def stored_bars(row: Instrument, interval: str) -> QuerySet[Bar]:
+    """Raises BadInterval."""
     if interval not in Bar.Interval.values:
-        raise BadInterval(
-            f"There are no bars of {interval[:20]!r}; there are {', '.join(Bar.Interval.values)}."
-        )
-    found = Bar.objects.filter(instrument=row, interval=interval)
-    if before is not None:
-        found = found.filter(start__lt=clock.from_ns(before * clock.NS_PER_S))
+        there = ", ".join(Bar.Interval.values)
+        raise BadInterval(f"There are no bars of {interval[:20]!r}; there are {there}.", pointer="/interval")
+    return Bar.objects.filter(instrument=row, interval=interval)
+
+
+def bars(row: Instrument, interval: str, before_ns: int | None = None, limit: int = BARS_SHOWN) -> list[JSON]:
+    """The last `limit` stored BarRows that begin before `before_ns` (world time), oldest first.
+
+    The forming bar is among them as it stood about a second ago. Raises BadInterval.
+    """
+    found = stored_bars(row, interval)
+    if before_ns is not None:
+        found = found.filter(start__lt=clock.from_ns(before_ns))
     return [bar_json(row, bar) for bar in reversed(found.order_by("-start")[:limit])]
 
 
-def bar_json(row: Instrument, bar: Bar) -> JSON:
-    corners = bar.open, bar.high, bar.low, bar.close
-    return messages.bar_row(row, int(bar.start.timestamp()), corners, bar.volume, partial=bar.partial)
+def merged(stored: list[JSON], newest: list[JSON]) -> list[JSON]:
+    """Both lists as one, by time; where both have a bar the newest counts."""
+    by_time = {bar["t"]: bar for bar in (*stored, *newest)}
+    return [by_time[at] for at in sorted(by_time)]
 
 
 def sparks(world: World) -> dict[str, list[str]]:
     """Symbol → the last closes of five minutes, oldest first: the small lines."""
     by_id = {row.id: row for row in instruments(world.number)}
     five = Bar.objects.filter(instrument_id__in=by_id, interval=Bar.Interval.M5)
-    newest = five.order_by("-start").first()
     closes: dict[str, list[str]] = {row.symbol: [] for row in by_id.values()}
+    newest = five.order_by("-start").values_list("start", flat=True).first()
     if newest is None:
         return closes
-    recent = five.filter(start__gt=newest.start - SPARK_SPAN).order_by("start")
+    recent = five.filter(start__gt=newest - SPARK_SPAN).order_by("start")
     for instrument_id, close in recent.values_list("instrument_id", "close"):
         row = by_id[instrument_id]
         closes[row.symbol].append(money.show(close, row.price_exponent))
     return closes
 
 
-def _quotes(world: World, state: latest.Latest | None) -> dict[str, JSON]:
-    """A row for every instrument: what is known of it, down to nothing but its last bar."""
-    known_rows = state.quotes if state is not None else {}
-    rows = list(instruments(world.number))
-    missing = [row for row in rows if row.symbol not in known_rows]
-    stand_ins = _from_bars(missing) if missing else {}
-    return {row.symbol: known_rows.get(row.symbol) or stand_ins[row.symbol] for row in rows}
+# --- the world's clock and rules ------------------------------------------------------------------
 
 
-def _from_bars(rows: list[Instrument]) -> dict[str, JSON]:
-    """QuoteRows without quotes: the last close and the day's bar, marked `stale`."""
+def phase(world: World) -> JSON:
+    """PhaseRow: the feed's, else what the rulebook says of the wall clock; `stale` without a feed."""
+    state = latest.of_phase(world)
+    said = (state.phase if state else None) or _phase_by_the_book(world)
+    return said if latest.alive(world) else said | {"stale": True}
+
+
+def market_day(world: World) -> int:
+    """20261102."""
+    return int(phase(world)["market_day"].replace("-", ""))
+
+
+def hours(world: World) -> rulebook.Hours:
+    """When the world's venue does what, by its rulebook."""
+    return rulebook.load(world.rulebook).hours(str(world.options.get("hours", "always")), world.timezone)
+
+
+def rules_today(world: World) -> list[JSON]:
+    """[{name, value, text, source, row}]: see `market.rulewords`."""
+    fixed = int(world.options.get("rules_day", 0))  # a replay may be played by the rules of another day
+    return rulewords.lines(world, rulebook.as_date(fixed or market_day(world)))
+
+
+# --- what stands in -------------------------------------------------------------------------------
+
+
+def no_epoch(world: World) -> str:
+    """Of a world that no feed speaks for: any feed's epoch differs."""
+    return f"{world.stream_epoch}.0"
+
+
+def _from_bars(listed: list[Instrument]) -> dict[str, JSON]:
+    """QuoteRows without quotes, from the last two days' bars."""
+    if not listed:
+        return {}
     days = Bar.objects.filter(instrument=OuterRef("pk"), interval=Bar.Interval.D1).order_by("-start")
-    marked = Instrument.objects.filter(id__in=[row.id for row in rows]).annotate(
-        last_start=Subquery(days.values("start")[:1]), day_before=Subquery(days.values("close")[1:2])
+    dated = Instrument.objects.filter(pk__in=[row.pk for row in listed]).annotate(
+        newest=Subquery(days.values("start")[:1]), before=Subquery(days.values("close")[1:2])
     )
-    starts = {row.id: (row.last_start, row.day_before) for row in marked}
-    newest = Bar.objects.filter(
-        instrument_id__in=starts,
-        interval=Bar.Interval.D1,
-        start__in={start for start, _ in starts.values() if start},
-    )
-    by_key = {(bar.instrument_id, bar.start): bar for bar in newest}
+    last = {row.pk: (row.newest, row.before) for row in dated}
+    starts = {newest for newest, _ in last.values() if newest}
+    bars_ = Bar.objects.filter(instrument_id__in=last, interval=Bar.Interval.D1, start__in=starts)
+    by_key = {(bar.instrument_id, bar.start): bar for bar in bars_}
     return {
-        row.symbol: _stale_row(row, by_key.get((row.id, starts[row.id][0])), starts[row.id][1])
-        for row in rows
+        row.symbol: _stand_in(row, by_key.get((row.pk, last[row.pk][0])), last[row.pk][1]) for row in listed
     }
 
 
-def _stale_row(row: Instrument, bar: Bar | None, previous_close: int | None) -> JSON:
-    quote = messages.quote_row(row, None, None, None)
-    quote["previous_close"] = messages.price(row, previous_close or row.previous_close)
-    quote["stale"] = True
-    if bar is None:
-        return quote
-    return quote | {
-        "last": messages.price(row, bar.close),
-        "open": messages.price(row, bar.open),
-        "high": messages.price(row, bar.high),
-        "low": messages.price(row, bar.low),
-        "volume": messages.size(row, bar.volume),
-        "turnover": messages.turnover(row, int(bar.turnover)),
-    }
+def _stand_in(row: Instrument, bar: Bar | None, before: int | None) -> JSON:
+    reference = Reference(row.symbol, 0, before or row.previous_close, 0, 0, 0, 0, "bars")
+    day = bar and Day(
+        open=bar.open,
+        high=bar.high,
+        low=bar.low,
+        last=bar.close,
+        volume=bar.volume,
+        turnover=int(bar.turnover),
+        prints=bar.prints,
+    )
+    return quote_row(row, None, day, reference) | {"stale": True}
 
 
 def _phase_by_the_book(world: World) -> JSON:
-    book = rulebook.load(world.rulebook)
     now_ns = clock.now_ns()
-    now = book.hours(str(world.options.get("hours", "always")), world.timezone).at(now_ns)
+    now = hours(world).at(now_ns)
     tick = PhaseTick(now.market_day, now.phase, now.next_phase, now.next_change_ns, now_ns, now_ns)
-    return {**messages.phase_row(world.slug, world.timezone, tick), "stale": True}
+    return phase_row(world.slug, world.timezone, tick)
 
 
 def _scaled(text: Any, row: Instrument) -> int:

@@ -1,0 +1,107 @@
+"""What the market tells over the stream: quotes, depth, trades, bars, board and phase. Public.
+
+The feed publishes; these are the snapshots that a reader begins with, read where the feed keeps its
+last state, together with the position of the topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import sync_to_async
+
+from market import latest, queries
+from market.errors import BadInterval, UnknownInstrument
+from market.models import World
+from realtime.identity import Who
+from realtime.topics import Policy, Snapshot, TopicKind, register
+
+Found = Snapshot | None
+
+
+def register_topics() -> None:
+    """Call once, from AppConfig.ready()."""
+    kinds = {
+        "quote": (Policy.LATEST, _quote),
+        "depth": (Policy.LATEST, _depth),
+        "trades": (Policy.EVERY, _trades),
+        "bars": (Policy.EVERY, _bars),
+        "board": (Policy.MERGE, _board),
+        "phase": (Policy.LATEST, _phase),
+    }
+    for name, (policy, snapshot) in kinds.items():
+        register(TopicKind(name, policy, _asked(snapshot), _anybody))
+
+
+async def _anybody(_topic: str, _who: Who | None) -> bool:
+    return True
+
+
+def _asked(snapshot: Callable[[World, str], Found]) -> Callable[[str], Awaitable[Found]]:
+    """`kind:<world>[:<rest>]` → the snapshot; None when world, instrument or interval do not exist."""
+
+    def find(topic: str) -> Found:
+        _, _, name = topic.partition(":")
+        slug, _, rest = name.partition(":")
+        world = World.objects.filter(slug=slug).first()
+        if world is None:
+            return None
+        try:
+            return snapshot(world, rest)
+        except (UnknownInstrument, BadInterval):
+            return None
+
+    return sync_to_async(find, thread_sensitive=False)
+
+
+def _quote(world: World, symbol: str) -> Found:
+    state = latest.of_symbol(world, symbol)
+    if state and symbol in state.quotes:
+        row = state.quotes[symbol]
+        return Snapshot(state.epoch, row["seq"], row)
+    queries.instrument(world, symbol)
+    found = queries.board(world)
+    return Snapshot(found.epoch, 0, found.quotes[symbol])
+
+
+def _depth(world: World, symbol: str) -> Found:
+    state = latest.of_symbol(world, symbol)
+    if state and symbol in state.depth:
+        row = state.depth[symbol]
+        return Snapshot(state.epoch, row["seq"], row)
+    return Snapshot(state.epoch if state else queries.no_epoch(world), 0, queries.depth(world, symbol))
+
+
+def _trades(world: World, symbol: str) -> Found:
+    tail = latest.trades(world, symbol)
+    if tail is None or not tail.rows:
+        queries.instrument(world, symbol)
+    if tail is None:
+        return Snapshot(queries.no_epoch(world), 0, {"trades": []})
+    return Snapshot(tail.epoch, tail.offset, {"trades": tail.rows})
+
+
+def _bars(world: World, rest: str) -> Found:
+    symbol, _, interval = rest.rpartition(":")
+    row = queries.instrument(world, symbol)
+    stored = queries.bars(row, interval)
+    tail = latest.bars(world, symbol, interval)
+    if tail is None:
+        return Snapshot(queries.no_epoch(world), 0, {"bars": stored})
+    return Snapshot(tail.epoch, tail.offset, {"bars": queries.merged(stored, tail.rows)})
+
+
+def _board(world: World, rest: str) -> Found:
+    if rest:
+        return None
+    found = queries.board(world)
+    return Snapshot(found.epoch, found.offset, found.quotes)
+
+
+def _phase(world: World, rest: str) -> Found:
+    if rest:
+        return None
+    state = latest.of_phase(world)
+    if state is None or state.phase is None:
+        return Snapshot(queries.no_epoch(world), 0, queries.phase(world))
+    return Snapshot(state.epoch, state.phase_offset, state.phase)
