@@ -7,6 +7,7 @@ a bearer token (`SIMGAME_METRICS_TOKEN`).
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 
@@ -22,6 +23,8 @@ from simgame.kernel.errors import Forbidden
 VERSION = "0.1.0"
 TOKEN = env.text("SIMGAME_METRICS_TOKEN")
 LOOPBACK = frozenset({"127.0.0.1", "::1", ""})  # "" is a Unix socket
+PREFIX = "simgame_"
+NO_NAME = re.compile(r"[^a-z0-9_]+")
 
 
 class Installation:
@@ -29,13 +32,18 @@ class Installation:
 
     def collect(self) -> Iterable[Metric]:
         yield InfoMetricFamily("simgame_build", "What is running", value={"version": VERSION})
-        for name, help_, kind, samples in counters.gather():
-            family: Metric = CounterMetricFamily(name, help_, labels=["part"])
-            if kind == "gauge":
-                family = GaugeMetricFamily(name, help_, labels=["part"])
-            for part, value in samples:
-                family.add_metric([part], value)  # type: ignore[attr-defined]
-            yield family
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for sample in counters.gather():
+            name = PREFIX + NO_NAME.sub("_", sample.name.lower())
+            if name not in families:
+                kind = GaugeMetricFamily if sample.gauge else CounterMetricFamily
+                families[name] = kind(name, sample.name.replace("_", " "), labels=["world"])
+            families[name].add_metric([sample.world], sample.value)
+        yield from families.values()
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing in advance: what there is shows at the first scrape."""
+        return ()
 
 
 REGISTRY = CollectorRegistry()

@@ -315,3 +315,8 @@ async def here(redis_url: str | None) -> Hub:
 def use(hub: Hub) -> None:
     """From now on `here` answers with this hub: for tests and benches with limits of their own."""
     _here[asyncio.get_running_loop()] = hub
+
+
+def running() -> list[Hub]:
+    """The hubs of this process: for metrics."""
+    return list(_here.values())
