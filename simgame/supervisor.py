@@ -27,6 +27,7 @@ DEATHS_MAX = 5  # within DEATHS_WINDOW_S: then it will not heal by itself
 DEATHS_WINDOW_S = 30.0
 STOP_S = 10.0  # a process may take this long to finish cleanly
 TICK_S = 0.5
+ONE_WISH_S = 1.0  # wrappers like `timeout` send a signal twice: only a later one means hurry
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COLOURS = ("36", "35", "34", "33", "32")
 
@@ -67,6 +68,7 @@ class Supervisor:
         self.colours = self.terminal and "NO_COLOR" not in os.environ
         self._selector = selectors.DefaultSelector()
         self._stop_asked = 0
+        self._asked_at = -ONE_WISH_S
         self._watchdog = None if children.KERNEL_BINDS else children.Watchdog()
 
     def run(self, on_tick: Callable[[], None]) -> None:
@@ -88,7 +90,10 @@ class Supervisor:
         self._print("play", text, "1")
 
     def _ask_stop(self, number: int, frame: object) -> None:
-        self._stop_asked += 1
+        now = time.monotonic()
+        if now - self._asked_at > ONE_WISH_S:
+            self._stop_asked += 1
+            self._asked_at = now
 
     def _start(self, child: Child) -> None:
         child.process = children.spawn(
