@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,29 @@ def percentile(values: Sequence[float], part: float) -> float | None:
         return None
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def positive(text: str) -> float:
+    """An argparse type: a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def positive_int(text: str) -> int:
+    if positive(text) != int(float(text)):
+        raise ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(float(text))
+
+
+def allow_many_files() -> None:
+    """Each socket is a file; the usual soft limit of 1,024 is too few for a bench."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _cpu_name() -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from django.conf import settings
 
-from ops.load.bench import Report, Say, report
+from ops.load.bench import Report, Say, positive, positive_int, report
 
 HELP = "Frames a second to many sockets, against Channels' group_send."
 START_S = 30.0  # for a server to listen and all sockets to open
@@ -27,9 +27,9 @@ SUBSCRIBE = '{"id":1,"op":"subscribe","topics":[{"topic":"quote:bench:600519.SH"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--sockets", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each of the four measurements")
-    parser.add_argument("--ticks-per-second", type=float, default=50.0, help="pace for the latencies")
+    parser.add_argument("--sockets", type=positive_int, default=500)
+    parser.add_argument("--seconds", type=positive, default=4.0, help="of each of the four measurements")
+    parser.add_argument("--ticks-per-second", type=positive, default=50.0, help="pace for the latencies")
     parser.add_argument("--server", choices=["uvicorn", "daphne"], default="uvicorn")
 
 

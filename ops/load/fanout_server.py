@@ -37,6 +37,7 @@ from channels.routing import URLRouter
 from daphne.server import Server as Daphne
 from django.urls import path
 
+from ops.load.bench import allow_many_files
 from realtime import topics
 from realtime.hub import here
 from realtime.identity import Who
@@ -176,4 +177,5 @@ def main(side: str, server: str, port: int) -> None:
 
 
 if __name__ == "__main__":
+    allow_many_files()
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

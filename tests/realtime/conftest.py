@@ -254,18 +254,16 @@ async def open_house(limits: Limits, redis_url: str | None = None) -> AsyncItera
         log_level="error",
         timeout_graceful_shutdown=1,
     )
+    # What `Server.serve` does, without its signal handlers and its loop that looks around ten times a second.
+    config.load()
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(WAIT_S):
-        while not server.started:
-            await asyncio.sleep(0.005)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
     try:
         yield House(hub, server.servers[0].sockets[0].getsockname()[1])
     finally:
         await hub.stop()
-        server.should_exit = True
-        await serving
+        await server.shutdown()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ops.load.bench import BENCHES
 
@@ -44,7 +44,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         bench = import_module(BENCHES[options["bench"]])
-        result = bench.run(options, lambda line: print(line, file=sys.stderr, flush=True))
+        try:
+            result = bench.run(options, lambda line: print(line, file=sys.stderr, flush=True))
+        except RuntimeError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(result) if options["format"] == "json" else _table(result))
 
 
