@@ -50,6 +50,13 @@ def configure(config: Mapping[str, Any]) -> None:
     root.setLevel(config.get("level", "INFO"))
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("django.request").addFilter(_no_probe)
+
+
+def _no_probe(record: logging.LogRecord) -> bool:
+    """A 503 of /readyz is an answer to a question, asked again and again: not an event."""
+    request = getattr(record, "request", None)
+    return getattr(request, "path", "") != "/readyz"
 
 
 def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
