@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.schedules import crontab
 from celery.signals import beat_embedded_init, setup_logging
 
@@ -25,6 +27,9 @@ BEAT: dict[str, dict[str, Any]] = {
         "options": {"expires": 55},  # a worker that was away does not catch up on rankings
     },
 }
+
+# Celery warns root because of pickle; we accept JSON only, and a container may well run as root.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("simgame")
 app.config_from_object("django.conf:settings", namespace="CELERY")

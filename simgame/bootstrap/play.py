@@ -111,11 +111,11 @@ def programs(asked: Request) -> dict[str, Sequence[str]]:
     timetable = asked.home / "celery" / "beat"
     for folder in (timetable.parent, asked.home / "static"):  # WhiteNoise warns when its folder is missing
         folder.mkdir(exist_ok=True)
-    worker = [python, "-m", "celery", "-A", "simgame.celery", "worker", "--pool", "solo", "--beat"]
+    worker = [python, "-m", "celery", "--quiet", "-A", "simgame.celery", "worker", "--pool", "solo", "--beat"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
     return {
-        "feed": [*manage, "run_feed", "--skip-checks", "--world", asked.world],
-        "exchange": [*manage, "run_exchange", "--skip-checks", "--world", asked.world],
+        "feed": [*manage, "run_feed", "--world", asked.world],
+        "exchange": [*manage, "run_exchange", "--world", asked.world],
         "web": [python, "-m", *web_server(asked.server, asked.host, asked.port)],
         "worker": [*worker, "--schedule", str(timetable), *quiet],
     }
