@@ -49,3 +49,8 @@ class FeedHeld(MarketError):
 class BadInterval(MarketError, Invalid):
     code, alpaca = "BAD_INTERVAL", 40010012
     title = "There are no bars of this length"
+
+
+class NotSeeded(MarketError, NotFound):
+    code, alpaca = "NOT_SEEDED", 40410013
+    title = "This world is not made from a seed"

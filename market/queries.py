@@ -6,9 +6,10 @@ last bars, stand in and say `"stale": true`.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -18,13 +19,25 @@ from market.errors import BadInterval, UnknownInstrument
 from market.feed.state import Day
 from market.messages import JSON, phase_row, quote_row
 from market.models import Bar, Instrument, World
-from market.shapes import bar_json
+from market.shapes import bar_json, world_json
 from market.ticks import PhaseTick, Reference
 from simgame.kernel import clock, money
 
 BARS_SHOWN: Final = 300
 SPARK_POINTS: Final = 60
 SPARK_SPAN: Final = timedelta(minutes=5 * SPARK_POINTS)
+
+
+PHASES_AHEAD: Final = 24  # phases in which a venue surely opens and closes once
+
+
+class VenueClock(NamedTuple):
+    """World time in nanoseconds; all but `is_open`."""
+
+    now_ns: int
+    is_open: bool
+    next_open_ns: int
+    next_close_ns: int
 
 
 class Board(msgspec.Struct, frozen=True):
@@ -52,10 +65,20 @@ def instrument(world: World, symbol: str) -> Instrument:
     return known(world, [symbol])[0]
 
 
+def instrument_named(world: World, symbol_or_id: str) -> Instrument:
+    """By symbol, or by the UUID that Alpaca calls asset_id. Raises UnknownInstrument."""
+    try:
+        named = instruments(world.number).filter(uid=uuid.UUID(symbol_or_id)).first()
+    except ValueError:
+        named = None
+    return named or instrument(world, symbol_or_id)
+
+
 def known(world: World, symbols: Iterable[str]) -> list[Instrument]:
     """The instruments of these symbols, each once, in their order. Raises UnknownInstrument."""
     wanted = list(dict.fromkeys(symbols))
-    there = {row.symbol: row for row in instruments(world.number).filter(symbol__in=wanted)}
+    possible = [symbol for symbol in wanted if "\0" not in symbol]  # no text for PostgreSQL
+    there = {row.symbol: row for row in instruments(world.number).filter(symbol__in=possible)}
     for symbol in wanted:
         if symbol not in there:
             raise UnknownInstrument(f"{world.name} has no instrument {symbol[:40]!r}.", symbol=symbol[:40])
@@ -94,6 +117,23 @@ def quotes(world: World, symbols: Iterable[str] | None = None) -> dict[str, JSON
     return found if symbols is None else {row.symbol: found[row.symbol] for row in known(world, symbols)}
 
 
+def quotes_since(world: World, symbols: Iterable[str] | None, since: str) -> JSON:
+    """{world, epoch, version, quotes}: the rows that are newer than the version `since` ("": all).
+
+    A version of another epoch counts as none. Raises UnknownInstrument.
+    """
+    found = board(world)
+    wanted = found.quotes if symbols is None else [row.symbol for row in known(world, symbols)]
+    epoch, _, seq = since.rpartition(":")
+    seen = int(seq) if epoch == found.epoch and seq.isascii() and seq.isdigit() else -1
+    return {
+        "world": world.slug,
+        "epoch": found.epoch,
+        "version": f"{found.epoch}:{found.seq}",
+        "quotes": {name: found.quotes[name] for name in wanted if found.quotes[name]["seq"] > seen},
+    }
+
+
 def depth(world: World, symbol: str) -> JSON:
     """DepthRow, with empty sides when nobody shows any. Raises UnknownInstrument."""
     row = instrument(world, symbol)
@@ -109,6 +149,12 @@ def trades(world: World, symbol: str) -> list[JSON]:
     instrument(world, symbol)
     tail = latest.trades(world, symbol)
     return tail.rows if tail else []
+
+
+def last_trades(world: World, symbols: Iterable[str]) -> dict[str, JSON]:
+    """Symbol → its last TradeRow; who has not traded is missing. Raises UnknownInstrument."""
+    tails = {row.symbol: latest.trades(world, row.symbol) for row in known(world, symbols)}
+    return {symbol: tail.rows[-1] for symbol, tail in tails.items() if tail and tail.rows}
 
 
 def marks(world: World) -> dict[str, tuple[int, int]]:
@@ -146,6 +192,13 @@ def bars(row: Instrument, interval: str, before_ns: int | None = None, limit: in
     if before_ns is not None:
         found = found.filter(start__lt=clock.from_ns(before_ns))
     return [bar_json(row, bar) for bar in reversed(found.order_by("-start")[:limit])]
+
+
+def last_bars(world: World, symbols: Iterable[str]) -> list[tuple[Instrument, Bar]]:
+    """The newest minute bar of each; who has none is missing. Raises UnknownInstrument."""
+    rows = known(world, symbols)
+    newest = [(row, stored_bars(row, Bar.Interval.M1).order_by("-start").first()) for row in rows]
+    return [(row, bar) for row, bar in newest if bar is not None]
 
 
 def merged(stored: list[JSON], newest: list[JSON]) -> list[JSON]:
@@ -187,6 +240,40 @@ def market_day(world: World) -> int:
 def hours(world: World) -> rulebook.Hours:
     """When the world's venue does what, by its rulebook."""
     return rulebook.load(world.rulebook).hours(str(world.options.get("hours", "always")), world.timezone)
+
+
+def world_today(world: World) -> JSON:
+    """The world with its clock and the rules of its day."""
+    listed = instruments(world.number).count()
+    return {
+        **world_json(world),
+        "instruments": listed,
+        "phase": phase(world),
+        "rules": rules_today(world),
+    }
+
+
+def clock_of(world: World) -> VenueClock:
+    """Is the venue open, and when does it open and close next (world time)."""
+    now = phase(world)
+    now_ns = clock.parse_rfc3339(now["now"])
+    open_ns, close_ns = _next_changes(hours(world), now_ns)
+    return VenueClock(now_ns, rulebook.PERMITS[now["phase"]].match, open_ns, close_ns)
+
+
+def _next_changes(kept: rulebook.Hours, now_ns: int) -> tuple[int, int]:
+    """(next opening, next closing). A venue that never closes closes and opens when its day turns."""
+    at = kept.at(now_ns)
+    day_turns_ns, opens_ns, closes_ns = 0, 0, 0
+    for _ in range(PHASES_AHEAD):
+        then_ns = at.next_change_ns
+        later = kept.at(then_ns)
+        was, is_ = rulebook.PERMITS[at.phase].match, rulebook.PERMITS[later.phase].match
+        opens_ns = opens_ns or (then_ns if is_ and not was else 0)
+        closes_ns = closes_ns or (then_ns if was and not is_ else 0)
+        day_turns_ns = day_turns_ns or (then_ns if later.market_day != at.market_day else 0)
+        at = later
+    return opens_ns or day_turns_ns, closes_ns or day_turns_ns
 
 
 def rules_today(world: World) -> list[JSON]:

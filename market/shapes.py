@@ -122,3 +122,12 @@ def alpaca_bar(row: Instrument, bar: Bar) -> JSON:
         "n": bar.prints,
         "vw": money.show(average, row.price_exponent),
     }
+
+
+def alpaca_clock(now_ns: int, is_open: bool, next_open_ns: int, next_close_ns: int) -> JSON:
+    return {
+        "timestamp": clock.rfc3339(now_ns),
+        "is_open": is_open,
+        "next_open": clock.rfc3339(next_open_ns),
+        "next_close": clock.rfc3339(next_close_ns),
+    }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from market import rulebook
 from market.errors import UnknownWorld
@@ -22,19 +22,6 @@ SEEDED_NAME = "Lakeshore Exchange"
 SEEDED_CURRENCY = "CNY"
 
 
-class Described(Protocol):
-    """What `market.sources.replay.describe(path)` says of a recording."""
-
-    slug: str  # "replay-binance-20211012"
-    name: str
-    currency: str
-    rulebook: str
-    timezone: str
-    recording: str  # where it lies
-    options: Mapping[str, Any]  # of the world: hours, speed, what the source needs
-    instruments: Iterable[Mapping[str, Any]]  # field → value of market.models.Instrument, without world
-
-
 def resolve(text: str) -> World:
     """The world that `text` names: its slug, its number, or `replay:<recording>`. Raises UnknownWorld."""
     if text.startswith(REPLAY):
@@ -42,11 +29,16 @@ def resolve(text: str) -> World:
     elif text.isascii() and text.isdigit() and len(text) < 10:
         found = World.objects.filter(number=int(text)).first()
     else:
-        found = World.objects.filter(slug=text).first()
+        found = World.objects.filter(slug=text.replace("\0", "?")).first()
     if found is None:
         there = ", ".join(World.objects.values_list("slug", flat=True)) or "none yet: run `manage.py seed`"
         raise UnknownWorld(f"There is no world {text[:80]!r} (there are: {there}).", world=text[:80])
     return found
+
+
+def every() -> QuerySet[World]:
+    """By number, the oldest first."""
+    return World.objects.all()
 
 
 def ensure(text: str) -> World:
@@ -110,7 +102,7 @@ def _seeded_instruments(world: World, listings: Iterable[Listing]) -> list[Instr
 
 
 @transaction.atomic
-def ensure_replay_world(facts: Described) -> World:
+def ensure_replay_world(facts: replay.RecordingFacts) -> World:
     """The world of a recording; where the recording lies may change, what is in it may not."""
     world, made = World.objects.select_for_update().get_or_create(
         slug=facts.slug,

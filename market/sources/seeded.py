@@ -103,7 +103,9 @@ class SeededSource(Paced):
             self.market.advance_to(last.at_ns)
 
     def describe(self) -> dict[str, object]:
-        return {**super().describe(), "seed": self.market.seed, "step": self.market.step_no}
+        market = self.market
+        facts = {"seed": market.seed, "step": market.step_no, "hash": market.state_hash()}
+        return {**super().describe(), **facts}
 
     def _market(self, seed: int, start_ns: int, utc_offset_s: int) -> SeededMarket:
         return SeededMarket(seed, start_ns, VENUE if self.hours == "venue" else ALWAYS, utc_offset_s)
