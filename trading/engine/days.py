@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick, Reference
 from trading.engine import receipts, risk
 from trading.engine.commands import SetRules
 from trading.engine.entry import end, refuse
 from trading.engine.matching import resume_matching
-from trading.engine.orders import EXPIRE, MASS_CANCEL
+from trading.engine.orders import EXPIRE, MASS_CANCEL, by_priority
 from trading.engine.risk import Refusal
 from trading.engine.state import Market
 from trading.engine.turn import Turn
@@ -31,7 +33,7 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
     if new_day or tick.phase == Phase.CLOSED:
         _expire_day_orders(turn, closed=tick.phase == Phase.CLOSED)
     if state.permit.match and not could_match:
-        for market in state.markets.values():
+        for _, market in sorted(state.markets.items()):
             if market.book.bids or market.book.asks:
                 resume_matching(turn, market)
 
@@ -39,7 +41,7 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
 def _roll(turn: Turn) -> None:
     """What was bought yesterday may be sold (T+1), and the day's figures begin again."""
     state = turn.state
-    for key, position in list(state.traded.items()):
+    for key, position in sorted(state.traded.items(), key=itemgetter(0)):
         if position.market_day == state.market_day:
             continue  # restored in the middle of its day
         del state.traded[key]
@@ -53,7 +55,7 @@ def _roll(turn: Turn) -> None:
 
 def _expire_day_orders(turn: Turn, *, closed: bool) -> None:
     """Day orders of another day; and those of today too when the market has closed."""
-    for order in list(turn.state.orders.values()):
+    for order in sorted(turn.state.orders.values(), key=by_priority):
         if order.time_in_force == "day" and (closed or order.market_day != turn.state.market_day):
             end(turn, order, EXPIRE, "DAY_ENDED", DAY_ENDED, market_day=order.market_day)
 

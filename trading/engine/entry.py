@@ -16,6 +16,7 @@ from trading.engine.orders import (
     REPLACE_TO_FILLED,
     SUSPENDED,
     Order,
+    by_priority,
 )
 from trading.engine.risk import Draft, Refusal
 from trading.engine.turn import Turn
@@ -90,7 +91,7 @@ def cancel_all(turn: Turn, asked: CancelAll) -> None:
         return
 
     # From here it must succeed.
-    for order in list(portfolio.orders.values()):
+    for order in sorted(portfolio.orders.values(), key=by_priority):
         if asked.symbol in ("", order.market.symbol):
             end(turn, order, CANCEL, "REQUESTED", AS_ASKED)
 

@@ -9,7 +9,7 @@ from trading.engine.accounts import MINT
 from trading.engine.commands import Adjust, Freeze, OpenPortfolio
 from trading.engine.entry import end, refuse
 from trading.engine.events import Notice, PortfolioRow
-from trading.engine.orders import MASS_CANCEL
+from trading.engine.orders import MASS_CANCEL, by_priority
 from trading.engine.risk import Refusal
 from trading.engine.state import Market, Portfolio, State
 from trading.engine.turn import ADJUST, GRANT, Turn
@@ -111,7 +111,7 @@ def freeze(turn: Turn, asked: Freeze) -> None:
     turn.events.append(PortfolioRow(asked.portfolio, status, portfolio.reason))
     if asked.frozen:
         why = receipts.rule("frozen", asked.reason or "By the operator.")
-        for order in list(portfolio.orders.values()):
+        for order in sorted(portfolio.orders.values(), key=by_priority):
             end(turn, order, MASS_CANCEL, "ACCOUNT_FROZEN", why)
     text = "Your portfolio is frozen." if asked.frozen else "Your portfolio is active again."
     turn.events.append(Notice(asked.portfolio, status.upper(), text, {"reason": asked.reason}))
