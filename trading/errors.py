@@ -6,6 +6,7 @@ reason. The others store nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simgame.kernel import errors
@@ -22,6 +23,11 @@ class UnknownOrder(TradingError):
 
     code, status, alpaca = "UNKNOWN_ORDER", 404, 40410000
     title = "You have no such order"
+
+
+class GameEnded(TradingError):
+    code, status, alpaca = "GAME_ENDED", 409, 40910000
+    title = "The game is over"
 
 
 class UnknownPortfolio(TradingError):
@@ -84,9 +90,10 @@ class PortfolioExists(TradingError):
 
 # --- stored: the order is rejected ------------------------------------------------------------
 class Rejection(TradingError):
-    """A decision of the exchange: the rejected order is in the answer under `order`."""
+    """A decision of the exchange: the stored order is in the answer under `order`, and its outcome is
+    `executed`. Some are known before the exchange is asked; then nothing is stored."""
 
-    status, alpaca, outcome = 422, 42210000, "executed"
+    status, alpaca = 422, 42210000
 
 
 class UnknownSymbol(Rejection):
@@ -199,7 +206,8 @@ def by_code() -> dict[str, type[SimGameError]]:
 _CLASSES = by_code()
 
 
-def make(code: str, detail: str = "", **facts: Any) -> SimGameError:
+def make(code: str, detail: str = "", facts: Mapping[str, Any] | None = None) -> SimGameError:
     """The refusal of a code that came over the wire; a code that nobody knows is our own fault."""
-    cls = _CLASSES.get(code, TradingError)
-    return cls(detail, **facts)
+    refusal = _CLASSES.get(code, TradingError)(detail)
+    refusal.facts.update(facts or {})
+    return refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from accounts.identity import Identity
 from accounts.recent import Recent
@@ -49,7 +49,7 @@ async def portfolio_for(identity: Identity, wanted: str | None) -> PortfolioRef:
     Raises Invalid for a header that is no number and NotFound for a portfolio that is not theirs.
     """
     known = _known.get(_cache_key(identity, wanted))
-    return known or await sync_to_async(_find, thread_sensitive=False)(identity, wanted)
+    return known or await database_sync_to_async(_find)(identity, wanted)
 
 
 def portfolio_for_sync(identity: Identity, wanted: str | None) -> PortfolioRef:

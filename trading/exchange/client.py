@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 import structlog
+from channels.db import database_sync_to_async
 
 from simgame.kernel import clock
 from trading.exchange.framing import LENGTH_BYTES, BadFrame, Deframer, frame
@@ -99,8 +100,7 @@ class ExchangeClient:
         return self._wire is not None
 
     async def _open(self) -> _Wire | None:
-        lease = await ExchangeLease.objects.filter(world_id=self.world_number).afirst()
-        path = _path_of(lease)
+        path = await database_sync_to_async(_path_to)(self.world_number)
         if path is None:
             return None
         try:
@@ -157,7 +157,7 @@ def client_for(world_number: int) -> ExchangeClient:
 
 def ask_sync(world_number: int, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
     """As `ask`, for code without an event loop: a connection of its own for one question."""
-    path = _path_of(ExchangeLease.objects.filter(world_id=world_number).first())
+    path = _path_to(world_number)
     return _not_running(1) if path is None else ask_at(path, body, timeout_s)
 
 
@@ -193,7 +193,9 @@ def _read(connection: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def _path_of(lease: ExchangeLease | None) -> str | None:
+def _path_to(world_number: int) -> str | None:
+    """Where the world's exchange listens, or did when it last ran."""
+    lease = ExchangeLease.objects.filter(world_id=world_number).first()
     if lease is None or not lease.address.startswith("unix:"):
         return None
     return lease.address.removeprefix("unix:")

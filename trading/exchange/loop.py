@@ -14,7 +14,7 @@ import structlog
 from market.ticks import Tick
 from realtime.publish import Message
 from simgame.kernel import clock
-from trading.engine.commands import CancelAll, CancelOrder
+from trading.engine.commands import CancelAll, CancelOrder, NewOrder
 from trading.engine.engine import Engine
 from trading.engine.events import Event, Refused
 from trading.exchange import failpoints, idempotency, replies
@@ -148,6 +148,8 @@ class Loop:
             return Reply(n, "executed", result=self.engine.preview(body.order, self._now()))
         if self.why_quarantined and not isinstance(body, QUARANTINE_PERMITS):
             return Reply(n, "not_executed", "QUARANTINED", self.why_quarantined)
+        if isinstance(body, NewOrder) and body.symbol not in self.streams.scales:
+            return Reply(n, "not_executed", "UNKNOWN_SYMBOL", f"This world has no {body.symbol!r}.")
         if self._stopping:
             return Reply(n, "not_executed", "ENGINE_RECOVERING", "The exchange is stopping.")
         if not self.intake.put(arrival):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import structlog
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
 
 from market.feed.client import FeedClient
@@ -106,7 +106,7 @@ class Exchange:
         recovery.ensure_system_accounts(connection, self.world.number)
         books = await asyncio.to_thread(recovery.read, connection, self.world.number)
         rules = ticks.Rules(self.world)
-        of_the_day = await sync_to_async(rules.of)(books.market_day)
+        of_the_day = await database_sync_to_async(rules.of)(books.market_day)
         engine = recovery.engine_of(books, self.world.number, of_the_day, rules.halted)
         streams = Streams(self.world.number, self.world.stream_epoch, rules.scales, books.stream_heads)
         writer = Writer(lease, connection)

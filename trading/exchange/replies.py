@@ -49,7 +49,7 @@ def executed(n: int, result: dict[str, Any], *, replayed: bool = False) -> Reply
     order = result.get("order") or {}
     rejected = order.get("status") == "rejected"
     code = order["reason"] if rejected else ""
-    detail = order["receipt"].get("sentence", "") if rejected else ""
+    detail = order["receipt"].get("detail", "") if rejected else ""
     return Reply(n, "executed", code, detail, result, replayed)
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import structlog
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from market import rulebook
 from market.models import Instrument, World
@@ -54,5 +54,5 @@ async def follow(feed: AsyncIterator[list[Tick]], rules: Rules, submit: Callable
                 known_day = tick.market_day
                 log.info("market_day", world=rules.world.slug, day=known_day)
                 # Ahead of the whole list: its other ticks belong to the new day too.
-                submit([SetRules(each) for each in await sync_to_async(rules.of)(known_day)])
+                submit([SetRules(each) for each in await database_sync_to_async(rules.of)(known_day)])
         submit(ticks)

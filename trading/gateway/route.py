@@ -1,0 +1,122 @@
+"""The ASGI side of the hot road: read, identify, one verb, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from accounts.identity import identify
+from simgame import problem
+from simgame.kernel import ids
+from simgame.kernel.errors import SimGameError
+from trading.gateway import verbs
+from trading.gateway.verbs import Answer, Call, Rejected
+
+ROOT = "/v2/orders"
+BODY_BYTES_MAX = 64 * 1024  # an order has a few hundred
+REQUEST_ID_CHARS_MAX = 64
+VERBS: dict[tuple[str, bool], Callable[[Call], Awaitable[Answer]]] = {
+    ("POST", False): verbs.place,
+    ("DELETE", False): verbs.cancel_all,
+    ("PATCH", True): verbs.replace,
+    ("DELETE", True): verbs.cancel,
+}
+log = structlog.get_logger(__name__)
+Scope = dict[str, Any]
+
+
+class Gone(Exception):
+    """The caller hung up while sending."""
+
+
+def matches(scope: Scope) -> bool:
+    """Is this a request that `application` answers?"""
+    return scope["type"] == "http" and (scope["method"], _names_an_order(scope["path"])) in VERBS
+
+
+async def application(scope: Scope, receive: Any, send: Any) -> None:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    request_id = _request_id(headers.get("x-request-id", ""))
+    try:
+        answer = await _answer(scope, headers, receive, request_id)
+    except Gone:
+        return
+    start = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    start.append((b"x-request-id", request_id.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": start})
+    await send({"type": "http.response.body", "body": answer.content})
+
+
+async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_id: str) -> Answer:
+    path = scope["path"]
+    try:
+        verb = VERBS[scope["method"], _names_an_order(path)]
+        body = await _read(headers, receive)
+        identity = await identify(scope)
+        _require_json(headers, body)
+        answer = await verb(Call(identity, headers, body, path[len(ROOT) + 1 :].rstrip("/")))
+        kind = {"Content-Type": "application/json"} if answer.content else {}
+        return _whole(answer._replace(headers={**kind, **answer.headers}))
+    except Rejected as rejected:
+        stored = {"outcome": "executed", "order": rejected.order}
+        shown = problem.body(rejected.refusal, path, request_id) | stored
+        kind = {"Content-Type": problem.CONTENT_TYPE}
+        return _whole(Answer(rejected.refusal.status, verbs.encode(shown), kind | rejected.headers))
+    except SimGameError as refusal:
+        return _refused(refusal, path, request_id)
+    except Gone:
+        raise
+    except Exception:
+        log.exception("gateway_failed", path=path, request_id=request_id)
+        return _refused(problem.Internal(), path, request_id)
+
+
+def _refused(refusal: SimGameError, path: str, request_id: str) -> Answer:
+    rendered = problem.render(refusal, path, request_id)
+    return Answer(rendered.status, rendered.body, {k.decode(): v.decode() for k, v in rendered.headers})
+
+
+def _whole(answer: Answer) -> Answer:
+    fixed = {"Content-Length": str(len(answer.content)), "Cache-Control": "no-store"}
+    return answer._replace(
+        headers=answer.headers | (fixed if answer.content else {"Cache-Control": "no-store"})
+    )
+
+
+def _names_an_order(path: str) -> bool | None:
+    """False: the collection. True: one order. None: another address."""
+    if path.rstrip("/") == ROOT:
+        return False
+    return True if path.startswith(f"{ROOT}/") and path.count("/") == 3 else None
+
+
+async def _read(headers: dict[str, str], receive: Any) -> bytes:
+    """The whole body. Raises TooLarge as soon as that is known."""
+    length = headers.get("content-length", "0")
+    if length.isdigit() and int(length) > BODY_BYTES_MAX:
+        raise problem.TooLarge(f"A body may have {BODY_BYTES_MAX} bytes.")
+    parts = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        parts += message.get("body", b"")
+        if len(parts) > BODY_BYTES_MAX:
+            raise problem.TooLarge(f"A body may have {BODY_BYTES_MAX} bytes.")
+        more = message.get("more_body", False)
+    return bytes(parts)
+
+
+def _require_json(headers: dict[str, str], body: bytes) -> None:
+    """A browser form cannot send application/json to us without asking first."""
+    if body and not headers.get("content-type", "").lower().startswith("application/json"):
+        raise problem.UnsupportedMediaType
+
+
+def _request_id(given: str) -> str:
+    if given and len(given) <= REQUEST_ID_CHARS_MAX and given.isascii() and given.isprintable():
+        return given
+    return str(ids.uuid7())

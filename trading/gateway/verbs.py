@@ -1,0 +1,220 @@
+"""What a player can do to orders: place, replace, cancel, cancel all. No HTTP but status and headers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from accounts import limits
+from accounts.identity import Identity
+from accounts.recent import Recent
+from market.models import Instrument
+from simgame.kernel import clock, ids
+from simgame.kernel.errors import Invalid, RateLimited, SimGameError
+from trading import errors, messages
+from trading.engine.commands import CancelAll, CancelOrder, NewOrder, ReplaceOrder
+from trading.engine.events import OrderRow
+from trading.exchange.client import client_for
+from trading.exchange.wire import Body, Reply
+from trading.gateway import parse
+from trading.messages import Scale
+from trading.models import Order
+from trading.models.order import TERMINAL_STATUSES
+from trading.portfolios import PortfolioRef, portfolio_for
+
+DEADLINE_NS = 2 * clock.NS_PER_S  # the engine refuses what is older: a later 404 is final
+ANSWER_S = 3.0  # we listen longer than the command may live
+SCALES_S = 30  # an instrument's scale never changes; new ones are seen when asked for
+encode = msgspec.json.Encoder().encode
+_scales: Recent[Scale] = Recent(SCALES_S, size_max=50_000)
+
+
+class Call(NamedTuple):
+    """A request, whoever carried it. `headers`: lower-case names."""
+
+    identity: Identity
+    headers: Mapping[str, str]
+    body: bytes = b""
+    order_id: str = ""
+
+
+class Answer(NamedTuple):
+    status: int
+    content: bytes
+    headers: dict[str, str]
+
+
+class Rejected(Exception):
+    """The exchange took the order and rejected it: `refusal` says why, `order` is the stored row."""
+
+    def __init__(self, refusal: SimGameError, order: dict[str, Any], headers: dict[str, str]):
+        super().__init__(refusal.detail)
+        self.refusal, self.order, self.headers = refusal, order, headers
+
+
+async def place(call: Call) -> Answer:
+    """POST /v2/orders. Raises SimGameError, and Rejected for an order that was stored as rejected."""
+    portfolio, headers = await _admit(call, "orders")
+    found = parse.order_body(call.body)
+    scale = await scale_of(portfolio.world_number, found.symbol)
+    wanted = parse.wanted(found, scale)
+    order_id = str(ids.uuid7())
+    command = NewOrder(
+        portfolio=portfolio.id,
+        order_id=order_id,
+        client_order_id=_key(call, wanted.client_order_id) or order_id,
+        symbol=wanted.symbol,
+        side=wanted.side,
+        type=wanted.type,
+        time_in_force=wanted.time_in_force,
+        qty=wanted.qty,
+        limit_price=wanted.limit_price,
+        deadline_ns=clock.now_ns() + DEADLINE_NS,
+    )
+    reply = await _ask(portfolio, command)
+    return _order_answer(reply, scale, headers)
+
+
+async def replace(call: Call) -> Answer:
+    """PATCH /v2/orders/{id}: the order keeps its id."""
+    portfolio, headers = await _admit(call, "changes")
+    order_id, version = parse.order_id(call.order_id), parse.version(call.headers.get("if-match"))
+    found = parse.replace_body(call.body)
+    scale = await scale_of(portfolio.world_number, await _symbol_of(order_id, portfolio.id))
+    change = parse.change(found, scale)
+    command = ReplaceOrder(
+        portfolio=portfolio.id,
+        order_id=order_id,
+        client_id=_key(call, change.client_order_id) or str(uuid.uuid4()),
+        deadline_ns=clock.now_ns() + DEADLINE_NS,
+        qty=change.qty,
+        limit_price=change.limit_price,
+        time_in_force=change.time_in_force,
+        if_version=version,
+    )
+    return _order_answer(await _ask(portfolio, command), scale, headers)
+
+
+async def cancel(call: Call) -> Answer:
+    """DELETE /v2/orders/{id} → 204, as Alpaca answers."""
+    portfolio, headers = await _admit(call, "changes")
+    order_id, version = parse.order_id(call.order_id), parse.version(call.headers.get("if-match"))
+    command = CancelOrder(
+        portfolio=portfolio.id,
+        order_id=order_id,
+        client_id=_key(call, None) or str(uuid.uuid4()),
+        deadline_ns=clock.now_ns() + DEADLINE_NS,
+        if_version=version,
+    )
+    reply = await _ask(portfolio, command)
+    if reply.code == errors.UnknownOrder.code:
+        await _refuse_ended(order_id, portfolio.id)
+    row = _row(_executed(reply)["order"])
+    return Answer(204, b"", headers | _marks(reply) | {"ETag": f'"{row.version}"'})
+
+
+async def cancel_all(call: Call) -> Answer:
+    """DELETE /v2/orders → 207 with one entry per order that was open."""
+    portfolio, headers = await _admit(call, "changes")
+    client_id = _key(call, None) or str(uuid.uuid4())
+    reply = await _ask(portfolio, CancelAll(portfolio.id, client_id, clock.now_ns() + DEADLINE_NS))
+    rows = [_row(each) for each in _executed(reply)["orders"]]
+    scales = {row.symbol: await scale_of(portfolio.world_number, row.symbol) for row in rows}
+    entries = [
+        {"id": row.id, "status": 200, "body": messages.order_json(row, scales[row.symbol])} for row in rows
+    ]
+    return Answer(207, encode(entries), headers | _marks(reply))
+
+
+async def scale_of(world_number: int, symbol: str) -> Scale:
+    """How to read an instrument's numbers. Raises UnknownSymbol."""
+    key = (world_number, symbol)
+    return _scales.get(key) or await database_sync_to_async(_find_scale)(key)
+
+
+def _find_scale(key: tuple[int, str]) -> Scale:
+    world_number, symbol = key
+    plain = symbol.isprintable() and len(symbol) <= 32
+    found = Instrument.objects.filter(world_id=world_number, symbol=symbol).first() if plain else None
+    if found is None:
+        raise errors.UnknownSymbol(
+            f"There is no instrument {symbol[:40]!r} in this world.", pointer="/symbol"
+        )
+    scale = messages.scale_of(found)
+    _scales.put(key, scale)
+    return scale
+
+
+async def _admit(call: Call, what: str) -> tuple[PortfolioRef, dict[str, str]]:
+    """Whose portfolio, and whether it may ask again so soon."""
+    portfolio = await portfolio_for(call.identity, call.headers.get("x-portfolio"))
+    allowance = limits.take(f"{what}:{portfolio.id}", settings.ORDER_RATE)
+    headers = allowance.headers(what)
+    if not allowance.ok:
+        raise RateLimited(
+            f"At most {allowance.limit} {what} a second per portfolio.",
+            headers=headers,
+            limit=allowance.limit,
+        )
+    return portfolio, headers
+
+
+def _key(call: Call, in_body: str | None) -> str | None:
+    """The caller's key for this write: in the body, or in `Idempotency-Key`; both must agree."""
+    header = call.headers.get("idempotency-key")
+    in_header = parse.client_id("Idempotency-Key", header and header.strip().strip('"'))
+    if in_header and in_body and in_header != in_body:
+        raise Invalid("Idempotency-Key and client_order_id differ.", pointer="/client_order_id")
+    return in_body or in_header
+
+
+async def _ask(portfolio: PortfolioRef, command: Body) -> Reply:
+    return await client_for(portfolio.world_number).ask(command, ANSWER_S)
+
+
+def _executed(reply: Reply) -> dict[str, Any]:
+    """The result of an executed command. Raises what the exchange said otherwise."""
+    if reply.outcome == "executed":
+        return reply.result
+    raise errors.make(reply.code, reply.detail, reply.result.get("facts"))
+
+
+def _row(order: dict[str, Any]) -> OrderRow:
+    return msgspec.convert(order, OrderRow)
+
+
+def _marks(reply: Reply) -> dict[str, str]:
+    return {"Idempotent-Replayed": "true"} if reply.replayed else {}
+
+
+def _order_answer(reply: Reply, scale: Scale, headers: dict[str, str]) -> Answer:
+    row = _row(_executed(reply)["order"])
+    shown = messages.order_json(row, scale)
+    headers = headers | _marks(reply) | {"ETag": f'"{row.version}"'}
+    if reply.code:
+        refusal = errors.make(reply.code, reply.detail, row.receipt.get("facts"))
+        raise Rejected(refusal, shown, headers)
+    return Answer(200, encode(shown), headers)
+
+
+@database_sync_to_async
+def _symbol_of(order_id: str, portfolio_id: int) -> str:
+    mine = Order.objects.filter(id=order_id, portfolio_id=portfolio_id)
+    symbol = mine.values_list("symbol", flat=True).first()
+    if symbol is None:
+        raise errors.UnknownOrder
+    return symbol
+
+
+@database_sync_to_async
+def _refuse_ended(order_id: str, portfolio_id: int) -> None:
+    """The exchange forgets orders that ended long ago; the table does not."""
+    mine = Order.objects.filter(id=order_id, portfolio_id=portfolio_id, status__in=TERMINAL_STATUSES)
+    status = mine.values_list("status", flat=True).first()
+    if status is not None:
+        raise errors.AlreadyTerminal(f"The order is {status} already.", status=status)
