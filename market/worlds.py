@@ -23,10 +23,15 @@ SEEDED_CURRENCY = "CNY"
 
 
 def resolve(text: str) -> World:
-    """The world that `text` names: its slug, its number, or `replay:<recording>`. Raises UnknownWorld."""
+    """The world that an operator names: `replay:<recording>`, or as `named`. Raises MarketError."""
     if text.startswith(REPLAY):
-        found = World.objects.filter(slug=replay.describe(text.removeprefix(REPLAY)).slug).first()
-    elif text.isascii() and text.isdigit() and len(text) < 10:
+        return named(replay.describe(text.removeprefix(REPLAY)).slug)
+    return named(text)
+
+
+def named(text: str) -> World:
+    """The world with this slug or number: what anybody may ask for. Raises UnknownWorld."""
+    if text.isascii() and text.isdigit() and len(text) < 10:
         found = World.objects.filter(number=int(text)).first()
     else:
         found = World.objects.filter(slug=text.replace("\0", "?")).first()

@@ -25,8 +25,8 @@ class Public(Door):
     def asked(self, form: type[Strict]) -> tuple[World, dict[str, Any]]:
         """(the world that is asked about, the other parameters)."""
         query = self.query(form)
-        named = query.pop("world", "")
-        return (worlds.resolve(named) if named else caller.world_played()), query
+        slug = query.pop("world", "")
+        return (worlds.named(slug) if slug else caller.world_played()), query
 
 
 class Quotes(Public):
@@ -101,7 +101,7 @@ class OneWorld(Public):
     def get(self, request: Request, slug: str) -> Response:
         """A world with its clock, and the rules of its day in words."""
         self.query(asked.Nothing)
-        return Response(queries.world_today(worlds.resolve(slug)))
+        return Response(queries.world_today(worlds.named(slug)))
 
 
 class SeedState(Public):
