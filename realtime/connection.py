@@ -4,12 +4,16 @@ Sending has a short way and a long way. The short way runs the server's `send` a
 task: it ends there as long as the write buffer has room. When it does not, the half-done send is
 finished by a task, and until then everything else for this socket waits in its bounded outbox,
 conflated. The loop that fans a message out never awaits.
+
+Not every server tells when its buffer is full (Daphne never does). So a socket also counts what its
+client has not shown to have read: it asks for a pong early, and holds what follows until that comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,7 +23,9 @@ from realtime.close_codes import CloseCode
 from realtime.conversation import (
     Conversation,
     Deed,
+    Heard,
     Leave,
+    Ping,
     Say,
     SignIn,
     Subscribe,
@@ -81,6 +87,9 @@ class Socket:
         self._outbox = Outbox(hub.limits.every_messages, hub.limits.every_bytes)
         self._replies: list[Event] = []  # waiting, while the socket is slow
         self._slow: asyncio.Task[None] | None = None
+        self._unheard = self._unheard_at_ping = 0  # characters sent; sent before the last ping
+        self._unheard_most = hub.limits.unheard_most_bytes
+        self._ask_at: float = hub.limits.unheard_ask_bytes
         self._closing: CloseCode | None = None
         self._life: asyncio.Task[Any] | None = None
         self._patience: asyncio.TimerHandle | None = None
@@ -90,9 +99,11 @@ class Socket:
         """`event` is the frame of `entries`, made once for many sockets."""
         if self._closing is not None:
             return
-        if self._slow is None:
+        if self._slow is None and self._unheard < self._unheard_most:
             self._send_at_once(event)
-        elif not self._outbox.add_all(entries):
+            return
+        self.hub.counters.pushes_held += 1
+        if not self._outbox.add_all(entries):
             self.close(CloseCode.SLOW)
 
     def say(self, text: str) -> None:
@@ -117,6 +128,7 @@ class Socket:
         self._patience = asyncio.get_running_loop().call_later(self.hub.limits.close_s, self._give_up)
 
     def _send_at_once(self, event: Event) -> None:
+        self._count(event)
         sending = self._send(event)
         try:
             waiting_for = sending.send(None)
@@ -125,25 +137,48 @@ class Socket:
         except Exception as error:  # noqa: BLE001 - whatever the server raises, only this socket is lost
             self._lost(error)
             return
-        self.hub.counters.sockets_slow += 1
         self._slow = asyncio.create_task(self._drain(_Rest(sending, waiting_for)))
+
+    def _count(self, event: Event) -> None:
+        """What is sent counts until a pong shows that it was read."""
+        self._unheard += len(event.get("text", ""))
+        if self._unheard >= self._ask_at:
+            self._ask_at = math.inf  # until the pong
+            asyncio.get_running_loop().call_soon(self._ask_for_pong)
+
+    def _ask_for_pong(self) -> None:
+        for deed in self.conversation.ping(clock.monotonic_s()):
+            self._do_at_once(deed)
+
+    def _heard(self) -> None:
+        """The client has read what was sent before the ping."""
+        self._unheard -= self._unheard_at_ping
+        self._ask_at = self.hub.limits.unheard_ask_bytes
+        if self._unheard >= self._ask_at:
+            self._ask_for_pong()
+        if self._slow is None and self._outbox:
+            self._slow = asyncio.create_task(self._drain(None))
 
     async def _drain(self, rest: Awaitable[None] | None) -> None:
         """Finishes the send that had to wait, then everything that has piled up behind it."""
         try:
             if rest is not None:
                 await rest
-            while self._replies or self._outbox:
+            while self._replies or (self._outbox and self._unheard < self._unheard_most):
                 if self._replies:
-                    await self._send(self._replies.pop(0))
+                    await self._send_counted(self._replies.pop(0))
                     continue
                 for text, _ in frames_of(self._outbox.take(), self.hub.limits.array_bytes):
                     if self._closing is None:
-                        await self._send(text_event(text))
+                        await self._send_counted(text_event(text))
         except Exception as error:  # noqa: BLE001 - as above
             self._lost(error)
         finally:
             self._slow = None
+
+    async def _send_counted(self, event: Event) -> None:
+        self._count(event)
+        await self._send(event)
 
     def _lost(self, error: Exception) -> None:
         """The server cannot send any more; `receive` is about to say that the client is gone."""
@@ -227,6 +262,11 @@ class Socket:
         match deed:
             case Say(text):
                 self.say(text)
+            case Ping(text):
+                self._unheard_at_ping = self._unheard
+                self.say(text)
+            case Heard():
+                self._heard()
             case Leave(code, reason):
                 self.close(code, reason)
             case Unsubscribe(command_id, topics):

@@ -92,7 +92,19 @@ class Unsubscribe:
     topics: tuple[str, ...]
 
 
-Deed = Say | Leave | SignIn | Subscribe | Unsubscribe
+@dataclass(frozen=True)
+class Ping:
+    """Ask the client for a pong, after everything that has been sent."""
+
+    text: str = '{"type":"ping"}'
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The client has read everything up to the last ping."""
+
+
+Deed = Say | Leave | SignIn | Subscribe | Unsubscribe | Ping | Heard
 
 
 @dataclass
@@ -145,10 +157,12 @@ class Conversation:
             return [Leave(CloseCode.BAD_REQUEST, f"an array holds 1 to {most} commands")]
         deeds: list[Deed] = []
         for command in commands:
-            deeds.append(self._answer(command, now) or Say(""))
-            if isinstance(deeds[-1], Leave):
+            deed = self._answer(command, now)
+            if deed is not None:
+                deeds.append(deed)
+            if isinstance(deed, Leave):
                 break
-        return [deed for deed in deeds if deed != Say("")]
+        return deeds
 
     def tick(self, now: float) -> list[Deed]:
         """What is due, to be asked about once a second."""
@@ -156,11 +170,17 @@ class Conversation:
             return [Leave(CloseCode.NO_PONG)]
         if not self.known and not self.topics and now - self.opened_at > self.limits.auth_s:
             return [Leave(CloseCode.AUTH_LATE)]
-        if not self._awaiting_pong and now - self._pinged_at >= self.limits.ping_s:
-            self._awaiting_pong = True
-            self._pinged_at = now
-            return [Say('{"type":"ping"}')]
+        if now - self._pinged_at >= self.limits.ping_s:
+            return self.ping(now)
         return []
+
+    def ping(self, now: float) -> list[Deed]:
+        """Asks the client to show that it reads; nothing when it has been asked already."""
+        if self._awaiting_pong:
+            return []
+        self._awaiting_pong = True
+        self._pinged_at = now
+        return [Ping()]
 
     def signed_in(self) -> None:
         self.known = True
@@ -184,8 +204,10 @@ class Conversation:
 
     def _obey(self, command: Command, now: float) -> Deed | None:
         match command:
-            case PongCommand():
+            case PongCommand() if self._awaiting_pong:
                 self._awaiting_pong = False
+                return Heard()
+            case PongCommand():
                 return None
             case PingCommand():
                 return Say(agreement(command.id))

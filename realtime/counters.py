@@ -20,5 +20,5 @@ class Counters:
     recovered: int = 0
     not_recovered: int = 0
     bus_losses: int = 0
-    sockets_slow: int = 0  # times that a socket began to hold us up
+    pushes_held: int = 0  # frames that a slow socket did not get at once
     closed: Counter[int] = field(default_factory=Counter)  # by close code

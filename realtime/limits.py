@@ -27,7 +27,12 @@ class Limits:
     # --- what a slow client may make us keep (references to shared texts)
     every_messages: int = 1_024
     every_bytes: int = 1_048_576
-    array_bytes: int = 262_144  # of pushes in one frame: common clients refuse frames above 1 MiB
+    array_bytes: int = 131_072  # of pushes in one frame: common clients refuse frames above 1 MiB
+    # Daphne's `send` never waits, so we count ourselves what a client has not shown to have read: ask
+    # for a pong early, and hold what follows until it comes.
+    unheard_ask_bytes: int = 65_536  # 3 s of a 20 KB/s link, within the time for a pong
+    unheard_most_bytes: int = 262_144  # 2.6 MB/s at 100 ms there and back
+
     # --- what we keep for those who come back
     history_every: int = 256
     history_merge: int = 64

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.close_codes import CloseCode
-from realtime.conversation import Conversation, Leave, Say, SignIn, Subscribe, Unsubscribe
+from realtime.conversation import Conversation, Heard, Leave, Ping, Say, SignIn, Subscribe, Unsubscribe
 from realtime.limits import Limits
 
 LIMITS = Limits()
@@ -59,7 +59,7 @@ def test_nothing_that_is_said_crashes_it(texts: list[str | None]):
     for number, text in enumerate(texts):
         deeds = conversation.heard(text, now=number * 0.1)
         for deed in deeds:
-            assert isinstance(deed, Say | Leave | SignIn | Subscribe | Unsubscribe)
+            assert isinstance(deed, Say | Leave | SignIn | Subscribe | Unsubscribe | Heard)
             if isinstance(deed, Say):
                 answer = json.loads(deed.text)
                 assert answer["ok"] in (True, False)
@@ -158,11 +158,12 @@ def test_pings_come_and_pongs_are_awaited():
     conversation = fresh()
     conversation.signed_in()
     assert conversation.tick(24.9) == []
-    assert conversation.tick(25.0) == [Say('{"type":"ping"}')]
+    assert conversation.tick(25.0) == [Ping()]
     assert conversation.tick(35.0) == []
-    conversation.heard('{"op":"pong"}', 35.0)
+    assert conversation.heard('{"op":"pong"}', 35.0) == [Heard()]
+    assert conversation.heard('{"op":"pong"}', 35.0) == []
     assert conversation.tick(49.9) == []
-    assert conversation.tick(50.0) == [Say('{"type":"ping"}')]
+    assert conversation.tick(50.0) == [Ping()]
     assert conversation.tick(60.1) == [Leave(CloseCode.NO_PONG)]
 
 

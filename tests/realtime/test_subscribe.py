@@ -268,6 +268,17 @@ async def test_what_was_collected_is_not_lost_when_a_topic_is_added(house: House
         assert alice.state["trades:gold"]["notices"] == [{"n": 1}]
 
 
+async def test_a_newcomer_gets_exactly_what_follows_on_the_snapshot(house: House, town: Town):
+    async with house.visit() as early, house.visit() as late:
+        await early.subscribe("trades:gold", interval_ms=10_000)
+        house.hub.deliver([town.say("trades:gold", {"n": 1})])
+        [result] = await late.subscribe("trades:gold", interval_ms=10_000)
+        house.hub.deliver([town.say("trades:gold", {"n": 2})])
+        await early.ask(op="unsubscribe", topics=["trades:gold"])  # sends out what was collected
+        await late.until(lambda: late.position["trades:gold"][1] == 2)
+        assert [push["offset"] for push in late.pushes] == list(range(result["offset"] + 1, 3))
+
+
 async def test_a_storm_of_readers_asks_the_owner_once(house: House, town: Town):
     town.say("quote:gold", {"n": 1})
 
