@@ -19,9 +19,15 @@ from django.conf import settings  # noqa: E402
 
 from realtime import hub  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
-from trading import sockets  # noqa: E402
+from trading import gateway, sockets  # noqa: E402
 
 sockets.register_identities()
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    """Orders take the hot road; everything else is ordinary Django."""
+    application = gateway.application if gateway.matches(scope) else django_application
+    await application(scope, receive, send)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -38,5 +44,5 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = ProtocolTypeRouter(
-    {"http": django_application, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+    {"http": http, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
 )

@@ -102,8 +102,9 @@ def render(error: SimGameError, path: str, request_id: str = "") -> Rendered:
     return Rendered(error.status, headers, content)
 
 
-def response(error: SimGameError, request: HttpRequest) -> HttpResponse:
-    content = _encode(body(error, request.path, _request_id(request)))
+def response(error: SimGameError, request: HttpRequest, **more: Any) -> HttpResponse:
+    """The one translation; `more` are extension members of the document (RFC 9457, 3.2)."""
+    content = _encode(body(error, request.path, _request_id(request)) | more)
     headers = {**_headers(error), "Cache-Control": "no-store"}
     return HttpResponse(content, status=error.status, content_type=CONTENT_TYPE, headers=headers)
 

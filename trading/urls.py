@@ -1,9 +1,44 @@
-"""Every address of trading: pages and API."""
+"""Every address of trading: pages and API.
+
+The gateway answers writes to `/v2/orders…` before they come here; the views document them.
+"""
 
 from __future__ import annotations
 
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from trading.api import auth, desk, games, keys, orders, v2
+
+V1 = "api/v1/"
 
 urlpatterns = [
     path("", include("trading.page_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(V1 + "auth/register", auth.Register.as_view()),
+    path(V1 + "auth/guest", auth.Guest.as_view()),
+    path(V1 + "auth/keep", auth.Keep.as_view()),
+    path(V1 + "auth/token", auth.Token.as_view()),
+    path(V1 + "auth/refresh", auth.Refresh.as_view()),
+    path(V1 + "auth/logout", auth.Logout.as_view()),
+    path(V1 + "auth/sessions", auth.Sessions.as_view()),
+    path(V1 + "auth/sessions/<uuid:login_id>", auth.Session.as_view()),
+    path(V1 + "keys", keys.Keys.as_view()),
+    path(V1 + "keys/<str:key_id>", keys.Key.as_view()),
+    path(V1 + "desk", desk.Desk.as_view()),
+    path(V1 + "watchlist", desk.OwnWatchlist.as_view()),
+    path(V1 + "orders/preview", orders.Preview.as_view()),
+    path(V1 + "orders/<uuid:order_id>/receipt", desk.OrderReceipt.as_view()),
+    path(V1 + "fills/<int:fill_id>/receipt", desk.FillReceipt.as_view()),
+    path(V1 + "games", games.Games.as_view()),
+    path(V1 + "games/<str:game>", games.Game.as_view()),
+    path(V1 + "games/<str:game>/join", games.Join.as_view()),
+    path(V1 + "games/<str:game>/standings", games.Standings.as_view()),
+    path("v2/account", v2.Account.as_view()),
+    path("v2/account/configurations", v2.Configurations.as_view()),
+    path("v2/orders", orders.Orders.as_view()),
+    path("v2/orders:by_client_order_id", v2.OrderByClientId.as_view()),
+    path("v2/orders/<str:order_id>", orders.Order.as_view()),
+    path("v2/positions", orders.Positions.as_view()),
+    path("v2/positions/<str:symbol>", orders.Position.as_view()),
 ]

@@ -1,0 +1,220 @@
+"""What a bot reads of its own on `/v2`: account, positions and orders, in Alpaca's shapes.
+
+Field lists: https://docs.alpaca.markets/reference (Trading API). A field that means nothing here has
+the value that says so ("0", false, null), never an invented one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from django.db.models import QuerySet
+
+from market import queries as market_queries
+from simgame.kernel import money
+from simgame.kernel.errors import Invalid, NotFound
+from trading import queries, ranking
+from trading.messages import JSON, Scale, order_json, position_json
+from trading.models import Balance, Order, Portfolio, Position
+from trading.portfolios import value_of
+
+ORDERS_MAX: Final = 500
+encode = msgspec.json.Encoder().encode
+RATIO_DECIMALS: Final = 6  # of a share such as 0.012345
+ACCOUNT_NAMES: Final = uuid.UUID("6f9c0c5e-6d0c-4a57-9a52-0c7ad3f4b1e0")  # name space of our account ids
+
+
+def account(portfolio_id: int) -> JSON:
+    """Alpaca's account: a cash account (multiplier 1, nothing short) in the game's currency."""
+    with queries.one_snapshot():
+        portfolio = _portfolio(portfolio_id)
+        game = portfolio.game
+        cash = Balance.objects.filter(account=portfolio_id, asset=game.currency).first()
+        worth = ranking.worths(game, [portfolio_id])[portfolio_id]
+    exponent = money.CURRENCY_EXPONENT[game.currency]
+    available = money.show(cash.posted - cash.reserved if cash else 0, exponent)
+    value, equity = money.show(worth.value, exponent), money.show(worth.equity, exponent)
+    powers = ("buying_power", "regt_buying_power", "effective_buying_power", "non_marginable_buying_power")
+    return {
+        "id": str(uuid.uuid5(ACCOUNT_NAMES, str(portfolio_id))),
+        "account_number": str(portfolio_id),
+        "status": "ACTIVE" if portfolio.status != Portfolio.Status.OPENING else "APPROVAL_PENDING",
+        "crypto_status": "ACTIVE",
+        "currency": game.currency,
+        "cash": money.show(worth.cash, exponent),
+        **dict.fromkeys(powers, available),
+        **dict.fromkeys(("daytrading_buying_power", "options_buying_power", "accrued_fees"), "0"),
+        "portfolio_value": equity,
+        "equity": equity,
+        "last_equity": money.show(worth.day_start, exponent),
+        "long_market_value": value,
+        "short_market_value": "0",
+        "position_market_value": value,
+        **dict.fromkeys(("initial_margin", "maintenance_margin", "last_maintenance_margin", "sma"), "0"),
+        "multiplier": "1",
+        "shorting_enabled": False,
+        "pattern_day_trader": False,
+        "daytrade_count": 0,
+        "trading_blocked": portfolio.status == Portfolio.Status.FROZEN,
+        "transfers_blocked": False,
+        "account_blocked": False,
+        "trade_suspended_by_user": False,
+        "created_at": portfolio.created_at,
+    }
+
+
+def configurations() -> JSON:
+    """What Alpaca lets one configure, as it stands here for everybody."""
+    return {
+        "dtbp_check": "both",
+        "fractional_trading": False,
+        "max_margin_multiplier": "1",
+        "no_shorting": True,
+        "pdt_check": "entry",
+        "ptp_no_exception_entry": False,
+        "suspend_trade": False,
+        "trade_confirm_email": "none",
+    }
+
+
+def positions(portfolio_id: int) -> list[JSON]:
+    """What the portfolio holds, by symbol."""
+    with queries.one_snapshot():
+        world = _portfolio(portfolio_id).game.world
+        rows = list(Position.objects.filter(portfolio_id=portfolio_id, qty__gt=0).order_by("symbol"))
+        balances = Balance.objects.filter(account=portfolio_id)
+        reserved = dict(balances.values_list("asset", "reserved"))
+    scales, marks = ranking.scales_of(world.number), market_queries.marks(world)
+    return [
+        _position(row, scales[row.symbol], reserved.get(row.symbol, 0), marks.get(row.symbol, (0, 0)))
+        for row in rows
+    ]
+
+
+def position(portfolio_id: int, name: str) -> JSON:
+    """The position in the instrument of this symbol or asset id. Raises NotFound."""
+    for row in positions(portfolio_id):
+        if name in (row["symbol"], row["asset_id"]):
+            return row
+    raise NotFound("position does not exist")
+
+
+def closing_order(portfolio_id: int, name: str, qty: str = "", percentage: str = "") -> bytes:
+    """The JSON of the market order that sells the position, or `qty` or `percentage` of it.
+
+    A percentage is rounded down to whole lots, unless it is all. Raises NotFound and Invalid.
+    """
+    if qty and percentage:
+        raise Invalid("Say qty or percentage, not both.", pointer="/percentage")
+    held = position(portfolio_id, name)
+    if percentage:
+        qty = _part(portfolio_id, held, percentage)
+    fields = {"symbol": held["symbol"], "side": "sell", "type": "market", "time_in_force": "day"}
+    return encode({**fields, "qty": qty or held["qty"]})
+
+
+def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
+    """The portfolio's orders.
+
+    wanted: status open|closed|all, limit, direction asc|desc, and maybe after, until (datetime,
+    both exclusive), symbols (list), side.
+    """
+    rows = queries.orders(portfolio_id, wanted["status"], wanted.get("symbols") or ())
+    rows = _between(rows, wanted.get("after"), wanted.get("until"))
+    if side := wanted.get("side"):
+        rows = rows.filter(side=side)
+    if wanted["direction"] == "asc":
+        rows = rows.order_by("id")
+    return _order_rows(rows[: wanted["limit"]])
+
+
+def order(portfolio_id: int, order_id: str) -> JSON:
+    """Raises NotFound, also for an order of somebody else and for what is no id at all."""
+    try:
+        wanted = uuid.UUID(order_id)
+    except ValueError:
+        raise NotFound("You have no such order.") from None
+    return _order_rows([queries.order(portfolio_id, wanted)])[0]
+
+
+def order_by_client_id(portfolio_id: int, client_order_id: str) -> JSON:
+    """Raises NotFound. After the request's deadline a NotFound is final: the order never was."""
+    rows = Order.objects.filter(portfolio_id=portfolio_id, client_order_id=client_order_id)
+    if found := _order_rows(rows):
+        return found[0]
+    raise NotFound("You have no such order.")
+
+
+def _part(portfolio_id: int, held: JSON, percentage: str) -> str:
+    """`percentage` of what is held, as a quantity."""
+    try:
+        billionths = money.parse(percentage, 9)
+    except ValueError as error:
+        raise Invalid(f"percentage: {error}.", pointer="/percentage") from None
+    if not 0 < billionths <= 100 * money.PPB:
+        raise Invalid("percentage: more than 0 and at most 100.", pointer="/percentage")
+    world = _portfolio(portfolio_id).game.world
+    row = market_queries.instrument(world, held["symbol"])
+    whole = money.parse(held["qty"], row.qty_exponent)
+    part = whole * billionths // (100 * money.PPB)
+    if part < whole:
+        part -= part % row.lot
+    if part == 0:
+        raise Invalid("percentage: that is less than one lot.", pointer="/percentage")
+    return money.show(part, row.qty_exponent)
+
+
+def _portfolio(portfolio_id: int) -> Portfolio:
+    return Portfolio.objects.select_related("game__world").get(id=portfolio_id)
+
+
+def _between(rows: QuerySet[Order], after: datetime | None, until: datetime | None) -> QuerySet[Order]:
+    if after:
+        rows = rows.filter(submitted_at__gt=after)
+    return rows.filter(submitted_at__lt=until) if until else rows
+
+
+def _order_rows(rows: QuerySet[Order] | list[Order]) -> list[JSON]:
+    found = list(rows)
+    scales = ranking.scales_of(found[0].world_id) if found else {}
+    return [order_json(row, scales[row.symbol]) for row in found]
+
+
+def _position(row: Position, scale: Scale, reserved: int, mark: tuple[int, int]) -> JSON:
+    last, previous = mark
+    said = position_json(row, scale, reserved)
+    value = value_of(row.qty, last, scale) if last else row.cost
+    before = value_of(row.day_start_qty, previous or last, scale)
+    today = value + row.day_cash - before if last else 0
+    return {
+        "asset_id": scale.uid,
+        "symbol": row.symbol,
+        "exchange": "",
+        "asset_class": scale.asset_class,
+        "asset_marginable": False,
+        "qty": said["qty"],
+        "qty_available": said["qty_available"],
+        "side": "long",
+        "avg_entry_price": said["avg_entry_price"],
+        "cost_basis": scale.cash(row.cost),
+        "market_value": scale.cash(value),
+        "unrealized_pl": scale.cash(value - row.cost),
+        "unrealized_plpc": _share(value - row.cost, row.cost),
+        "unrealized_intraday_pl": scale.cash(today),
+        "unrealized_intraday_plpc": _share(today, before or row.cost),
+        "current_price": scale.price(last) if last else None,
+        "lastday_price": scale.price(previous) if previous else None,
+        "change_today": _share(last - previous, previous) if last and previous else None,
+    }
+
+
+def _share(part: int, whole: int) -> str:
+    """part / whole as a decimal, halves away from zero; "0" of nothing."""
+    if whole <= 0:
+        return "0"
+    scaled = money.half_up(abs(part) * 10**RATIO_DECIMALS, whole)
+    return money.show_trimmed(-scaled if part < 0 else scaled, RATIO_DECIMALS)

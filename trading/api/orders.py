@@ -1,0 +1,183 @@
+"""Orders for the schema, and their preview.
+
+`POST PATCH DELETE /v2/orders…` are answered by trading.gateway in front of Django. These views document
+them and call the same verbs; a test holds both to the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.doors import Strict
+from simgame import problem
+from trading import alpaca, gateway
+from trading.api.door import X_PORTFOLIO, Door, Problem
+from trading.api.preview import previewed
+from trading.api.v2 import MANY, ONE, NestedQuery, OrdersQuery
+from trading.gateway import Answer, Call
+from trading.gateway.route import BODY_BYTES_MAX
+from trading.gateway.verbs import Rejected
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag you saw, else 412."
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same request again changes nothing."
+)
+WRITES = [X_PORTFOLIO, IDEMPOTENCY_KEY]
+Verb = Callable[[Call], Awaitable[Answer]]
+
+
+class OrderForm(serializers.Serializer):
+    """What trading.gateway.parse reads. Numbers are decimal strings or JSON numbers."""
+
+    symbol = serializers.CharField()
+    qty = serializers.CharField()
+    side = serializers.ChoiceField(["buy", "sell"])
+    type = serializers.ChoiceField(["market", "limit"])
+    time_in_force = serializers.ChoiceField(["day", "gtc", "ioc", "fok"], default="day")
+    limit_price = serializers.CharField(required=False, help_text="Of a limit order")
+    client_order_id = serializers.CharField(required=False, max_length=48)
+
+
+class ReplaceForm(serializers.Serializer):
+    qty = serializers.CharField(required=False, help_text="The new total, filled part included")
+    limit_price = serializers.CharField(required=False)
+    time_in_force = serializers.ChoiceField(["day", "gtc"], required=False)
+
+
+class CloseQuery(Strict):
+    qty = serializers.CharField(required=False, max_length=40)
+    percentage = serializers.CharField(
+        required=False, max_length=40, help_text="0 to 100; rounded down to lots"
+    )
+
+
+class RawJson(BaseParser):
+    """The gateway's own parser reads the bytes."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+        return stream.read(BODY_BYTES_MAX + 1)
+
+
+class OrderDoor(Door):
+    parser_classes = (RawJson,)
+
+    def get_throttles(self) -> list[Any]:
+        return super().get_throttles() if self.request.method == "GET" else []  # verbs have their own limit
+
+    def ask(self, verb: Verb, order_id: str = "", body: bytes | None = None) -> HttpResponse:
+        """One verb of the gateway, and its answer as the gateway sends it."""
+        headers = {name.lower(): value for name, value in self.request.headers.items()}
+        call = Call(self.identity, headers, self.raw() if body is None else body, order_id)
+        try:
+            answer = async_to_sync(verb)(call)
+        except Rejected as rejected:
+            return self.rejected(rejected)
+        kind = "application/json" if answer.content else None
+        return HttpResponse(answer.content, status=answer.status, content_type=kind, headers=answer.headers)
+
+    def raw(self) -> bytes:
+        body = self.request.data or b""
+        if len(body) > BODY_BYTES_MAX:
+            raise problem.TooLarge(f"A body may have {BODY_BYTES_MAX} bytes.")
+        return body
+
+    def rejected(self, rejected: Rejected) -> HttpResponse:
+        shown = problem.response(rejected.refusal, self.request._request, order=rejected.order)
+        shown.headers.update(rejected.headers)
+        return shown
+
+
+class Orders(OrderDoor):
+    @extend_schema(responses=MANY, parameters=[OrdersQuery, X_PORTFOLIO], tags=["v2 orders"])
+    def get(self, request: Request) -> Response:
+        """The portfolio's orders, the newest first unless told otherwise."""
+        return Response(alpaca.orders(self.portfolio().id, self.query(OrdersQuery)))
+
+    @extend_schema(
+        request=OrderForm,
+        responses={**ONE, 403: Problem, 422: Problem},
+        parameters=WRITES,
+        tags=["v2 orders"],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """A new order. The same `client_order_id` and fields again give the first order."""
+        return self.ask(gateway.place)
+
+    @extend_schema(responses={207: OpenApiTypes.OBJECT}, parameters=WRITES, tags=["v2 orders"])
+    def delete(self, request: Request) -> HttpResponse:
+        """Cancel every open order."""
+        return self.ask(gateway.cancel_all)
+
+
+class Order(OrderDoor):
+    @extend_schema(responses=ONE, parameters=[NestedQuery, X_PORTFOLIO], tags=["v2 orders"])
+    def get(self, request: Request, order_id: str) -> Response:
+        """One order; its ETag is its version."""
+        self.query(NestedQuery)
+        found = alpaca.order(self.portfolio().id, order_id)
+        return Response(found, headers={"ETag": f'"{found["version"]}"'})
+
+    @extend_schema(
+        request=ReplaceForm,
+        responses={**ONE, 412: Problem},
+        parameters=[*WRITES, IF_MATCH],
+        tags=["v2 orders"],
+    )
+    def patch(self, request: Request, order_id: str) -> HttpResponse:
+        """Change quantity, price or time in force; the order keeps its id."""
+        return self.ask(gateway.replace, order_id)
+
+    @extend_schema(
+        responses={204: None, 404: Problem, 412: Problem}, parameters=[*WRITES, IF_MATCH], tags=["v2 orders"]
+    )
+    def delete(self, request: Request, order_id: str) -> HttpResponse:
+        """Cancel one order."""
+        return self.ask(gateway.cancel, order_id)
+
+
+class Positions(OrderDoor):
+    @extend_schema(responses=MANY, parameters=[X_PORTFOLIO], tags=["v2 positions"])
+    def get(self, request: Request) -> Response:
+        """What the portfolio holds."""
+        return Response(alpaca.positions(self.portfolio().id))
+
+
+class Position(OrderDoor):
+    @extend_schema(responses=ONE, parameters=[X_PORTFOLIO], tags=["v2 positions"])
+    def get(self, request: Request, symbol: str) -> Response:
+        """One position, by symbol or asset id."""
+        return Response(alpaca.position(self.portfolio().id, symbol))
+
+    @extend_schema(responses={**ONE, 422: Problem}, parameters=[CloseQuery, *WRITES], tags=["v2 positions"])
+    def delete(self, request: Request, symbol: str) -> HttpResponse:
+        """Sell it at the market: all of it, `qty`, or `percentage` of it."""
+        body = alpaca.closing_order(self.portfolio().id, symbol, **self.query(CloseQuery))
+        return self.ask(gateway.place, body=body)
+
+
+class Preview(OrderDoor):
+    get_throttles = Door.get_throttles  # it changes nothing: limited as a read
+
+    @extend_schema(
+        request=OrderForm,
+        responses={200: OpenApiTypes.OBJECT, 422: Problem},
+        parameters=[X_PORTFOLIO],
+        tags=["desk"],
+    )
+    def post(self, request: Request) -> Response:
+        """What the order would do now; what would refuse it, and the nearest that passes."""
+        return Response(async_to_sync(previewed)(self.portfolio(), self.raw()))

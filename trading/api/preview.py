@@ -1,0 +1,52 @@
+"""What an order would do now: the engine's own answer, in decimals."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from simgame.kernel import clock, ids
+from trading import errors, queries
+from trading.engine.commands import NewOrder
+from trading.exchange.client import client_for
+from trading.exchange.wire import Preview
+from trading.gateway import parse, verbs
+from trading.messages import Scale, average_price
+from trading.portfolios import PortfolioRef
+
+SIZES: Final = ("filled_qty", "rests_qty", "canceled_qty")  # keys that receipts do not have
+
+
+async def previewed(portfolio: PortfolioRef, body: bytes) -> dict[str, Any]:
+    """The preview of an order's JSON; see trading/engine/README.md for its keys.
+
+    Raises what the body is refused for before the exchange sees it, and EngineRecovering.
+    """
+    found = parse.order_body(body)
+    scale = await verbs.scale_of(portfolio.world_number, found.symbol)
+    wanted = parse.wanted(found, scale)
+    order = NewOrder(
+        portfolio=portfolio.id,
+        order_id=str(ids.uuid7()),
+        client_order_id=wanted.client_order_id or "preview",
+        symbol=wanted.symbol,
+        side=wanted.side,
+        type=wanted.type,
+        time_in_force=wanted.time_in_force,
+        qty=wanted.qty,
+        limit_price=wanted.limit_price,
+        deadline_ns=clock.now_ns() + verbs.DEADLINE_NS,
+    )
+    reply = await client_for(portfolio.world_number).ask(Preview(order), verbs.ANSWER_S)
+    if reply.outcome != "executed":
+        raise errors.make(reply.code, reply.detail, reply.result.get("facts"))
+    return _decimal(reply.result, scale)
+
+
+def _decimal(found: dict[str, Any], scale: Scale) -> dict[str, Any]:
+    shown = queries.receipt_json(found, scale)
+    if found["refusal"] is None:
+        shown |= {name: scale.qty(found[name]) for name in SIZES}
+        shown["average_price"] = average_price(found["filled_value"], found["filled_qty"], scale)
+        shown["free_cash_after"] = scale.cash(found["free_cash_after"])
+        del shown["filled_value"]
+    return shown
