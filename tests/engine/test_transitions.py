@@ -37,7 +37,7 @@ expire              ·  E  E  ·  ·  ·  ·  E
 halt                ·  S  S  ·  ·  ·  ·  ·
 resume              ·  ·  ·  ·  ·  ·  ·  N
 resume_part_filled  ·  ·  ·  ·  ·  ·  ·  P
-restate             ·  N  P  ·  ·  ·  ·  ·
+restate             ·  N  P  ·  ·  ·  ·  S
 """
 LETTERS = dict(zip(".NPFCRES", STATUSES, strict=True))
 

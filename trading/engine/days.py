@@ -10,11 +10,12 @@ from trading.engine import receipts, risk
 from trading.engine.commands import SetRules
 from trading.engine.entry import end, refuse
 from trading.engine.matching import resume_matching
-from trading.engine.orders import EXPIRE, MASS_CANCEL, by_priority
+from trading.engine.orders import EXPIRE, MASS_CANCEL, RESTATE, Order, by_priority
 from trading.engine.risk import Refusal
 from trading.engine.state import Market
 from trading.engine.turn import Turn
 
+NEW_RULES = receipts.rule("fees", "The fees have changed, and with them what it holds back.")
 DAY_ENDED = receipts.rule("time_in_force", "A day order ends with its market day.")
 
 
@@ -103,4 +104,13 @@ def _recheck(turn: Turn, market: Market) -> None:
             why = receipts.rule(refusal.rule, refusal.detail, refusal.row)
             end(turn, order, MASS_CANCEL, refusal.code, why, **refusal.facts)
         elif order.buys:
-            turn.reserve_cash(order, market.reservation(order.price, order.leaves, order.filled_cash))
+            _reserve_anew(turn, order)
+
+
+def _reserve_anew(turn: Turn, order: Order) -> None:
+    needed = order.market.reservation(order.price, order.leaves, order.filled_cash)
+    if needed == order.reserved_cash:
+        return
+    turn.reserve_cash(order, needed)
+    more = {"waits": order.waits} if order.waits else {}
+    turn.change(order, RESTATE, receipts.order("rested", order, turn.at_ns, NEW_RULES, **more))

@@ -41,7 +41,7 @@ EXPIRE: Final = "expire"
 HALT: Final = "halt"
 RESUME: Final = "resume"
 RESUME_PART_FILLED: Final = "resume_part_filled"
-RESTATE: Final = "restate"  # it waited for trading to begin and has now taken its place in the queue
+RESTATE: Final = "restate"  # it took its place when trading began, or new rules changed what it holds
 
 EVENTS: Final = (
     ACCEPT, REJECT, FILL_PART, FILL_REST, CANCEL, KILL, STOP_SELF_TRADE, MASS_CANCEL,
@@ -77,6 +77,7 @@ NEXT_STATUS: Final[dict[tuple[str, str], str]] = {
     (SUSPENDED, RESUME_PART_FILLED): PARTIALLY_FILLED,
     (NEW, RESTATE): NEW,
     (PARTIALLY_FILLED, RESTATE): PARTIALLY_FILLED,
+    (SUSPENDED, RESTATE): SUSPENDED,
 }
 
 EXEC_TYPE: Final[dict[str, ExecType]] = {
