@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 
 from market.ticks import PhaseTick, Print, Quote, Reference, Tick
@@ -47,7 +45,7 @@ class WorldState(msgspec.Struct):
     references: dict[str, Reference] = {}
     phase: PhaseTick | None = None
     days: dict[str, Day] = {}
-    trades: dict[str, deque[Print]] = {}
+    trades: dict[str, list[Print]] = {}  # the last TRADES_KEPT, oldest first
 
     def apply(self, tick: Tick) -> None:
         self.seq = tick.seq
@@ -56,9 +54,9 @@ class WorldState(msgspec.Struct):
                 self.quotes[tick.symbol] = tick
             case Print():
                 self.day(tick.symbol).add(tick.price, tick.size)
-                if tick.symbol not in self.trades:
-                    self.trades[tick.symbol] = deque(maxlen=TRADES_KEPT)
-                self.trades[tick.symbol].append(tick)
+                trades = self.trades.setdefault(tick.symbol, [])
+                trades.append(tick)
+                del trades[:-TRADES_KEPT]
             case Reference():
                 self.references[tick.symbol] = tick
             case PhaseTick():
