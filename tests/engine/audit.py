@@ -14,6 +14,7 @@ from trading.engine.events import BalanceRow, Event, FillRow, OrderRow, Position
 from trading.engine.orders import OPEN, TERMINAL
 
 PPB = 1_000_000_000
+CURRENCIES = ("CNY", "USDT")
 
 
 class Audit:
@@ -96,9 +97,9 @@ class Audit:
             key = (account, row.asset)
             self.folded[key] = self.folded.get(key, 0) + amount
         mint = system_account(1, MINT)
-        if row.debit == mint and row.asset == "CNY":
+        if row.debit == mint and row.asset in CURRENCIES:
             self.granted[row.credit] = self.granted.get(row.credit, 0) + row.amount
-        if row.credit == mint and row.asset == "CNY":
+        if row.credit == mint and row.asset in CURRENCIES:
             self.granted[row.debit] = self.granted.get(row.debit, 0) - row.amount
 
     def _match(self, rows: list[FillRow], legs: dict[int, list[TransferRow]]) -> None:
