@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 import msgspec
 
-from market.rulebook import Facts, PhaseNow, Rulebook, as_date, limits
+from market.rulebook import Facts, PhaseNow, Rulebook, as_date, as_number, limits
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick, Reference
+from simgame.kernel.clock import NS_PER_S
 
 PhaseAt = Callable[[int], PhaseNow]
 SOURCE = "calendar"
+DAY_NS = 86_400 * NS_PER_S
+CLOSING_NS = 60 * NS_PER_S  # how long after the close its last ticks may come
 
 
 class Calendar:
@@ -24,7 +28,6 @@ class Calendar:
         self.book = book
         self.phase_at = phase_at
         self.instruments = tuple(instruments)
-        self.rules_day = 0  # a fixed rulebook date (world option "date"), 0: each day's own
         self._known: PhaseNow | None = None
 
     def now(self, world_ns: int) -> PhaseNow:
@@ -32,6 +35,12 @@ class Calendar:
         if known is None or world_ns >= known.next_change_ns > 0:
             known = self._known = self.phase_at(world_ns)
         return known
+
+    def closed(self, world_ns: int) -> bool:
+        """Whether the venue had closed a while before: what comes then is no trading."""
+        if self.now(world_ns).phase != Phase.CLOSED:
+            return False
+        return self.phase_at(world_ns - CLOSING_NS).phase == Phase.CLOSED
 
     def look_again(self) -> None:
         """After a jump of the clock, or when the source changed its mind about the phase."""
@@ -56,8 +65,8 @@ class Calendar:
     def references(
         self, market_day: int, close_of: Callable[[str], int], at_ns: int, received_ns: int
     ) -> list[Reference]:
-        """One per instrument: previous close and band. The rulebook's date is the market day."""
-        on = as_date(self.rules_day or market_day)
+        """One per instrument: previous close and band."""
+        on = as_date(market_day)
         made = []
         for instrument in self.instruments:
             close = close_of(instrument.symbol)
@@ -72,10 +81,9 @@ def shifted(now: PhaseNow, days: int) -> PhaseNow:
     """The same phase, `days` calendar days later: a replay that goes round again."""
     if not days:
         return now
-    later = as_date(now.market_day).toordinal() + days
-    day = type(as_date(now.market_day)).fromordinal(later)
+    day = as_date(now.market_day) + timedelta(days=days)
     return msgspec.structs.replace(
         now,
-        market_day=day.year * 10_000 + day.month * 100 + day.day,
-        next_change_ns=now.next_change_ns + days * 86_400_000_000_000 if now.next_change_ns else 0,
+        market_day=as_number(day),
+        next_change_ns=now.next_change_ns + days * DAY_NS if now.next_change_ns else 0,
     )

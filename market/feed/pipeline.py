@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from market.feed.quality import Gate, Refused, Scale
+from market.feed.quality import Gate, Refused, Scale, never
 from market.feed.sequence import Numbering, Sequence
 from market.sources.items import Gap, Malformed, RawPrint, RawQuote
 from market.ticks import Print, Quote, Reference
@@ -25,9 +25,11 @@ NOTHING = Passed()
 
 
 class Pipeline:
-    def __init__(self, instruments: Iterable[Scale], numbering: Numbering):
+    def __init__(
+        self, instruments: Iterable[Scale], numbering: Numbering, closed: Callable[[int], bool] = never
+    ):
         self.sequence = Sequence(numbering)
-        self.gate = Gate(instruments)
+        self.gate = Gate(instruments, closed)
         self.refused: list[Refused] = []
 
     def take(self, item: Quote | Print | RawQuote | RawPrint | Malformed | Gap, clock_ns: int) -> Passed:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+import msgspec
 from django.conf import settings
 
 from market import errors
@@ -19,8 +19,14 @@ from market.models import Instrument, World
 from market.rulebook import BadRulebook, PhaseNow, UnknownRulebook, load
 from market.sources import choose
 from market.sources.base import PastBar, Source
+from market.sources.replay.own_wal import WorldFile
 from market.ticks import Print, Quote
 from simgame.kernel import clock
+
+INSTRUMENT_FIELDS = (
+    *("symbol", "name", "name_zh", "kind", "board", "sector", "currency", "price_exponent", "qty_exponent"),
+    *("tick", "lot", "multiplier", "previous_close", "special_treatment", "tradable", "why_not_tradable"),
+)
 
 
 @dataclass
@@ -49,6 +55,14 @@ class Plan:
         """World time at the start; None: the wall clock."""
         return self.source.start_ns(last)
 
+    def world_file(self) -> bytes:
+        """What the ticks in the WAL mean, for whoever replays it."""
+        rows = [{name: getattr(row, name) for name in INSTRUMENT_FIELDS} for row in self.instruments]
+        world = self.world
+        hours = str(world.options.get("hours", "always"))
+        described = (world.slug, world.name, world.currency, world.timezone, world.rulebook, hours, rows)
+        return msgspec.json.encode(WorldFile(*described))
+
     def begin_of(self, forming: Iterable[PastBar]) -> wal.Begin:
         """The bars and the day that were running when the source began."""
         series: dict[str, Series] = {}
@@ -72,7 +86,6 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
         book = load(world.rulebook)
         hours = book.hours(world.options.get("hours", "always"), world.timezone)
         calendar = Calendar(book, lambda at_ns: _phase(source, at_ns) or hours.at(at_ns), instruments)
-        calendar.rules_day = int(world.options.get("rules_day", 0))
         day = calendar.now(source.start_ns(None) or clock.now_ns()).market_day
         calendar.references(day, lambda _: 0, 0, 0)
     except (UnknownRulebook, BadRulebook) as error:
@@ -94,9 +107,3 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
 
 def _phase(source: Source, at_ns: int) -> PhaseNow | None:
     return source.phase(at_ns)
-
-
-def utc_offset_s(timezone: str, at_ns: int) -> int:
-    """Seconds east of UTC of a zone at an instant."""
-    offset = clock.from_ns(at_ns).astimezone(ZoneInfo(timezone)).utcoffset()
-    return int(offset.total_seconds()) if offset else 0

@@ -28,6 +28,7 @@ from market.feed.recovery import Checkpoint, Recovered, StoredBar
 from market.feed.server import FeedServer
 from market.feed.worldclock import WorldClock
 from market.sources.items import Gap, Item, Reached
+from market.sources.replay.own_wal import WORLD_FILE
 from market.ticks import PhaseTick, Print, Quote, Reference, Tick
 from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_S
@@ -56,8 +57,8 @@ class Feed:
         self.last = recovered.last
         self.begun = recovered.begun
         self.ingress = Ingress(plan.policy)
-        self.pipeline = Pipeline(plan.instruments, plan.source.numbering)
         self.calendar = plan.calendar
+        self.pipeline = Pipeline(plan.instruments, plan.source.numbering, plan.calendar.closed)
         self.wal = wal.Wal(plan.folder, plan.fsync)
         self.clock = WorldClock(clock.now_ns(), plan.start_ns(self.last), wanted.speed)
         self.reached_ns = self.clock.now(clock.now_ns())
@@ -391,6 +392,7 @@ async def serve(plan: Plan, holder: str, announce: Callable[[Feed], None]) -> No
     lock = FolderLock(plan.folder)
     await lock.acquire(TAKE_OVER_S)
     try:
+        (plan.folder / WORLD_FILE).write_bytes(plan.world_file())
         recovered = recovery.recover(plan.folder)
         plan.source.resume(recovered.source, recovered.last)
         feed = Feed(plan, epoch, recovered, wanted)

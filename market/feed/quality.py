@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -61,8 +61,16 @@ class _No(Exception):
         self.reason = reason
 
 
+def never(_at_ns: int) -> bool:
+    """The hours of a venue that does not close."""
+    return False
+
+
 class Gate:
-    def __init__(self, instruments: Iterable[Scale]):
+    """`closed` says whether the venue had closed by a tick's own time."""
+
+    def __init__(self, instruments: Iterable[Scale], closed: Callable[[int], bool] = never):
+        self._closed = closed
         self.refused: Counter[str] = Counter()
         self._scales = {scale.symbol: scale for scale in instruments}
         self._bands: dict[str, tuple[int, int]] = {}
@@ -100,6 +108,8 @@ class Gate:
             item = _scaled_quote(item, scale)
         elif isinstance(item, RawPrint):
             item = _scaled_print(item, scale)
+        if self._closed(item.at_ns):
+            raise _No(Reason.OUT_OF_HOURS)
         if isinstance(item, Print):
             self._judge_level(item.price, item.size, scale)
             self._judge_band(item.symbol, item.price)

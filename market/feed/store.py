@@ -10,7 +10,6 @@ from django.db import connection
 
 from market.feed.bars import Bar, Key
 from market.feed.quality import Refused
-from market.models import Bar as BarRow
 from market.models import FeedLease, Quarantined
 from market.sources.base import PastBar
 

@@ -9,7 +9,10 @@ from django.conf import settings
 
 from market import errors
 from market.models import Instrument, World
+from market.rulebook import load
 from market.sources.base import Source
+from market.sources.replay import open_recording
+from market.sources.replay.source import ReplaySource
 from market.sources.seeded import SeededSource
 from simgame.kernel import clock
 
@@ -18,6 +21,8 @@ def source_for(world: World, instruments: Sequence[Instrument], *, seed: int | N
     """Raises MarketError when the world's source cannot be opened."""
     if world.kind == World.Kind.SEEDED:
         return seeded(world, seed)
+    if world.kind == World.Kind.REPLAY:
+        return replayed(world)
     raise errors.UnknownWorld(f"World {world.slug!r} is of kind {world.kind!r}: no source speaks it yet.")
 
 
@@ -30,4 +35,15 @@ def seeded(world: World, seed: int | None) -> SeededSource:
         start_ns,
         hours=world.options.get("hours", settings.SEEDED_HOURS),
         utc_offset_s=int(offset.total_seconds()) if offset else 0,
+    )
+
+
+def replayed(world: World) -> ReplaySource:
+    """Options `loop`, `skip_idle` (default: both), and those of the recording's format."""
+    hours = load(world.rulebook).hours(world.options.get("hours", "always"), world.timezone)
+    return ReplaySource(
+        open_recording(world.recording, world.options),
+        hours.at,
+        loop=bool(world.options.get("loop", True)),
+        skip_idle=bool(world.options.get("skip_idle", True)),
     )

@@ -1,0 +1,165 @@
+"""One symbol's book, followed by update ids: spot (U, u) and futures (U, u, pu). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from market.sources.items import Gap, Item
+from market.ticks import DEPTH_LEVELS_MAX, Level, Quote
+from simgame.kernel import money
+from simgame.kernel.clock import NS_PER_MS
+
+BUFFERED_MAX = 10_000  # updates waiting for a snapshot
+
+
+class Symbol(msgspec.Struct, frozen=True):
+    name: str
+    base_asset: str
+    quote_asset: str
+    tick_size: str
+    step_size: str
+    contract_size: int = 0  # quote currency per contract of an inverse future; 0: spot
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Symbol:
+        """From a row of exchangeInfo. Raises KeyError."""
+        filters = {entry["filterType"]: entry for entry in row["filters"]}
+        return cls(
+            row["symbol"],
+            row["baseAsset"],
+            row["quoteAsset"],
+            filters["PRICE_FILTER"]["tickSize"],
+            filters["LOT_SIZE"]["stepSize"],
+            int(row.get("contractSize", 0)),
+        )
+
+    @property
+    def price_exponent(self) -> int:
+        return decimals(self.tick_size)
+
+    @property
+    def qty_exponent(self) -> int:
+        return decimals(self.step_size)
+
+    def price(self, value: str) -> int:
+        return money.parse(value, self.price_exponent)
+
+    def size(self, value: str) -> int:
+        return money.parse(value, self.qty_exponent)
+
+    def levels(self, levels: Iterable[list[str]]) -> list[Level]:
+        """Scaled levels. Orders from before the venue made its tick coarser still rest far from the
+        touch: a price off the tick is left out, a size is rounded down to the step.
+        """
+        found = []
+        for price, size in levels:
+            try:
+                at = self.price(price)
+            except money.NotExact:
+                continue
+            found.append((at, int(Decimal(size).scaleb(self.qty_exponent))))
+        return found
+
+    def instrument(self, world_currency: str) -> dict[str, Any]:
+        """Fields of market.models.Instrument."""
+        why_not = ""
+        if self.contract_size:
+            why_not = "An inverse contract, settled in its coin: it can be watched, not traded"
+        elif self.quote_asset != world_currency:
+            why_not = f"Quoted in {self.quote_asset}; this world's money is {world_currency}"
+        return {
+            "symbol": self.name,
+            "name": f"{self.base_asset}/{self.quote_asset}",
+            "kind": "future" if self.contract_size else "crypto",
+            "board": "open",
+            "currency": self.quote_asset,
+            "price_exponent": self.price_exponent,
+            "qty_exponent": self.qty_exponent,
+            "tick": self.price(self.tick_size),
+            "lot": self.size(self.step_size),
+            "multiplier": self.contract_size or 1,
+            "tradable": not why_not,
+            "why_not_tradable": why_not,
+        }
+
+
+class Update(msgspec.Struct, frozen=True):
+    first: int
+    last: int
+    before: int | None  # futures: last id of the update before
+    at_ns: int
+    bids: list[list[str]]
+    asks: list[list[str]]
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> Update:
+        return cls(body["U"], body["u"], body.get("pu"), int(body["E"]) * NS_PER_MS, body["b"], body["a"])
+
+
+class Book:
+    """Gives a Quote whenever the best DEPTH_LEVELS_MAX levels change, and a Gap when ids are missing."""
+
+    def __init__(self, symbol: Symbol, source: str):
+        self.symbol, self.source = symbol, source
+        self.bids: dict[int, int] = {}
+        self.asks: dict[int, int] = {}
+        self.last_id = 0  # 0: no snapshot yet
+        self.bridged = False  # the first update after the snapshot fitted
+        self._waiting: list[Update] = []
+        self._shown: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
+
+    def snapshot(self, answer: dict[str, Any], received_ns: int) -> Iterator[Item]:
+        bids, asks = self.symbol.levels(answer["bids"]), self.symbol.levels(answer["asks"])
+        self.bids, self.asks = dict(bids), dict(asks)
+        self.last_id, self.bridged = answer["lastUpdateId"], False
+        yield from self._show(int(answer.get("E", 0)) * NS_PER_MS or received_ns, received_ns)
+        waiting, self._waiting = self._waiting, []
+        for update in waiting:
+            yield from self.update(update, received_ns)
+
+    def update(self, update: Update, received_ns: int) -> Iterator[Item]:
+        if not self.last_id:
+            if len(self._waiting) < BUFFERED_MAX:
+                self._waiting.append(update)
+            return
+        if update.last < self.last_id or (update.before is None and update.last == self.last_id):
+            return  # older than the snapshot
+        if not self._fits(update):
+            yield Gap(self.source, self.symbol.name, update.at_ns, self.last_id + 1, update.first - 1)
+            self.last_id, self._waiting = 0, [update]  # nothing is known until another snapshot
+            return
+        # From here it must succeed.
+        for side, levels in ((self.bids, update.bids), (self.asks, update.asks)):
+            for price, size in self.symbol.levels(levels):
+                if size:
+                    side[price] = size
+                else:
+                    side.pop(price, None)
+        self.last_id, self.bridged = update.last, True
+        yield from self._show(update.at_ns, received_ns)
+
+    def _fits(self, update: Update) -> bool:
+        if update.before is not None and self.bridged:
+            return update.before == self.last_id
+        if self.bridged:
+            return update.first == self.last_id + 1
+        return update.first <= self.last_id + (update.before is None)
+
+    def _show(self, at_ns: int, received_ns: int) -> Iterator[Item]:
+        shown = (
+            tuple(sorted(self.bids.items(), reverse=True)[:DEPTH_LEVELS_MAX]),
+            tuple(sorted(self.asks.items())[:DEPTH_LEVELS_MAX]),
+        )
+        if shown != self._shown:
+            self._shown = shown
+            yield Quote(self.symbol.name, *shown, at_ns, received_ns, self.source)
+
+
+def decimals(step: str) -> int:
+    """Decimals of a step: "0.00010000" → 4, "1.00000000" → 0."""
+    exponent = Decimal(step).normalize().as_tuple().exponent
+    return max(0, -int(exponent))

@@ -1,0 +1,287 @@
+"""Daily bars of many shares: the earlier days are history, the last ones are played.
+
+Two column layouts: `date,open,high,low,close,volume,Name` (US) and baostock's
+`date,code,open,high,low,close,preclose,volume,…,tradestatus,…` (A-shares, forward-adjusted).
+
+A bar says nothing of the way inside it, so the way is made, and marked: in three equal parts of the
+trading time the price goes straight open → low → high → close when it closed no lower than it
+opened, else open → high → low → close; one print a minute and share, the day's volume in equal
+parts, the remainder in the first. Depth is made too (`made`). Prices are rounded half up to the tick.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterator
+from datetime import date, time
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from market import errors
+from market.feed.bars import DAY, day_start
+from market.rulebook import PhaseNow, as_number
+from market.sources.base import PastBar
+from market.sources.items import Item, Malformed
+from market.sources.replay import made, text
+from market.sources.replay.facts import RecordingFacts
+from market.sources.replay.hours import RecordedHours, Span, local_ns
+from market.ticks import Print, Quote
+from simgame.kernel.clock import NS_PER_S
+
+SOURCE = "daily"
+EXPONENT = 2
+DAYS_PLAYED = 20  # the rest is history
+CLOSE_WITHIN = 30  # recorded days before the first played one in which a previous close is looked for
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+STEP_S = 60
+
+
+class Layout(NamedTuple):
+    name: str
+    columns: tuple[str, ...]  # the first of the header
+    code: str
+    currency: str
+    timezone: str
+    rulebook: str
+    lot: int
+    spans: tuple[Span, ...]
+    trading: tuple[tuple[str, int], ...]  # (start, seconds) of the times in which prints lie
+
+
+US = Layout(
+    "us_daily",
+    ("date", "open", "high", "low", "close", "volume", "Name"),
+    "Name",
+    "USD",
+    "America/New_York",
+    "plain",
+    1,
+    (("09:30", "continuous"), ("16:00", "closed")),
+    (("09:30", 23_400),),
+)
+ASHARE = Layout(
+    "ashare_daily",
+    ("date", "code", "open", "high", "low", "close", "preclose", "volume"),
+    "code",
+    "CNY",
+    "Asia/Shanghai",
+    "cn_a",
+    100,
+    (
+        ("09:15", "auction"),
+        ("09:20", "auction_locked"),
+        ("09:25", "pre_open"),
+        ("09:30", "continuous"),
+        ("11:30", "break"),
+        ("13:00", "continuous"),
+        ("14:57", "auction_locked"),
+        ("15:00", "closed"),
+    ),
+    (("09:30", 7_200), ("13:00", 7_020)),
+)
+BOARDS = (("sh.688", "star"), ("sz.300", "chinext"), ("sz.301", "chinext"), ("bj.", "bse"))
+
+
+class DayBar(NamedTuple):
+    symbol: str
+    day: date
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    special: bool  # under special treatment (ST)
+
+
+class DailyReader:
+    name = "daily"
+
+    def recognises(self, path: Path) -> bool:
+        return path.is_file() and path.name.endswith((".csv", ".csv.gz")) and _layout(path) is not None
+
+    def open(self, path: Path, options: dict[str, Any]) -> DailyRecording:
+        layout = _layout(path)
+        assert layout is not None
+        return DailyRecording(path, layout, int(options.get("days", DAYS_PLAYED)))
+
+
+class DailyRecording:
+    def __init__(self, path: Path, layout: Layout, days_played: int):
+        self.path, self.layout = path, layout
+        self._zone = ZoneInfo(layout.timezone)
+        self._codes: dict[str, str] = {}
+        self._unread: list[Malformed] = []
+        days = self._recorded_days()
+        if not days:
+            raise errors.RecordingUnknown(f"{path} holds no readable daily bar.")
+        self.days = days[-days_played:]
+        self._hours = RecordedHours(self.days, layout.spans, layout.timezone)
+        self._played: dict[str, list[DayBar]] = {}
+        self._closes: dict[str, int] = {}
+        self._special: set[str] = set()
+        for bar in self._bars(days[max(0, len(days) - days_played - CLOSE_WITHIN)]):
+            if isinstance(bar, Malformed):
+                self._unread.append(bar)
+            elif bar.day >= self.days[0]:
+                self._played.setdefault(bar.symbol, []).append(bar)
+                (self._special.add if bar.special else self._special.discard)(bar.symbol)
+            else:
+                self._closes[bar.symbol] = bar.close
+        self.facts = self._facts()
+
+    def phase(self, at_ns: int) -> PhaseNow | None:
+        return self._hours.at(at_ns)
+
+    def previous_closes(self) -> dict[str, int]:
+        return self._closes
+
+    def history(self) -> Iterator[PastBar]:
+        for bar in self._bars():
+            if isinstance(bar, DayBar) and bar.day < self.days[0] and bar.symbol in self._played:
+                turnover = bar.volume * (bar.open + bar.high + bar.low + bar.close) // 4
+                prices = (bar.open, bar.high, bar.low, bar.close)
+                yield PastBar(
+                    bar.symbol, DAY, day_start(as_number(bar.day)), *prices, bar.volume, turnover, 1
+                )
+
+    def play(self) -> Iterator[tuple[int, Item]]:
+        ways = (self._way(bars, number) for number, bars in enumerate(self._played.values()))
+        yield from heapq.merge(*ways, key=lambda entry: entry[0])
+        for unread in self._unread:
+            yield self.facts.end_ns, unread
+
+    def _way(self, bars: list[DayBar], number: int) -> Iterator[tuple[int, Item]]:
+        """The prints and quotes of one share; shares follow each other within the minute."""
+        last, side = self._closes.get(bars[0].symbol, 0), ""
+        for bar in bars:
+            moments = list(self._moments(bar.day, number % STEP_S))
+            if not bar.volume:
+                continue  # suspended
+            parts, first = divmod(bar.volume, len(moments))
+            for step, at_ns in enumerate(moments):
+                price = _on_the_way(bar, step, len(moments) - 1)
+                side = made.taker(price, last, side)
+                last = price
+                size = parts + (first if step == 0 else 0)
+                if size:
+                    yield at_ns, Print(bar.symbol, price, size, side, at_ns, at_ns, SOURCE, made=True)  # type: ignore[arg-type]
+                lots = max(1, parts // self.layout.lot) * self.layout.lot
+                yield (
+                    at_ns,
+                    Quote(bar.symbol, *made.depth(price, side, 1, lots), at_ns, at_ns, SOURCE, made=True),
+                )
+
+    def _moments(self, day: date, offset_s: int) -> Iterator[int]:
+        for start, seconds in self.layout.trading:
+            begin = local_ns(day, time.fromisoformat(start), self._zone)
+            yield from range(begin + offset_s * NS_PER_S, begin + seconds * NS_PER_S, STEP_S * NS_PER_S)
+
+    def _recorded_days(self) -> list[date]:
+        """Quickly, by the first column alone."""
+        found: set[str] = set()
+        try:
+            for line in text.lines(self.path):
+                found.add(line[:10])
+        except text.Torn:
+            pass  # `_bars` says so
+        return sorted(date.fromisoformat(day) for day in found if ISO_DATE.fullmatch(day))
+
+    def _bars(self, since: date = date.min) -> Iterator[DayBar | Malformed]:
+        header: list[str] = []
+        first = since.isoformat()
+        try:
+            for number, line in text.numbered(self.path):
+                if not header:
+                    header = line.lstrip("﻿").split(",")
+                    continue
+                if line[:10] < first:
+                    continue
+                try:
+                    yield self._bar(dict(zip(header, line.split(","), strict=True)))
+                except (ValueError, KeyError, InvalidOperation):
+                    yield Malformed(SOURCE, "unreadable_message", f"{self.path.name}:{number}: {line[:200]}")
+        except text.Torn as torn:
+            yield Malformed(SOURCE, text.TORN, str(torn))
+
+    def _bar(self, row: dict[str, str]) -> DayBar:
+        code = row[self.layout.code]
+        symbol = _symbol(code)
+        self._codes[symbol] = code
+        volume = int(float(row["volume"])) if row["volume"] and row.get("tradestatus", "1") == "1" else 0
+        prices = [_price(row[name]) for name in ("open", "high", "low", "close")]
+        if not code or min(prices) <= 0 or volume < 0:
+            raise ValueError("not a bar")
+        return DayBar(symbol, date.fromisoformat(row["date"]), *prices, volume, row.get("isST") == "1")
+
+    def _facts(self) -> RecordingFacts:
+        first, last = self.days[0], self.days[-1]
+        layout = self.layout
+        start, seconds = layout.trading[-1]
+        return RecordingFacts(
+            format="daily",
+            slug=f"replay-{layout.name.replace('_', '-')}-{first:%Y%m%d}",
+            name=f"{'US shares' if layout is US else 'A-shares'}, daily bars from {first}",
+            recording=str(self.path),
+            currency=layout.currency,
+            timezone=layout.timezone,
+            rulebook=layout.rulebook,
+            start_ns=local_ns(first, time.fromisoformat(layout.spans[0][0]), self._zone) - 5 * NS_PER_S,
+            end_ns=local_ns(last, time.fromisoformat(start), self._zone) + seconds * NS_PER_S,
+            instruments=[self._instrument(symbol) for symbol in sorted(self._played)],
+            options={"hours": "venue", "days": len(self.days)},
+            notes=["The way inside a bar and the depth are made by stated rules, and marked."],
+        )
+
+    def _instrument(self, symbol: str) -> dict[str, Any]:
+        board = next((board for prefix, board in BOARDS if self._codes[symbol].startswith(prefix)), "main")
+        return {
+            "symbol": symbol,
+            "name": symbol,
+            "kind": "stock",
+            "board": "open" if self.layout is US else board,
+            "currency": self.layout.currency,
+            "price_exponent": EXPONENT,
+            "qty_exponent": 0,
+            "tick": 1,
+            "lot": self.layout.lot,
+            "previous_close": self._closes.get(symbol, 0),
+            "special_treatment": symbol in self._special,
+        }
+
+
+def _on_the_way(bar: DayBar, step: int, last_step: int) -> int:
+    """The price at `step` of 0 … last_step: straight from corner to corner, rounded half up."""
+    corners = (
+        (bar.open, bar.low, bar.high, bar.close)
+        if bar.close >= bar.open
+        else ((bar.open, bar.high, bar.low, bar.close))
+    )
+    if step >= last_step:
+        return bar.close
+    part, rest = divmod(step * 3, last_step)
+    begin, end = corners[part], corners[part + 1]
+    return (2 * (begin * last_step + (end - begin) * rest) + last_step) // (2 * last_step)
+
+
+def _price(value: str) -> int:
+    scaled = Decimal(value).scaleb(EXPONENT)
+    if not scaled.is_finite() or scaled > 10**12:
+        raise ValueError("not a price")
+    return int(scaled.to_integral_value(ROUND_HALF_UP))
+
+
+def _symbol(code: str) -> str:
+    """ "sz.000001" → "000001.SZ"; others stay."""
+    market, dot, number = code.partition(".")
+    return f"{number}.{market.upper()}" if dot and market in ("sh", "sz", "bj") else code
+
+
+def _layout(path: Path) -> Layout | None:
+    try:
+        header = next((line for _, line in text.numbered(path)), "").lstrip("﻿").split(",")
+    except text.Torn:
+        return None
+    return next((one for one in (US, ASHARE) if tuple(header[: len(one.columns)]) == one.columns), None)
