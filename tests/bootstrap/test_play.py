@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from simgame import env
-from simgame.embedded import Embedded
+from simgame.embedded import Embedded, run_dir
 
 from .processes import is_running, wait_until
 
 pytestmark = pytest.mark.slow
+PATIENCE_S = 90.0  # four Python processes start at once, on a machine that may be busy
 GIVEN = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SIMGAME_WORLD"}
 
 
@@ -57,10 +58,10 @@ class Game:
             assert self.process.poll() is None, self.text()
             return words in self.text()
 
-        wait_until(seen, words)
+        wait_until(seen, words, PATIENCE_S)
 
     def wait_ready(self) -> None:
-        wait_until(lambda: self.status("/readyz") == 200, "/readyz")
+        wait_until(lambda: self.status("/readyz") == 200, "/readyz", PATIENCE_S)
 
 
 def environment_of(home: Path) -> dict[str, str]:
@@ -89,15 +90,18 @@ def start(home: Path) -> Game:
 
 
 def processes_of(home: Path) -> dict[int, str]:
-    """Every live process of this home, whatever started it, with its command line."""
+    """Every live process of this home with its command line, whatever started it."""
     mark = f"SIMGAME_HOME={home}".encode()
+    sockets = os.fsencode(run_dir(home))  # the servers write over their environment
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (folder / "environ").read_bytes().split(b"\0") and is_running(int(folder.name)):
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            command = (folder / "cmdline").read_bytes()
+            ours = mark in (folder / "environ").read_bytes().split(b"\0") or sockets in command
         except OSError:
             continue
+        if ours and is_running(int(folder.name)):
+            found[int(folder.name)] = command.replace(b"\0", b" ").decode()
     return found
 
 
@@ -175,14 +179,19 @@ def test_it_heals_after_a_kill_of_anything(game: Game, name: str):
     pid = pid_of(game.home, name)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_running(pid), "the death")
-    wait_until(lambda: any(name in command for command in processes_of(game.home).values()), f"a new {name}")
+    wait_until(
+        lambda: any(name in command for command in processes_of(game.home).values()),
+        f"a new {name}",
+        PATIENCE_S,
+    )
     game.wait_ready()
 
 
 def test_ctrl_c_stops_all_of_it_and_leaves_nothing(game: Game):
+    said_before = len(game.lines)
     game.process.send_signal(signal.SIGINT)
-    assert game.process.wait(timeout=30) == 0, game.text()
-    assert "killed" not in game.text().rpartition("SimGame is ready")[2].rpartition("starts again")[2]
+    assert game.process.wait(timeout=60) == 0, game.text()
+    assert "killed" not in "".join(game.lines[said_before:])
     assert processes_of(game.home) == {}
     assert not (game.home / "play.json").exists()
 
@@ -196,5 +205,5 @@ def test_a_kill_of_play_itself_leaves_nothing_and_the_next_one_starts(home: Path
     third = start(home)
     third.wait_for("SimGame is ready")
     third.process.terminate()
-    assert third.process.wait(timeout=30) == 0, third.text()
+    assert third.process.wait(timeout=60) == 0, third.text()
     assert processes_of(home) == {}
