@@ -173,12 +173,21 @@ def test_later_commands_find_the_services(game: Game):
 
 
 @pytest.mark.parametrize(
-    "name", ["run_feed", "run_exchange", "daphne", "celery", "postgres", "valkey-server"]
+    ("name", "news"),
+    [
+        ("run_feed", "feed_serves"),
+        ("run_exchange", "exchange_recovered"),
+        ("daphne", "web ended"),
+        ("celery", "beat: Starting"),
+        ("postgres -D", "starting it again"),
+        ("valkey-server", "starting it again"),
+    ],
 )
-def test_it_heals_after_a_kill_of_anything(game: Game, name: str):
-    pid = pid_of(game.home, name)
+def test_it_heals_after_a_kill_of_anything(game: Game, name: str, news: str):
+    pid, told = pid_of(game.home, name), game.text().count(news)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_running(pid), "the death")
+    wait_until(lambda: game.text().count(news) > told, f"{name} to say {news!r}", PATIENCE_S)
     wait_until(
         lambda: any(name in command for command in processes_of(game.home).values()),
         f"a new {name}",
