@@ -6,9 +6,9 @@ last state, together with the position of the topic.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from market import latest, queries
 from market.errors import BadInterval, UnknownInstrument
@@ -21,37 +21,26 @@ Found = Snapshot | None
 
 def register_topics() -> None:
     """Call once, from AppConfig.ready()."""
-    kinds = {
-        "quote": (Policy.LATEST, _quote),
-        "depth": (Policy.LATEST, _depth),
-        "trades": (Policy.EVERY, _trades),
-        "bars": (Policy.EVERY, _bars),
-        "board": (Policy.MERGE, _board),
-        "phase": (Policy.LATEST, _phase),
-    }
-    for name, (policy, snapshot) in kinds.items():
-        register(TopicKind(name, policy, _asked(snapshot), _anybody))
+    ask = database_sync_to_async(snapshot, thread_sensitive=False)  # gives its connection back
+    for name, (policy, _) in KINDS.items():
+        register(TopicKind(name, policy, ask, _anybody))
+
+
+def snapshot(topic: str) -> Found:
+    """`kind:<world>[:<rest>]` → rows and position; None when there is no such thing."""
+    kind, _, name = topic.partition(":")
+    slug, _, rest = name.partition(":")
+    world = World.objects.filter(slug=slug).first()
+    if world is None:
+        return None
+    try:
+        return KINDS[kind][1](world, rest)
+    except (UnknownInstrument, BadInterval):
+        return None
 
 
 async def _anybody(_topic: str, _who: Who | None) -> bool:
     return True
-
-
-def _asked(snapshot: Callable[[World, str], Found]) -> Callable[[str], Awaitable[Found]]:
-    """`kind:<world>[:<rest>]` → the snapshot; None when world, instrument or interval do not exist."""
-
-    def find(topic: str) -> Found:
-        _, _, name = topic.partition(":")
-        slug, _, rest = name.partition(":")
-        world = World.objects.filter(slug=slug).first()
-        if world is None:
-            return None
-        try:
-            return snapshot(world, rest)
-        except (UnknownInstrument, BadInterval):
-            return None
-
-    return sync_to_async(find, thread_sensitive=False)
 
 
 def _quote(world: World, symbol: str) -> Found:
@@ -105,3 +94,13 @@ def _phase(world: World, rest: str) -> Found:
     if state is None or state.phase is None:
         return Snapshot(queries.no_epoch(world), 0, queries.phase(world))
     return Snapshot(state.epoch, state.phase_offset, state.phase)
+
+
+KINDS: dict[str, tuple[Policy, Callable[[World, str], Found]]] = {
+    "quote": (Policy.LATEST, _quote),
+    "depth": (Policy.LATEST, _depth),
+    "trades": (Policy.EVERY, _trades),
+    "bars": (Policy.EVERY, _bars),
+    "board": (Policy.MERGE, _board),
+    "phase": (Policy.LATEST, _phase),
+}
