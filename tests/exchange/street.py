@@ -32,7 +32,7 @@ from trading.models import Game, Portfolio
 
 DAY = 20_261_102
 CASH = 100_000_000  # 1,000,000.00
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # a busy machine starts a process in ten
 SHARES = "SHARE"
 PENNY = "PENNY"
 

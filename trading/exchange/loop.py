@@ -120,7 +120,7 @@ class Loop:
                 if self._failure is not None:
                     raise self._failure
                 if len(self.intake):
-                    await self._one_batch(self.intake.take())
+                    await self._safely(self.intake.take())
                 else:
                     self._wake.clear()
                     await self._wake.wait()
@@ -157,6 +157,15 @@ class Loop:
                 n, "not_executed", "OVERLOADED", "Too many orders are waiting; this one was not taken."
             )
         return None
+
+    async def _safely(self, items: list[Arrival | Tick]) -> None:
+        """An exception that nobody expected puts the memory in doubt: rebuild it."""
+        try:
+            await self._one_batch(items)
+        except (Rebuild, Fenced):
+            raise
+        except Exception as error:
+            raise Rebuild(f"{type(error).__name__}: {error}") from error
 
     async def _one_batch(self, items: list[Arrival | Tick]) -> None:
         loop = asyncio.get_running_loop()

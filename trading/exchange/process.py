@@ -12,10 +12,12 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+import django.db
 import psycopg
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import connections
 
 from market.feed.client import FeedClient
 from market.models import World
@@ -82,12 +84,13 @@ class Exchange:
             except Fenced as error:
                 log.error("exchange_fenced", world=self.world.slug, why=str(error))
                 return EXIT_FENCED
-            except (Rebuild, psycopg.Error, OSError) as error:
+            except (Rebuild, psycopg.Error, django.db.Error, OSError) as error:
+                connections["default"].close_pool()  # a restarted server knows none of its connections
                 if not self._may_rebuild():
                     log.error("exchange_gives_up", world=self.world.slug, why=str(error))
                     return EXIT_FAILED
                 why = f"{type(error).__name__}: {error}"
-                log.warning("exchange_rebuilds", world=self.world.slug, why=why)
+                log.warning("exchange_rebuilds", world=self.world.slug, why=why, exc_info=error.__cause__)
         return EXIT_OK
 
     def _may_rebuild(self) -> bool:

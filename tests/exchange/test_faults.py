@@ -1,0 +1,191 @@
+"""What dies, hangs or wakes too late: nobody loses an order, nobody gets two."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests.exchange import street
+from trading import invariants
+from trading.exchange import failpoints
+from trading.exchange.client import ask_at, ask_sync, decode_replies, encode_requests
+from trading.exchange.framing import Deframer, frame
+from trading.exchange.wire import Request
+from trading.models import Command, ExchangeLease, Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def insist(world, order):
+    """As a good client does: the same request with the same key until the answer is certain."""
+
+    def settled():
+        reply = ask_sync(world.number, order, timeout_s=5.0)
+        return reply if reply.outcome == "executed" else None
+
+    return street.wait_for(settled, "a certain answer")
+
+
+@pytest.fixture
+def arm():
+    """Arm a failpoint of this process (the exchange runs in a thread of it)."""
+
+    def armed(name: str, action: str) -> None:
+        failpoints.ARMED.update(failpoints.parse(f"{name}={action}"))
+
+    yield armed
+    failpoints.ARMED.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "stored_before_retry"),
+    [
+        (failpoints.FP1_BEFORE_BEGIN, False),
+        (failpoints.FP2_BETWEEN_INSERTS, False),
+        (failpoints.FP3_BEFORE_COMMIT, False),
+        (failpoints.FP4_COMMIT_ANSWER, True),
+        (failpoints.FP5_BEFORE_ACK, True),
+        (failpoints.FP6_BEFORE_PUBLISH, True),
+    ],
+)
+def test_a_fault_anywhere_in_the_batch_leaves_one_order(exchange, world, arm, name, stored_before_retry):
+    alice = street.open_portfolio(world, "alice")
+    epoch = ExchangeLease.objects.get(world=world).epoch
+    order = street.new_order(alice.id, f"through-{name}")
+    arm(name, "raise@1")
+    first = ask_sync(world.number, order, timeout_s=10.0)
+    if not stored_before_retry:
+        assert first.outcome == "not_executed", first
+        assert not Order.objects.exists()
+    reply = insist(world, order)
+    assert reply.replayed == (
+        stored_before_retry and first.outcome != "executed" or first.outcome == "executed"
+    )
+    assert Order.objects.get().client_order_id == order.client_order_id
+    assert ExchangeLease.objects.get(world=world).epoch > epoch
+    assert invariants.reconcile(world).breaks == 0
+
+
+def test_a_lost_commit_answer_is_found_out_not_guessed(exchange, world, arm):
+    """Fault 4: the database committed, its answer never came, and alice is told the truth at once."""
+    alice = street.open_portfolio(world, "alice")
+    arm(failpoints.FP4_COMMIT_ANSWER, "raise@1")
+    reply = ask_sync(world.number, street.new_order(alice.id, "lost"), timeout_s=10.0)
+    assert (reply.outcome, reply.replayed) == ("executed", False)
+
+
+@pytest.mark.parametrize("name", [failpoints.FP2_BETWEEN_INSERTS, failpoints.FP5_BEFORE_ACK])
+def test_a_kill_in_the_batch_leaves_one_order(world, feed, child_env, name):
+    with street.process(world, child_env, SIMGAME_FAILPOINTS=f"{name}=kill@2") as victim:
+        alice = street.open_portfolio(world, "alice")
+        order = street.new_order(alice.id, "through-a-kill")
+        assert ask_sync(world.number, order, timeout_s=10.0).outcome == "unknown"
+        assert victim.wait(street.PATIENCE_S) == -signal.SIGKILL
+    assert Order.objects.exists() == (name == failpoints.FP5_BEFORE_ACK)
+    heir = street.InThread(world)
+    reply = ask_sync(world.number, order)
+    assert (reply.outcome, reply.replayed) == ("executed", name == failpoints.FP5_BEFORE_ACK)
+    heir.stop()
+    assert Order.objects.count() == 1
+    assert invariants.reconcile(world).breaks == 0
+
+
+def test_a_leader_that_slept_through_a_takeover_writes_nothing(world, feed, child_env):
+    with street.process(world, child_env) as sleeper:
+        alice = street.open_portfolio(world, "alice")
+        old_path = ExchangeLease.objects.get(world=world).address.removeprefix("unix:")
+        os.kill(sleeper.pid, signal.SIGSTOP)
+        late = street.new_order(alice.id, "to-the-sleeper")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as waiting:
+            waiting.settimeout(street.PATIENCE_S)
+            waiting.connect(old_path)
+            waiting.sendall(frame(encode_requests([Request(1, late)])))  # the kernel keeps it
+            heir = street.InThread(world)
+            os.kill(sleeper.pid, signal.SIGCONT)
+            assert sleeper.wait(street.PATIENCE_S) == 4
+            heard = Deframer().feed(waiting.recv(65_536))
+        assert all(reply.outcome == "not_executed" for body in heard for reply in decode_replies(body))
+        assert not Order.objects.exists()
+        assert ask_sync(world.number, late).outcome == "executed"
+        heir.stop()
+    assert invariants.reconcile(world).breaks == 0
+
+
+def test_of_two_exchanges_one_serves(exchange, world, child_env):
+    alice = street.open_portfolio(world, "alice")
+    with street.process(world, child_env):
+        street.wait_for(lambda: exchange.exit_code == 4, "the first one to notice")
+        assert ask_sync(world.number, street.new_order(alice.id)).outcome == "executed"
+    epochs = list(Command.objects.order_by("id").values_list("epoch", flat=True))
+    assert epochs == sorted(epochs)
+
+
+def test_the_database_ends_our_session_under_load(exchange, world):
+    alice = street.open_portfolio(world, "alice")
+    orders = [street.new_order(alice.id, f"load-{n}") for n in range(60)]
+    done: list = []
+    threads = [
+        threading.Thread(target=lambda mine=orders[n::6]: done.extend(_insist_at(world, o) for o in mine))
+        for n in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        street.wait_for(lambda seen=len(done): len(done) > seen or len(done) == 60, "progress")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'simgame exchange writer' AND datname = current_database()"
+            )
+    for thread in threads:
+        thread.join()
+    assert {reply.outcome for reply in done} == {"executed"}
+    assert Order.objects.count() == 60
+    assert invariants.reconcile(world).breaks == 0
+
+
+def _insist_at(world, order):
+    path = str(settings.RUN_DIR / f"exchange-{world.number}.sock")
+
+    def settled():
+        reply = ask_at(path, order, 5.0)
+        return reply if reply.outcome == "executed" else None
+
+    return street.wait_for(settled, "a certain answer")
+
+
+@pytest.mark.slow
+def test_kills_under_load_lose_no_acked_order(tmp_path, transactional_db):
+    """Its own durable PostgreSQL; exchange and PostgreSQL die by SIGKILL, an ack log outside watches."""
+    home = tmp_path / "drill"
+    env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    drill = subprocess.run(
+        [sys.executable, "-m", "tests.exchange.kill_drill", "--cycles", "3"],
+        cwd=settings.BASE_DIR,
+        env={**env, "SIMGAME_HOME": str(home), "DJANGO_SETTINGS_MODULE": "simgame.settings"},
+        stdout=subprocess.PIPE,
+        timeout=300,
+        check=False,
+    )
+    assert drill.returncode == 0, drill.stdout
+    report = json.loads(drill.stdout)
+    assert report["acked"] > 400
+    assert (report["lost"], report["changed"], report["doubled"], report["breaks"]) == (0, 0, 0, 0)
+    assert report["kills"] == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "fp1_before_begin=explode", "fp9=kill", "fp1_before_begin=kill@x"]
+)
+def test_a_wrong_failpoint_setting_says_what_would_be_right(text):
+    with pytest.raises(SystemExit, match="fp1_before_begin"):
+        failpoints.parse(text)
