@@ -130,7 +130,7 @@ class Hub:
             if kind is None:
                 return None
             state = self.states[topic] = TopicState(topic, kind, self.limits)
-            self._idle[kind.policy][topic] = None
+            self._keep_idle(state)
         return state
 
     def hold(self, topic: str) -> TopicState:
@@ -150,18 +150,13 @@ class Hub:
     def settle(self, state: TopicState) -> None:
         """Call when a topic may have lost its last reader: idle topics are kept in bounds, and none
         at all when nobody would keep them true."""
-        policy = state.kind.policy
-        idle = self._idle[policy]
         if state.wanted:
-            idle.pop(state.topic, None)
+            self._idle[state.kind.policy].pop(state.topic, None)
             return
         if not self.bus_up or state.epoch is None:
             self._forget(state)
             return
-        idle[state.topic] = None
-        most = getattr(self.limits, f"idle_topics_{policy.value}")
-        while len(idle) > most:
-            del self.states[idle.popitem(last=False)[0]]
+        self._keep_idle(state)
 
     def replace(self, state: TopicState, snapshot: Snapshot) -> None:
         """Brings everybody who reads the topic to the owner's state."""
@@ -256,12 +251,12 @@ class Hub:
             return
         if former is not None:
             former.leave(socket)
-            if not former.members:
-                self._drop_group(former)
         if key[2]:
             group = self.groups.get(key) or self._new_group(key)
             group.join(socket)
             socket.groups[slot] = group
+        if former is not None and not former.members:
+            self._drop_group(former)  # last, so that no topic is without a reader on the way
 
     def _new_group(self, key: GroupKey) -> Group:
         states = [self.states[topic] for topic in key[2]]
@@ -276,6 +271,13 @@ class Hub:
         for state in group.states:
             state.groups.pop(group, None)
             self.settle(state)
+
+    def _keep_idle(self, state: TopicState) -> None:
+        policy = state.kind.policy
+        idle = self._idle[policy]
+        idle[state.topic] = None
+        while len(idle) > getattr(self.limits, f"idle_topics_{policy.value}"):
+            del self.states[idle.popitem(last=False)[0]]
 
     def _forget(self, state: TopicState) -> None:
         self._idle[state.kind.policy].pop(state.topic, None)

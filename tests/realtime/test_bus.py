@@ -88,7 +88,8 @@ async def test_a_killed_redis_is_bridged_by_the_owners_and_joined_again(
     post: House, town: Town, valkey: Valkey, publisher: Publisher
 ):
     async with post.visit() as alice:
-        await alice_reads(post, alice, *EVERYTHING)
+        await alice_reads(post, alice, "board:all")
+        await alice.subscribe("purse:1", "quote:gold")
         await publisher.publish_now(change_everything(town, 1))
         await has_the_truth(alice, town)
 
@@ -106,6 +107,17 @@ async def test_a_killed_redis_is_bridged_by_the_owners_and_joined_again(
         await publisher.publish_now(change_everything(town, 3))
         await has_the_truth(alice, town)
         assert publisher.dropped == 3
+
+
+async def test_what_was_said_while_the_bus_was_away_is_read_when_it_returns(town: Town, valkey: Valkey):
+    async with open_house(quick(poll_s=1_000), valkey.url) as house, house.visit() as alice:
+        await eventually(lambda: house.hub.bus_up)
+        await alice_reads(house, alice, *EVERYTHING)
+        valkey.kill()
+        await eventually(lambda: not house.hub.bus_up)
+        change_everything(town, 1)
+        valkey.start()
+        await has_the_truth(alice, town)
 
 
 async def test_a_frozen_redis_is_noticed_and_bridged(
