@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.identity import Identity
+from simgame.kernel.errors import NotFound
 
 
 class Strict(serializers.Serializer):
@@ -31,6 +32,11 @@ class Door(APIView):
     def identity(self) -> Identity:
         """Who asks. Only behind a permission that lets nobody in without."""
         return cast(Identity, self.request.auth)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if "\x00" in request.path:  # no name of ours holds one, and PostgreSQL takes none
+            raise NotFound(f"There is nothing at {request.path!r}.")
+        super().initial(request, *args, **kwargs)
 
     def body(self, form: type[Strict]) -> dict[str, Any]:
         """The request's JSON object, as `form` says. Raises a validation error with pointers."""

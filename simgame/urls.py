@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 
-ROOMS = [room for room in ("ops", "market", "trading") if find_spec(f"{room}.urls")]
-
 urlpatterns = [
     path("admin/", admin.site.urls),
-    *(path("", include(f"{room}.urls")) for room in ROOMS),
+    path("", include("ops.urls")),
+    path("", include("market.urls")),
+    path("", include("trading.urls")),
 ]
 
 handler400 = "simgame.problem.bad_request"

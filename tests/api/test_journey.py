@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import pytest
-
 from tests.api.conftest import PASSWORD, joined
 from tests.api.wire import Browser, Client
 from trading.models import Order
@@ -20,6 +18,10 @@ REST = {
     "qty": 200,
     "time_in_force": "gtc",
 }
+NONSENSE = [
+    *("status=maybe", "limit=0", "limit=501", "limit=x", "limit=" + "9" * 400, "after=yesterday"),
+    *("direction=up", "page=2", "side=long", "symbols=" + "A," * 300),
+]
 
 
 async def test_alice_registers_and_has_her_cash_at_once(alice: Client) -> None:
@@ -102,17 +104,11 @@ async def test_her_orders_are_listed_as_she_asks(alice: Client) -> None:
     assert await listed("status=all&until=2020-01-01") == []
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("status=maybe", "limit=0", "limit=501", "limit=x", "limit=" + "9" * 400, "after=yesterday"),
-        *("direction=up", "page=2", "side=long", "symbols=" + "A," * 300),
-    ],
-)
-async def test_a_list_that_makes_no_sense_is_refused(alice: Client, query: str) -> None:
-    answer = await alice.get(f"/v2/orders?{query}")
-    assert (answer.status, answer.json["reason"]) == (422, "INVALID")
-    assert answer.json["errors"][0]["pointer"] == "/" + query.partition("=")[0]
+async def test_a_list_that_makes_no_sense_is_refused(alice: Client) -> None:
+    for query in NONSENSE:
+        answer = await alice.get(f"/v2/orders?{query}")
+        assert (answer.status, answer.json["reason"]) == (422, "INVALID"), query
+        assert answer.json["errors"][0]["pointer"] == "/" + query.partition("=")[0]
 
 
 async def test_the_preview_tells_before_anything_happens(alice: Client) -> None:

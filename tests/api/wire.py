@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from asgiref.testing import ApplicationCommunicator
 
@@ -61,7 +61,7 @@ class Client:
                 "http_version": "1.1",
                 "method": method,
                 "scheme": "http",
-                "path": parts.path,
+                "path": unquote(parts.path),
                 "raw_path": parts.path.encode(),
                 "query_string": parts.query.encode(),
                 "root_path": "",

@@ -86,8 +86,12 @@ class OrderDoor(Door):
             answer = async_to_sync(verb)(call)
         except Rejected as rejected:
             return self.rejected(rejected)
-        kind = "application/json" if answer.content else None
-        return HttpResponse(answer.content, status=answer.status, content_type=kind, headers=answer.headers)
+        shown = HttpResponse(answer.content, status=answer.status, headers=answer.headers)
+        if answer.content:
+            shown["Content-Type"] = "application/json"
+        else:
+            del shown["Content-Type"]
+        return shown
 
     def raw(self) -> bytes:
         body = self.request.data or b""
@@ -96,8 +100,11 @@ class OrderDoor(Door):
         return body
 
     def rejected(self, rejected: Rejected) -> HttpResponse:
-        shown = problem.response(rejected.refusal, self.request._request, order=rejected.order)
-        shown.headers.update(rejected.headers)
+        shown = problem.response(
+            rejected.refusal, self.request._request, outcome="executed", order=rejected.order
+        )
+        for name, value in rejected.headers.items():
+            shown[name] = value
         return shown
 
 
