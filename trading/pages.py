@@ -37,7 +37,8 @@ def landing() -> JSON:
     busiest = sorted(page["instruments"], key=lambda row: -_turnover(page["quotes"].get(row["symbol"])))
     page["instruments"] = busiest[:BOARD_ROWS]
     shown = {row["symbol"] for row in page["instruments"]}
-    page["quotes"] = {symbol: row for symbol, row in page["quotes"].items() if symbol in shown}
+    for rows in ("quotes", "sparks"):
+        page[rows] = {symbol: row for symbol, row in page[rows].items() if symbol in shown}
     exponent = money.CURRENCY_EXPONENT[game.currency]
     return {
         "page": page,
@@ -92,6 +93,7 @@ def portfolio(player: Player) -> JSON:
         **_frame(mine),
         "page": {**_market_page(mine.game.world), "desk": snapshot, "phase": snapshot["phase"]},
         "desk": snapshot,
+        "held": [row for row in snapshot["positions"] if row["qty"] != "0"],
         "rules": snapshot["rules"],
     }
 
@@ -188,7 +190,8 @@ def _bar(bucket: JSON, tallest: int, mine: JSON | None) -> JSON:
     """A column of the histogram: height in percent of the tallest."""
     place = float(mine["return_pct"]) if mine else None
     here = place is not None and bucket["from"] <= place < bucket["to"]
-    return {**bucket, "height": round(100 * bucket["n"] / tallest) if tallest else 0, "you": here}
+    height = round(100 * bucket["n"] / tallest) if tallest else 0
+    return {**bucket, "height": height, "top": 100 - height, "you": here}
 
 
 def _modules(*names: str) -> list[str]:

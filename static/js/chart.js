@@ -88,7 +88,7 @@ class Chart {
 
   #candleOptions() {
     const { up, down, plane, t1 } = this.colours;
-    return { upColor: plane, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down, priceLineColor: this.colours.t2, priceLineStyle: 1, priceLineWidth: 1, lastValueVisible: true, priceLineSource: 0, color: t1 };
+    return { upColor: plane, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down, priceLineColor: t1, priceLineStyle: 1, priceLineWidth: 1, lastValueVisible: true, priceLineSource: 0 };
   }
 
   #listen() {

@@ -21,10 +21,12 @@ export function estimate(order, seen, listed) {
   const buys = order.side === "buy";
   const rest = NONE(seen.rests_qty) ? null : valueOf(parse(seen.rests_qty, listed.qty_exponent), parse(order.limit_price, listed.price_exponent), listed);
   const reserved = parse(seen.reserved_cash, exponent);
+  const fills = !NONE(seen.filled_qty);
+  const [one, other] = buys ? ["Cost", "Cost of what rests"] : ["Proceeds", "Proceeds of what rests"];
   const rows = [];
-  if (!NONE(seen.filled_qty)) rows.push([t(buys ? "Cost at once" : "Proceeds at once"), grouped(seen.cash)], ...seen.fees.map((fee) => [feeName(fee.name), grouped(fee.amount), "fee"]));
-  if (rest !== null) rows.push([t(buys ? "Cost of what rests" : "Proceeds of what rests"), grouped(show(rest, exponent))]);
-  if (rest !== null && buys) rows.push([t("Fees of what rests, at most"), grouped(show(reserved - rest, exponent)), "fee"]);
+  if (fills) rows.push([t(rest === null ? one : buys ? "Cost at once" : "Proceeds at once"), grouped(seen.cash)], ...seen.fees.map((fee) => [feeName(fee.name), grouped(fee.amount), "fee"]));
+  if (rest !== null) rows.push([t(fills ? other : one), grouped(show(rest, exponent))]);
+  if (rest !== null && buys) rows.push([t(fills ? "Fees of what rests, at most" : "Fees, at most"), grouped(show(reserved - rest, exponent)), "fee"]);
   const sum = total(seen, rest, reserved, buys, exponent);
   return h("div", {}, ledger(rows, sum), ledger([[t("Free cash after"), grouped(seen.free_cash_after)]]), h("p", { class: "say verdict" }, verdict(order, seen, listed)));
 }

@@ -17,25 +17,32 @@ export const stream = new Stream({
   },
 });
 
+let quotesTag = null;
+
 async function poll() {
+  const asked = [pollQuotes(), ...(store.desk.peek() ? [pollDesk()] : []), ...(showing ? [pollInstrument(showing)] : [])];
+  await Promise.all(asked);
+}
+
+async function pollQuotes() {
   const symbols = [...store.instruments.keys()].join(",");
-  const asked = [get(`/api/v1/quotes?world=${slug}&symbols=${encodeURIComponent(symbols)}`)];
-  if (store.desk.peek()) asked.push(pollDesk());
-  if (store.selected.peek() && store.page.desk) asked.push(pollDepth(store.selected.peek()));
-  const [answer] = await Promise.all(asked);
+  const answer = await get(`/api/v1/quotes?world=${slug}&symbols=${encodeURIComponent(symbols)}`, known(quotesTag));
+  quotesTag = answer.headers.get("etag");
   if (answer.body) store.soon(() => store.applyQuotes(bySymbol(answer.body.quotes ?? answer.body)));
 }
+
+const known = (tag) => ({ headers: tag ? { "If-None-Match": tag } : {} });
 
 const bySymbol = (rows) => (Array.isArray(rows) ? Object.fromEntries(rows.map((row) => [row.symbol, row])) : rows);
 
 async function pollDesk() {
-  const known = store.desk.peek();
-  const since = `${known.epoch}.${known.version}`;
-  const answer = await get(`/api/v1/desk?portfolio=${known.portfolio.id}&since=${known.version}`, { headers: deskTag ? { "If-None-Match": deskTag } : {} });
+  const mine = store.desk.peek();
+  const since = `${mine.epoch}.${mine.version}`;
+  const answer = await get(`/api/v1/desk?portfolio=${mine.portfolio.id}&since=${mine.version}`, known(deskTag));
   deskTag = answer.headers.get("etag");
   const fresh = answer.body;
   if (!fresh || `${fresh.epoch}.${fresh.version}` === since) return;
-  if (fresh.epoch === known.epoch && fresh.version < store.desk.peek().version) return;
+  if (fresh.epoch === mine.epoch && fresh.version < store.desk.peek().version) return;
   store.soon(() => {
     store.applyDesk(fresh, { snapshot: true });
     if (fresh.phase) store.applyPhase(fresh.phase);
@@ -43,9 +50,21 @@ async function pollDesk() {
   stream.moved(`portfolio:${fresh.portfolio.id}`, fresh.epoch, fresh.version);
 }
 
-async function pollDepth(symbol) {
-  const answer = await get(`/api/v1/depth/${encodeURIComponent(symbol)}?world=${slug}`);
-  if (answer.body && store.selected.peek() === symbol) store.soon(() => (store.depth.value = answer.body));
+const FIRST_BARS = 300;
+
+// Depth, trades and the last bars of what is shown.
+async function pollInstrument({ symbol, interval, book }) {
+  const name = encodeURIComponent(symbol);
+  const limit = store.bars.peek().length ? 3 : FIRST_BARS;
+  const asked = [get(`/api/v1/bars/${name}?world=${slug}&interval=${interval}&limit=${limit}`)];
+  if (book) asked.push(get(`/api/v1/depth/${name}?world=${slug}`), get(`/api/v1/trades/${name}?world=${slug}`));
+  const [bars, depth, trades] = await Promise.all(asked);
+  if (showing?.symbol !== symbol || showing.interval !== interval) return;
+  store.soon(() => {
+    store.bars.value = store.mergeBars(store.bars.peek(), bars.body.bars);
+    if (depth) store.depth.value = depth.body;
+    if (trades) store.applyTrades(trades.body, true);
+  });
 }
 
 export function followWorld() {
@@ -61,9 +80,11 @@ export function followPortfolio() {
 }
 
 let followed = [];
+let showing = null; // {symbol, interval, book} that the page shows
 
 // The selected instrument's depth, trades and bars; the former one's are dropped.
 export function followInstrument(symbol, interval, { book = true } = {}) {
+  showing = { symbol, interval, book };
   const wanted = [`bars:${slug}:${symbol}:${interval}`];
   if (book) wanted.unshift(`depth:${slug}:${symbol}`, `trades:${slug}:${symbol}`);
   const mine = (apply) => (data, position) => store.soon(() => store.selected.peek() === symbol && apply(data, position.snapshot));

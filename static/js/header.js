@@ -40,6 +40,7 @@ export function showMoney() {
     const before = sums.equity - sums.today;
     const words = `${change(sums.today, sums.exponent)}  ${signed(percent(sums.today, before) ?? "0.00")}%`;
     equity.forEach((node) => text(node, amount(sums.equity, sums.exponent)));
+    all("[data-holdings]").forEach((node) => text(node, amount(sums.value, sums.exponent)));
     today.forEach((node) => figure(node, words, direction(sums.today), { triangle: true }));
   });
 }

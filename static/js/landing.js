@@ -1,7 +1,7 @@
 // The front page: the same live rows as the desk, for anybody.
 import { effect } from "@preact/signals-core";
 import { makeChart } from "./chart.js";
-import { attribute, drawSpark, figure, flash, h, spark, text } from "./dom.js";
+import { drawSpark, figure, flash, h, spark, text } from "./dom.js";
 import * as feeds from "./feeds.js";
 import { showBadge, showClock } from "./header.js";
 import { showInstrument } from "./instrument.js";
@@ -40,7 +40,7 @@ function row(listed) {
 function place(range, quote) {
   const [low, high, last] = [quote.low, quote.high, quote.last].map(Number);
   range.hidden = !(quote.low && quote.high && quote.last && high > low);
-  if (!range.hidden) attribute(range.firstChild, "style", `left:${(((last - low) / (high - low)) * 100).toFixed(1)}%`);
+  if (!range.hidden) range.firstChild.style.left = `${(((last - low) / (high - low)) * 100).toFixed(1)}%`;
 }
 
 document.querySelector("#board tbody").append(...[...store.instruments.values()].map(row));

@@ -12,6 +12,7 @@ import { nameOf } from "./watchlist.js";
 
 const TABS = ["positions", "orders", "fills", "history"];
 export const tab = signal("positions");
+const width = signal(0);
 
 export const STATUS = {
   new: "resting", partially_filled: "partly filled", filled: "filled", canceled: "cancelled",
@@ -43,15 +44,19 @@ function table(id, columns, foot = null) {
 function positionsTable(choose) {
   const words = h("td", { colspan: "6" });
   const totals = Object.fromEntries(["value", "today", "unrealised", "share"].map((name) => [name, h("span")]));
-  const foot = h("tfoot", {}, h("tr", {}, words, ...Object.values(totals).map((node) => h("td", { class: "num tot" }, node))));
+  const muted = ["today", "unrealised"];
+  const foot = h("tfoot", {}, h("tr", {}, words, ...Object.entries(totals).map(([name, node]) => h("td", { class: muted.includes(name) ? "num tot c-mid" : "num tot" }, node))));
   const columns = [[t("Symbol")], [t("Name"), "c-name"], [t("Shares"), "num"], [t("Sellable now"), "num c-mid"], [t("Average cost"), "num c-mid"], [t("Last"), "num c-mid"], [t("Value"), "num"], [t("Today"), "num c-mid"], [t("Unrealised"), "num c-mid"], [t("Return"), "num"]];
   const node = table("positions", columns, foot);
   const stop = effect(() => {
     keyed(node.body, held.value, (row) => row.symbol, (row) => positionRow(row, choose), updatePosition);
     const sums = figures.value;
     if (!sums) return;
-    words.colSpan = node.querySelectorAll("thead th").length - 4;
-    text(words, t("{n} positions, cash {cash} of which {reserved} reserved", { n: held.value.length, cash: amount(sums.cash, sums.exponent), reserved: amount(sums.reserved, sums.exponent) }));
+    width.value; // columns come and go with it
+    const shown = (cells) => [...cells].filter((cell) => cell.offsetParent !== null || !node.isConnected).length;
+    words.colSpan = Math.max(1, shown(node.tHead.rows[0].cells) - shown(foot.rows[0].cells) + 1);
+    const sentence = held.value.length === 1 ? "One position, cash {cash} of which {reserved} reserved" : "{n} positions, cash {cash} of which {reserved} reserved";
+    text(words, t(sentence, { n: held.value.length, cash: amount(sums.cash, sums.exponent), reserved: amount(sums.reserved, sums.exponent) }));
     text(totals.value, amount(sums.value, sums.exponent));
     figure(totals.today, change(sums.today, sums.exponent), direction(sums.today));
     text(totals.unrealised, change(sums.unrealised, sums.exponent));
@@ -67,14 +72,14 @@ function positionRow(row, choose) {
   const name = nameOf(instruments.get(row.symbol) ?? { name: "" });
   return Object.assign(
     h("tr", { "data-go": row.symbol, onclick: () => choose(row.symbol) }, h("td", { class: "b" }, row.symbol), h("td", { class: "t2 c-name nm-c" }, name), ...names.map((one) => h("td", { class: `num${muted[one] ?? ""}` }, cells[one]))),
-    { cells },
+    { figures: cells },
   );
 }
 
 function updatePosition(node, row) {
   const listed = instruments.get(row.symbol);
   if (!listed) return;
-  const { cells } = node;
+  const cells = node.figures;
   const sums = positionFigures(row, quote(row.symbol).value, listed);
   const exponent = figures.value.exponent;
   node.classList.toggle("on", selected.value === row.symbol);
@@ -108,13 +113,13 @@ function openRow(order, { openReceipt, cancel, replace }) {
   const buttons = [act("change", t("Change"), editRow(replace)), act("cancel", t("Cancel"), (now, row) => cancel(now, row.querySelector('[data-act="cancel"]')))];
   const node = h("tr", { "data-order": order.id, "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.submitted_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol),
     num(cells.qty), num(cells.filled), num(cells.price), h("td", { class: "num c-mid" }, cells.ahead), h("td", { class: "num c-mid" }, cells.reserved), h("td", { class: "t2 c-mid" }, cells.status), num(...buttons));
-  return Object.assign(node, { cells, order });
+  return Object.assign(node, { figures: cells, order });
 }
 
 function updateOpen(node, order) {
   node.order = order;
   if (node.editing) return;
-  const { cells } = node;
+  const cells = node.figures;
   text(cells.qty, grouped(order.qty));
   text(cells.filled, grouped(order.filled_qty));
   text(cells.price, order.limit_price ? grouped(order.limit_price) : t("market"));
@@ -130,8 +135,8 @@ function editRow(replace) {
     row.editing = true;
     const field = (name, value) => h("input", { name, value: value ?? "", inputmode: "decimal", "aria-label": name === "qty" ? t("Quantity") : t("Price"), onclick: (event) => event.stopPropagation() });
     const [qty, price] = [field("qty", order.qty), field("limit_price", order.limit_price)];
-    row.cells.qty.replaceChildren(qty);
-    row.cells.price.replaceChildren(price);
+    row.figures.qty.replaceChildren(qty);
+    row.figures.price.replaceChildren(price);
     row.querySelector('[data-act="change"]').textContent = t("Send");
     row.onkeydown = (event) => {
       if (event.key === "Enter") finish();
@@ -187,6 +192,7 @@ export function showBooks(panel, note, verbs) {
   const buttons = TABS.map((name) => document.getElementById(`t-${name}`));
   const empty = h("p", { class: "empty" });
   let shown = null;
+  new ResizeObserver(([entry]) => (width.value = Math.round(entry.contentRect.width))).observe(panel);
   effect(() => {
     const name = tab.value;
     shown?.stop();

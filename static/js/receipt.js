@@ -6,7 +6,7 @@ import { clockTime } from "./clock.js";
 import { h } from "./dom.js";
 import { grouped, parse, percent, show } from "./money.js";
 import { t } from "./phrases.js";
-import { desk, world } from "./store.js";
+import { desk, instruments, world } from "./store.js";
 import { cashExponent } from "./worth.js";
 import { trim } from "./ladder.js";
 
@@ -48,13 +48,17 @@ function spell(ms) {
   return seconds < 120 ? t("{n} seconds", { n: seconds }) : t("{n} minutes", { n: Math.round(seconds / 60) });
 }
 
-function quoteSection(quote) {
+function quoteSection(quote, listed) {
   if (!quote) return null;
-  const touch = (side, level) => level && h("span", {}, `${t(side)} `, h("b", {}, grouped(level[0])), ` ${t("for {n}", { n: grouped(level[1]) })}`);
+  const [price, size] = [(value) => decimal(value, listed.price_exponent), (value) => trim(decimal(value, listed.qty_exponent))];
+  const touch = (side, level) => level && h("span", {}, `${t(side)} `, h("b", {}, grouped(price(level[0]))), ` ${t("for {n}", { n: grouped(size(level[1])) })}`);
   const age = quote.age_ms_max ? t("{n} ms old, {most} allowed", { n: grouped(String(quote.age_ms)), most: grouped(String(quote.age_ms_max)) }) : t("{n} ms old", { n: grouped(String(quote.age_ms)) });
   const source = [quote.source, quote.source_seq ? grouped(String(quote.source_seq)) : quote.seq, quote.made ? t("depth made up by rule") : ""].filter(Boolean).join(" ");
   return section(t("Quote used"), quote.bid || quote.ask ? row(touch("Bid", quote.bid) ?? "", touch("Ask", quote.ask) ?? "") : null, row(source, age));
 }
+
+// The stored receipt keeps the touch as whole numbers; the rows of the API are decimals.
+const decimal = (value, exponent) => (typeof value === "number" ? show(BigInt(value), exponent) : value);
 
 function levelsSection(levels, order) {
   if (!levels?.length) return null;
@@ -83,7 +87,7 @@ function queueSection(order, receipt) {
 function ruleSection(receipt) {
   const rule = receipt?.rule;
   if (!rule?.text) return null;
-  return section(t("Rule that bound"), h("p", {}, h("b", {}, rule.text)), h("p", { class: "t3" }, [rule.name, rule.row].filter(Boolean).join(", ")));
+  return section(t("Rule that bound"), h("p", {}, h("b", {}, rule.text)), rule.row ? h("p", { class: "t3" }, rule.row) : null);
 }
 
 function moneySection(order, fills) {
@@ -124,7 +128,7 @@ function content({ order, receipt, fills }) {
   return [
     h("div", { class: "dr-h" }, h("h2", {}, title(order)), h("p", {}, subtitle(order)), filledShare),
     h("p", { class: "dr-say" }, story(order, fills, receipt)),
-    quoteSection(quote), levelsSection(levels.length ? levels : receipt?.levels, order), queueSection(order, receipt), ruleSection(fills.length && order.status === "filled" ? (fills.at(-1).receipt ?? receipt) : receipt), moneySection(order, fills), fillsSection(fills),
+    quoteSection(quote, instruments.get(order.symbol)), levelsSection(levels.length ? levels : receipt?.levels, order), queueSection(order, receipt), ruleSection(fills.length && order.status === "filled" ? (fills.at(-1).receipt ?? receipt) : receipt), moneySection(order, fills), fillsSection(fills),
   ];
 }
 

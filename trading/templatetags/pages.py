@@ -47,6 +47,12 @@ def grouped(decimal: str | None) -> str:
 
 
 @register.filter
+def unsigned(number: str | int) -> str:
+    """How far, without saying which way: `-4.10` → `4.10`."""
+    return str(number).removeprefix("-")
+
+
+@register.filter
 def signed(decimal: str | None) -> str:
     text = grouped(decimal)
     return text if way(decimal) != "up" else f"+{text}"

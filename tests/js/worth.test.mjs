@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { markOf, portfolioFigures, positionFigures, valueOf } from "../../static/js/worth.js";
+
+const NLB = { symbol: "NLB", price_exponent: 2, qty_exponent: 0, multiplier: 1, currency: "CNY" };
+const BTC = { symbol: "BTC", price_exponent: 2, qty_exponent: 8, multiplier: 1, currency: "USDT" };
+const RB = { symbol: "rb", price_exponent: 0, qty_exponent: 0, multiplier: 10, currency: "CNY" };
+const position = { symbol: "NLB", qty: "6000", cost_basis: "249261.00", day_start_qty: "3000", day_cash: "-126533.90" };
+
+test("a value is quantity times price in minor units, whatever the exponents", () => {
+  assert.equal(valueOf(6000n, 4218n, NLB), 25_308_000n);
+  assert.equal(valueOf(150_000_000n, 6_000_050n, BTC), 9_000_075_000_000n); // 1.5 x 60,000.50 in 10^-8
+  assert.equal(valueOf(2n, 3_500n, RB), 7_000_000n); // 2 x 3,500 x 10 tons
+});
+
+test("Alice's day: what she held at the previous close, and what she bought since", () => {
+  const figures = positionFigures(position, { last: "42.18", previous_close: "41.57" }, NLB);
+  assert.equal(figures.value, 25_308_000n);
+  assert.equal(figures.unrealised, 25_308_000n - 24_926_100n);
+  assert.equal(figures.today, 25_308_000n - 12_653_390n - 12_471_000n);
+});
+
+test("without a trade the middle of the best quotes counts, and without anything the cost", () => {
+  assert.equal(markOf({ last: null, bid: "42.17", ask: "42.20" }, 2), 4218n);
+  assert.equal(markOf({ last: null, bid: null, ask: "42.20" }, 2), 4220n);
+  assert.equal(markOf(null, 2), null);
+  assert.deepEqual([positionFigures(position, null, NLB).value, positionFigures(position, null, NLB).today], [24_926_100n, 0n]);
+});
+
+test("equity is cash plus what is held, to the cent", () => {
+  const desk = { portfolio: { currency: "CNY" }, balances: [{ asset: "CNY", posted: "750739.00", reserved: "42170.96" }], positions: [position] };
+  const sums = portfolioFigures(desk, () => ({ last: "42.18", previous_close: "41.57" }), () => NLB);
+  assert.equal(sums.equity, 75_073_900n + 25_308_000n);
+  assert.equal(sums.reserved, 4_217_096n);
+});
