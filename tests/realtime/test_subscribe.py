@@ -318,3 +318,15 @@ async def test_a_topic_that_is_read_is_never_forgotten(town: Town):
             lambda: guest.state["quote:gold"] == {"n": 1} and guest.state["board:all"] == {"a": 1}
         )
         assert set(house.hub.states) == {"quote:gold", "quote:tin", "board:all", "trades:gold"}
+
+
+async def test_who_missed_too_much_gets_a_snapshot(town: Town):
+    for number in range(10):
+        town.say("purse:1", {"n": number})
+    async with open_house(quick(recover_messages=4)) as house, house.visit() as alice:
+        await alice.ask(op="auth", token="alice-token")
+        alice.state["purse:1"] = town.truth_at("purse:1", 7)
+        [little] = await alice.subscribe("purse:1", since={"epoch": "e1", "offset": 7})
+        [much] = await alice.subscribe("purse:1", since={"epoch": "e1", "offset": 2})
+        assert (little["recovered"], much["recovered"]) == (True, False)
+        assert alice.state["purse:1"] == dict(town.truth("purse:1").data)
