@@ -32,7 +32,9 @@ class Pipeline:
         self.gate = Gate(instruments, closed)
         self.refused: list[Refused] = []
 
-    def take(self, item: Quote | Print | RawQuote | RawPrint | Malformed | Gap, clock_ns: int) -> Passed:
+    def take(
+        self, item: Quote | Print | RawQuote | RawPrint | Malformed | Gap, clock_ns: int, speed: int = 1
+    ) -> Passed:
         if isinstance(item, Gap):
             self.sequence.gaps += 1
             self.sequence.missing += max(0, item.last_missing - item.first_missing + 1)
@@ -42,7 +44,7 @@ class Pipeline:
         verdict = self.sequence.judge(item)
         if not verdict.passes:
             return NOTHING
-        judged = self.gate.admit(item, clock_ns)
+        judged = self.gate.admit(item, clock_ns, speed)
         if isinstance(judged, Refused):
             self._quarantine(judged)
             return Passed(gap=verdict.gap)

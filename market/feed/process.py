@@ -183,7 +183,7 @@ class Feed:
             if isinstance(item, Reached):
                 at_ns = item.at_ns
             else:
-                passed = self.pipeline.take(item, clock_ns)
+                passed = self.pipeline.take(item, clock_ns, self.speed)
                 if passed.gap:
                     ticks = self._emit(ticks)
                     self._note_gap(passed.gap)

@@ -19,7 +19,9 @@ from market.ticks import DEPTH_LEVELS_MAX, Level, Print, Quote, Reference
 from simgame.kernel import money
 from simgame.kernel.clock import NS_PER_S
 
-FUTURE_NS_MAX = 60 * NS_PER_S  # ahead of the world's clock: more is another day's or another zone's stamp
+FUTURE_NS_MAX = (
+    60 * NS_PER_S
+)  # (at speed 1) ahead of the world's clock: more is another day's or another zone's stamp
 STALE_NS_MAX = 10 * 60 * NS_PER_S  # behind it: what a venue re-sends at login
 JUMP_MAX = 5  # a price more than 5 times the last one, or less than a fifth, where no band binds
 ABSURD = 1e15  # no price or size is that large; 1.797e308 is how C++ feeds write "no value"
@@ -85,10 +87,12 @@ class Gate:
         if tick.previous_close:
             self._last[tick.symbol] = tick.previous_close
 
-    def admit(self, item: Quote | Print | RawQuote | RawPrint, clock_ns: int) -> Quote | Print | Refused:
-        """The tick, scaled and sound, or why not. `clock_ns`: the world's clock now."""
+    def admit(
+        self, item: Quote | Print | RawQuote | RawPrint, clock_ns: int, speed: int = 1
+    ) -> Quote | Print | Refused:
+        """The tick, scaled and sound, or why not. `clock_ns`: the world's clock now, `speed` its pace."""
         try:
-            return self._judged(item, clock_ns)
+            return self._judged(item, clock_ns, speed)
         except _No as no:
             return self.refuse(item.source, no.reason, _payload(item))
 
@@ -99,11 +103,11 @@ class Gate:
     def refuse_malformed(self, item: Malformed) -> Refused:
         return self.refuse(item.source, item.reason, item.payload)
 
-    def _judged(self, item: Quote | Print | RawQuote | RawPrint, clock_ns: int) -> Quote | Print:
+    def _judged(self, item: Quote | Print | RawQuote | RawPrint, clock_ns: int, speed: int) -> Quote | Print:
         scale = self._scales.get(item.symbol) if isinstance(item.symbol, str) else None
         if scale is None:
             raise _No(Reason.UNKNOWN_INSTRUMENT)
-        self._judge_time(item.at_ns, clock_ns)
+        self._judge_time(item.at_ns, clock_ns, speed)
         if isinstance(item, RawQuote):
             item = _scaled_quote(item, scale)
         elif isinstance(item, RawPrint):
@@ -134,12 +138,12 @@ class Gate:
             return msgspec.structs.replace(quote, bids=quote.bids[cut], asks=quote.asks[cut])
         return quote
 
-    def _judge_time(self, at_ns: int, clock_ns: int) -> None:
+    def _judge_time(self, at_ns: int, clock_ns: int, speed: int) -> None:
         if type(at_ns) is not int:
             raise _No(Reason.NOT_A_NUMBER)
-        if at_ns - clock_ns > FUTURE_NS_MAX:
+        if at_ns - clock_ns > FUTURE_NS_MAX * speed:
             raise _No(Reason.FROM_THE_FUTURE)
-        if clock_ns - at_ns > STALE_NS_MAX:
+        if clock_ns - at_ns > STALE_NS_MAX * speed:
             raise _No(Reason.STALE)
 
     def _judge_level(self, price: int, size: int, scale: Scale) -> None:
