@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from django.db.models import Q
@@ -15,6 +15,7 @@ from market.models import Bar, Instrument, World
 from simgame.kernel import clock
 from simgame.kernel.errors import Invalid
 
+Second = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]  # to the end of the year 9999
 NEWEST: Final = "desc"
 OLDEST: Final = "asc"
 
@@ -80,7 +81,7 @@ def alpaca_bars(rows: list[Instrument], wanted: BarsWanted) -> tuple[dict[str, l
         found = found.filter(start__lte=clock.from_ns(wanted.end_ns))
     falling = wanted.sort == NEWEST
     if wanted.page_token:
-        symbol, second = position(wanted.page_token, tuple[str, int])
+        symbol, second = position(wanted.page_token, tuple[str, Second])
         at = clock.from_ns(second * clock.NS_PER_S)
         beyond = Q(start__lt=at) if falling else Q(start__gt=at)
         found = found.filter(Q(instrument__symbol__gt=symbol) | Q(instrument__symbol=symbol) & beyond)

@@ -10,9 +10,10 @@ from simgame.kernel import clock
 
 
 def of(world: World) -> JSON:
-    """{world, seed, start, hours, step, hash, sequence, epoch}; `hash` is SHA-256 of the market's state.
+    """{world, seed, start_ns, start, hours, step, journal, hash, sequence, epoch}.
 
-    A `SeededMarket(seed, start)` run for `step` steps with the same skips and days has the same hash.
+    `hash` is SHA-256 of the market's state: a `SeededMarket(seed, start_ns)` that relives `journal` up to
+    `step` has the same.
     Raises NotSeeded, FeedUnavailable.
     """
     if world.kind != World.Kind.SEEDED:
@@ -22,9 +23,11 @@ def of(world: World) -> JSON:
     return {
         "world": world.slug,
         "seed": source["seed"],
+        "start_ns": str(world.options["start_ns"]),
         "start": clock.rfc3339(int(world.options["start_ns"])),
         "hours": world.options["hours"],
         "step": source["step"],
+        "journal": source["journal"],
         "hash": source["hash"],
         "sequence": said["seq"],
         "epoch": said["epoch"],

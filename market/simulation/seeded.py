@@ -23,8 +23,12 @@ SOURCE: Final = "seeded"
 STEP_NS: Final = 250_000_000
 STEPS_PER_S: Final = 4
 DEPTH: Final = 5  # levels shown a side
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 NIGHT_PART: Final = 10  # a night moves fair values like a tenth of a trading day
+
+
+# What happened besides steps: ("skip", from step, to step, open seconds) or ("day", step, step, night).
+Entry = tuple[str, int, int, int]
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -53,6 +57,7 @@ class SeededMarket:
     seed      any whole number
     start_ns  world time of step 0; rounded down to STEP_NS
     sessions  the hours of a trading day, for the pace of prices and the shape of past bars
+    journal   what else happened: see Entry; with it a market can be lived again (`relive`)
     utc_offset_s  where the world's day begins, in seconds east of UTC
     """
 
@@ -62,6 +67,7 @@ class SeededMarket:
         self.step_no = 0
         self.sessions = sessions
         self.past = Past(seed, self.start_ns, sessions, utc_offset_s)
+        self.journal: list[Entry] = []
         self._source_seq = 0
         self._rng = chance.source(seed, "steps", self.start_ns)
         day_steps = sessions.open_s * STEPS_PER_S
@@ -99,6 +105,7 @@ class SeededMarket:
         steps = (world_ns - self.now_ns) // STEP_NS
         if steps <= 0:
             return
+        self.journal.append(("skip", self.step_no, self.step_no + steps, open_s))
         self.step_no += steps
         self._leap(Move(min(max(open_s, 0), self.sessions.open_s), self.sessions.open_s))
 
@@ -107,9 +114,20 @@ class SeededMarket:
 
         night: the venue was closed in between, so news has piled up.
         """
+        self.journal.append(("day", self.step_no, self.step_no, int(night)))
         for stock in self._stocks:
             stock.open_day(stock.last)
         self._leap(Move(1 if night else 0, NIGHT_PART))
+
+    def relive(self, journal: Iterable[Entry], step_no: int) -> None:
+        """From step 0: what another market of this seed, start and hours lived through, up to `step_no`."""
+        for what, before, after, detail in journal:
+            self.advance_to(self.start_ns + before * STEP_NS)
+            if what == "skip":
+                self.skip_to(self.start_ns + after * STEP_NS, detail)
+            else:
+                self.begin_day(night=bool(detail))
+        self.advance_to(self.start_ns + step_no * STEP_NS)
 
     def snapshot(self, received_ns: int = 0) -> list[Quote]:
         """The books as they stand now; changes nothing."""
@@ -144,6 +162,7 @@ class SeededMarket:
                 self.start_ns,
                 self.step_no,
                 self._source_seq,
+                self.journal,
                 self._factors.vol_log,
                 [stock.freeze() for stock in self._stocks],
                 self._rng.getstate(),
@@ -153,21 +172,20 @@ class SeededMarket:
     def restore(self, state: bytes) -> None:
         """Continue from `state()` of a market with the same seed, start and hours. Raises BadState."""
         try:
-            version, seed, start_ns, step_no, source_seq, vol_log, stocks, chances = msgspec.msgpack.decode(
-                state
-            )
-            symbols = [frozen[0] for frozen in stocks]
-        except (msgspec.DecodeError, ValueError, TypeError, IndexError) as error:
+            version, seed, start_ns, *lived = msgspec.msgpack.decode(state)
+            step_no, source_seq, journal, vol_log, stocks, chances = lived
+        except (msgspec.DecodeError, ValueError, TypeError) as error:
             raise BadState(f"the saved state of the seeded market cannot be read: {error}") from error
         if (version, seed, start_ns) != (STATE_VERSION, self.seed, self.start_ns):
             raise BadState(
                 f"the saved state is of version {version}, seed {seed}, start {start_ns}; this market is of"
                 f" version {STATE_VERSION}, seed {self.seed}, start {self.start_ns}"
             )
-        if symbols != [company.symbol for company in COMPANIES]:
+        if [frozen[0] for frozen in stocks] != [company.symbol for company in COMPANIES]:
             raise BadState("the saved state is of other instruments")
         # From here it must succeed.
         self.step_no, self._source_seq = step_no, source_seq
+        self.journal = [(what, before, after, detail) for what, before, after, detail in journal]
         self._factors.set_volatility(vol_log)
         for stock, frozen in zip(self._stocks, stocks, strict=True):
             stock.thaw(frozen, DEPTH)

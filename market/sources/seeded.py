@@ -9,7 +9,7 @@ import structlog
 
 from market.feed.sequence import Numbering
 from market.rulebook import Phase
-from market.simulation import ALWAYS, STEP_NS, VENUE, SeededMarket
+from market.simulation import ALWAYS, STEP_NS, VENUE, BadState, SeededMarket
 from market.simulation import SOURCE as NAME
 from market.sources.base import Paced, PastBar, Stage
 from market.sources.items import Item
@@ -92,9 +92,7 @@ class SeededSource(Paced):
     def resume(self, saved: bytes, last: Quote | Print | None) -> None:
         """Relive the steps that the WAL has already; what comes next is new."""
         kept = msgspec.msgpack.decode(saved, type=Saved) if saved else None
-        if kept is not None and (kept.seed, kept.hours) == (self.market.seed, self.hours):
-            self.market = self._market(kept.seed, kept.start_ns, self._utc_offset_s)
-            self.market.restore(kept.market)
+        if kept is not None and self._restore(kept):
             self._market_day, self._epoch = kept.market_day, kept.epoch
         elif last is not None:
             self._epoch = last.source_epoch + 1
@@ -102,9 +100,23 @@ class SeededSource(Paced):
         if last is not None and last.at_ns - self.market.now_ns <= CATCH_UP_NS_MAX:
             self.market.advance_to(last.at_ns)
 
+    def _restore(self, kept: Saved) -> bool:
+        """False when what was saved is of another seed, other hours or another version of the market."""
+        if (kept.seed, kept.hours) != (self.market.seed, self.hours):
+            return False
+        market = self._market(kept.seed, kept.start_ns, self._utc_offset_s)
+        try:
+            market.restore(kept.market)
+        except BadState as error:
+            log.warning("seeded_state_refused", why=str(error))
+            return False
+        self.market = market
+        return True
+
     def describe(self) -> dict[str, object]:
         market = self.market
         facts = {"seed": market.seed, "step": market.step_no, "hash": market.state_hash()}
+        facts["journal"] = market.journal
         return {**super().describe(), **facts}
 
     def _market(self, seed: int, start_ns: int, utc_offset_s: int) -> SeededMarket:

@@ -85,6 +85,19 @@ def test_a_market_restored_after_a_night_shows_the_new_day_alike() -> None:
     assert woken.references(20261123) == steady.references(20261123)
 
 
+def test_a_life_with_outages_and_days_can_be_lived_again_from_its_journal() -> None:
+    first = SeededMarket(5, START)
+    first.advance_to(START + 3 * SECOND)
+    first.skip_to(START + 600 * SECOND, 597)
+    first.advance_to(START + 605 * SECOND)
+    first.begin_day()
+    first.advance_to(START + 610 * SECOND)
+    again = SeededMarket(5, START)
+    again.relive(first.journal, first.step_no)
+    assert again.state_hash() == first.state_hash()
+    assert [entry[0] for entry in again.journal] == ["skip", "day"]
+
+
 def test_received_ns_is_carried_and_changes_nothing_else() -> None:
     one, other = SeededMarket(5, START), SeededMarket(5, START)
     ticks = one.advance_to(START + SECOND, received_ns=123)
