@@ -1,0 +1,112 @@
+"""The stage of `bench orders`: the database, the world and the players. Lines in, lines of JSON out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+from django.core.management import call_command
+
+from simgame import env
+from simgame.embedded import Embedded
+
+PATIENCE_S = 30.0
+SYMBOLS = 8
+
+
+def say(**answer: Any) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no {what} within {PATIENCE_S:g} s")
+        time.sleep(0.05)
+    return value
+
+
+def open_books(count: int) -> None:
+    """Players with portfolios and API keys, and prices that rest and prices that can fill."""
+    wait_for(lambda: status(world)["tick_seq"], "exchange with ticks")
+    season = games.ensure_season(world)
+    headers = []
+    for number in range(count):
+        player = Player.objects.create(username=f"bench{number}")
+        portfolio = games.join(player, season)
+        assert portfolio.status == "active", "the exchange did not open the books"
+        key, secret = keys.make(player.id, portfolio.id)
+        headers.append({"APCA-API-KEY-ID": key.key_id, "APCA-API-SECRET-KEY": secret})
+    rows = wait_for(lambda: [row for row in queries.quotes(world).values() if row["ask"]][:SYMBOLS], "quotes")
+    say(headers=headers, orders=[template(row) for row in rows], database=writer_pid())
+
+
+def writer_pid() -> int:
+    """The server process that works for the exchange."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'simgame exchange writer'")
+        return int(cursor.fetchone()[0])
+
+
+def template(row: dict[str, Any]) -> dict[str, str]:
+    """`low` rests 5 % below the market, `high` reaches 1 % into it."""
+    ask = money.parse(row["ask"], 2)
+    return {
+        "symbol": row["symbol"],
+        "low": money.show(ask * 95 // 100, 2),
+        "high": money.show(ask * 101 // 100, 2),
+    }
+
+
+def settle() -> None:
+    """After the run: what became of the orders, and whether the books hold."""
+    orders = dict(Order.objects.values_list("status").annotate(count=Count("id")))
+    breaks = invariants.reconcile(world).breaks
+    facts = {f"orders_{status}": count for status, count in sorted(orders.items())}
+    facts |= {"fills": Fill.objects.count(), "breaks": breaks}
+    batches = status(world)["counters"]
+    facts |= {"batches": batches["batches"], "largest_batch": batches["largest_batch"]}
+    say(facts=facts)
+
+
+def peer(count: int) -> None:
+    """The peer's own tables and players."""
+    orders_peer.make_tables(count)
+    say(headers=[{"Authorization": f"Token {orders_peer.token(n)}"} for n in range(count)],
+        orders=[{"symbol": "SHARE", "low": "9.50", "high": "10.10"}])  # fmt: skip
+
+
+def status(of: Any) -> dict[str, Any]:
+    reply = ask_sync(of.number, Status())
+    return reply.result or {"tick_seq": 0}
+
+
+if __name__ == "__main__":
+    with Embedded(env.home(), durable=True):
+        django.setup()
+        call_command("migrate", verbosity=0, skip_checks=True)
+        from django.db import connection
+        from django.db.models import Count
+
+        from accounts import keys
+        from accounts.models import Player
+        from market import queries, worlds
+        from ops.load import orders_peer
+        from simgame.kernel import money
+        from trading import games, invariants
+        from trading.exchange.client import ask_sync
+        from trading.exchange.wire import Status
+        from trading.models import Fill, Order
+
+        world = worlds.ensure("seeded")
+        wanted = int(sys.argv[1])
+        say(ready=True)
+        for line in sys.stdin:
+            {"open": lambda: open_books(wanted), "settle": settle, "peer": lambda: peer(wanted)}[
+                line.strip()
+            ]()
