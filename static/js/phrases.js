@@ -4,7 +4,8 @@ const known = found ? JSON.parse(found.textContent) : {};
 
 export const locale = globalThis.document?.documentElement.lang || "en";
 
-// t("Bought {n} {symbol}", {n: "300", symbol: "NLB"})
+// `t("Bought {n}", {n: "300"})`; a sentence that a language lacks is told to the console.
 export function t(sentence, facts = {}) {
+  if (locale !== "en" && sentence && !(sentence in known)) console.debug(`untranslated: ${sentence}`);
   return (known[sentence] ?? sentence).replace(/\{(\w+)\}/g, (whole, name) => (name in facts ? facts[name] : whole));
 }
