@@ -7,7 +7,7 @@ is `_take` → `_emit`; nothing in it waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -20,7 +20,6 @@ from market.feed.answers import answer
 from market.feed.bars import STORED, Bar, Key
 from market.feed.hub import Hub, batch_of
 from market.feed.ingress import Ingress
-from market.feed.lock import FolderLock
 from market.feed.pipeline import Pipeline
 from market.feed.plan import Plan
 from market.feed.publisher import RedisPublisher
@@ -28,13 +27,11 @@ from market.feed.recovery import Checkpoint, Recovered, StoredBar
 from market.feed.server import FeedServer
 from market.feed.worldclock import WorldClock
 from market.sources.items import Gap, Item, Reached
-from market.sources.replay.own_wal import WORLD_FILE
 from market.ticks import PhaseTick, Print, Quote, Reference, Tick
 from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_S
 
 BEAT_S = 1.0  # lease, clock tick, bars, control
-TAKE_OVER_S = 10.0  # the feed before us looks at its lease every second
 TAKE_MAX = 512  # items in one turn of the loop
 REFRESH_NS = 4 * NS_PER_S  # an unchanged quote is said again after this long: readers expect 5 s
 CHECKPOINT_BEATS = 10
@@ -120,9 +117,7 @@ class Feed:
             for job in done:
                 job.result()
         finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            await _end(jobs)
 
     async def _run_source(self) -> None:
         await self.source.run(self)
@@ -382,21 +377,9 @@ class Feed:
 NO_ANSWER: Any = object()
 
 
-async def serve(plan: Plan, holder: str, announce: Callable[[Feed], None]) -> None:
-    """Take the lease, wait for the feed before us to leave, recover, serve until `Feed.stop`.
-
-    Raises FeedHeld or Superseded. `announce` gets the feed before it begins.
-    """
-    address = f"unix:{plan.socket_path}"
-    epoch, wanted = await asyncio.to_thread(store.take_lease, plan.world.number, holder, address, plan.speed)
-    lock = FolderLock(plan.folder)
-    await lock.acquire(TAKE_OVER_S)
-    try:
-        (plan.folder / WORLD_FILE).write_bytes(plan.world_file())
-        recovered = recovery.recover(plan.folder)
-        plan.source.resume(recovered.source, recovered.last)
-        feed = Feed(plan, epoch, recovered, wanted)
-        announce(feed)
-        await feed.run()
-    finally:
-        lock.release()
+async def _end(jobs: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel until all have ended: redis-py may swallow a cancellation that meets its time-out."""
+    while waiting := [job for job in jobs if not job.done()]:
+        for job in waiting:
+            job.cancel()
+        await asyncio.wait(waiting, timeout=1.0)

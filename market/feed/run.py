@@ -6,21 +6,26 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import structlog
 
 from market import errors
-from market.feed import store
+from market.feed import recovery, store
+from market.feed.lock import FolderLock
 from market.feed.plan import Plan, plan_for
-from market.feed.process import Feed, Superseded, serve
+from market.feed.process import Feed, Superseded
 from market.feed.worldclock import SPEED_MAX
 from market.models import World
+from market.sources.replay.own_wal import WORLD_FILE
 
 if find_spec("uvloop"):
     from uvloop import run as run_loop
 else:
     from asyncio import run as run_loop
+
+TAKE_OVER_S = 10.0  # the feed before us looks at its lease every second
 
 log = structlog.get_logger(__name__)
 
@@ -62,3 +67,23 @@ def _stopper(group: asyncio.TaskGroup, stop: asyncio.Event):
         group.create_task(wait())
 
     return announce
+
+
+async def serve(plan: Plan, holder: str, announce: Callable[[Feed], None]) -> None:
+    """Take the lease, wait for the feed before us to leave, recover, serve until `Feed.stop`.
+
+    Raises FeedHeld or Superseded. `announce` gets the feed before it begins.
+    """
+    address = f"unix:{plan.socket_path}"
+    epoch, wanted = await asyncio.to_thread(store.take_lease, plan.world.number, holder, address, plan.speed)
+    lock = FolderLock(plan.folder)
+    await lock.acquire(TAKE_OVER_S)
+    try:
+        (plan.folder / WORLD_FILE).write_bytes(plan.world_file())
+        recovered = recovery.recover(plan.folder)
+        plan.source.resume(recovered.source, recovered.last)
+        feed = Feed(plan, epoch, recovered, wanted)
+        announce(feed)
+        await feed.run()
+    finally:
+        lock.release()
