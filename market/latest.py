@@ -83,7 +83,7 @@ def of(world: World) -> Latest | None:
     found = _ask_redis(
         world, ("hgetall", "offset"), ("get", "phase"), ("hgetall", "latest"), ("hgetall", "depth")
     )
-    if found is None or not found[0]:
+    if found is None or not _is_of(world, found[0].get(b"epoch", b"").decode()):
         return _from_feed(world)
     offsets, phase, quotes, depth = found
     return _latest(offsets, phase, _rows(quotes), _rows(depth))
@@ -94,7 +94,7 @@ def of_symbol(world: World, symbol: str) -> Latest | None:
     found = _ask_redis(
         world, ("hgetall", "offset"), ("get", "phase"), ("hget", "latest", symbol), ("hget", "depth", symbol)
     )
-    if found is None or not found[0]:
+    if found is None or not _is_of(world, found[0].get(b"epoch", b"").decode()):
         return _from_feed(world)
     offsets, phase, quote, depth = found
     quotes = {symbol: _decode(quote)} if quote else {}
@@ -104,14 +104,15 @@ def of_symbol(world: World, symbol: str) -> Latest | None:
 def of_phase(world: World) -> Latest | None:
     """As `of`, without any quote."""
     found = _ask_redis(world, ("hgetall", "offset"), ("get", "phase"))
-    return _latest(found[0], found[1], {}, {}) if found and found[0] else _from_feed(world)
+    if found is None or not _is_of(world, found[0].get(b"epoch", b"").decode()):
+        return _from_feed(world)
+    return _latest(found[0], found[1], {}, {})
 
 
 def trades(world: World, symbol: str) -> Tail | None:
     """The last 50 TradeRows, oldest first."""
-    found = _ask_redis(world, ("hget", "trades", symbol))
-    if found and found[0]:
-        row = _decode(found[0])
+    row = _tail_in_redis(world, "trades", symbol)
+    if row is not None:
         return Tail(row["epoch"], row["offset"], row["trades"])
     answer = _ask_feed(world, {"op": "latest"})
     if answer is None:
@@ -122,13 +123,20 @@ def trades(world: World, symbol: str) -> Tail | None:
 
 def bars(world: World, symbol: str, interval: str) -> Tail | None:
     """The newest BarRows, the forming one among them, oldest first: two, or 300 of one second."""
-    found = _ask_redis(world, ("hget", "bars", f"{symbol}:{interval}")) if interval != "1s" else None
-    row = (
-        _decode(found[0])
-        if found and found[0]
-        else _ask_feed(world, {"op": "bars", "symbol": symbol, "interval": interval})
-    )
+    row = _tail_in_redis(world, "bars", f"{symbol}:{interval}") if interval != "1s" else None
+    row = row or _ask_feed(world, {"op": "bars", "symbol": symbol, "interval": interval})
     return Tail(row["epoch"], row["offset"], row["bars"]) if row else None
+
+
+def _tail_in_redis(world: World, kind: str, field: str) -> dict[str, Any] | None:
+    found = _ask_redis(world, ("hget", kind, field))
+    row = _decode(found[0]) if found and found[0] else None
+    return row if row and _is_of(world, row["epoch"]) else None
+
+
+def _is_of(world: World, epoch: str) -> bool:
+    """Was this said in the world's present history, and not before its tables were made anew?"""
+    return epoch.startswith(f"{world.stream_epoch}.")
 
 
 def feed_status(world: World) -> dict[str, Any]:

@@ -41,6 +41,15 @@ def test_what_a_dead_feed_left_behind_is_marked_stale(world, said):
     assert queries.phase(world)["stale"] is True
 
 
+def test_what_was_said_before_the_tables_were_made_anew_is_forgotten(world, said):
+    said(phase(1), quote("ALB", 1_310, 1_311, 2), trade("ALB", 1_311, 500, 3))
+    world.stream_epoch = "another"
+    assert queries.quotes(world)["ALB"]["bid"] is None
+    assert queries.depth(world, "ALB")["bids"] == []
+    assert queries.trades(world, "ALB") == []
+    assert queries.phase(world)["now"] != "2026-11-02T12:00:00.000000Z"
+
+
 def test_before_any_feed_the_last_days_stand_in(world, store_bar):
     store_bar("ALB", "1d", MONDAY - DAY_S, 1_280, 1_300, 1_270, 1_290)
     store_bar("ALB", "1d", MONDAY, 1_290, 1_330, 1_285, 1_320, volume=40_000)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+import redis
 from django.conf import settings
 
 from market import latest, queries, seed_state, worlds
@@ -16,6 +20,8 @@ from market.feed import client
 from market.models import World
 from market.simulation import SeededMarket
 from market.topics import snapshot
+from realtime.publish import BUS_CHANNEL, Message, decode_frame
+from realtime.topics import Snapshot
 from simgame.kernel import clock
 
 UP_S = 60.0
@@ -46,7 +52,9 @@ def served(child_env: dict[str, str], tmp_path: Path) -> Iterator[World]:
 def wait_until_it_serves(world: World, feed: subprocess.Popen[bytes], log: Path) -> None:
     until = clock.monotonic_s() + UP_S
     while clock.monotonic_s() < until:
-        assert feed.poll() is None, log.read_text()
+        with suppress(subprocess.TimeoutExpired):
+            feed.wait(0.2)
+            pytest.fail(f"the feed ended:\n{log.read_text()}")
         try:
             if client.ask_sync(world.number, {"op": "status"})["source"]["step"] > 8:
                 return
@@ -81,3 +89,60 @@ def test_the_same_rows_with_and_without_redis_and_a_market_that_anybody_can_repr
             assert found.epoch == f"{served.stream_epoch}.1", topic
         assert len(snapshot("bars:seeded:ALB:1m").data["bars"]) == queries.BARS_SHOWN
     latest._redis.cache_clear()
+
+
+class Listener:
+    """Hears what the feed says to the web workers, and keeps it by topic."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, list[Message]] = {}
+        self._server = redis.Redis.from_url(settings.REDIS_URL)
+        self._bus = self._server.pubsub(ignore_subscribe_messages=True)
+        self._bus.subscribe(BUS_CHANNEL)
+        self._bus.get_message(timeout=5)
+
+    def until(self, topic: str, offset: int) -> None:
+        until = clock.monotonic_s() + UP_S
+        while not (self.said.get(topic) and self.said[topic][-1].offset >= offset):
+            assert clock.monotonic_s() < until, f"{topic} did not reach {offset}"
+            heard = self._bus.get_message(timeout=1)
+            for message in decode_frame(heard["data"]).messages if heard else ():
+                self.said.setdefault(message.topic, []).append(message)
+
+    def between(self, topic: str, first: Snapshot, last: Snapshot) -> list[Any]:
+        """The data of the messages that lead from one snapshot to the other."""
+        heard = [message for message in self.said[topic] if first.offset < message.offset <= last.offset]
+        assert [message.offset for message in heard] == list(range(first.offset + 1, last.offset + 1)), topic
+        assert {message.epoch for message in heard} == {first.epoch} == {last.epoch}
+        return [msgspec.json.decode(message.data) for message in heard]
+
+    def close(self) -> None:
+        self._bus.close()
+        self._server.close()
+
+
+@pytest.mark.slow
+def test_a_snapshot_and_the_messages_after_it_make_the_next_snapshot(served):
+    board, trades, bars = "board:seeded", "trades:seeded:PWS", "bars:seeded:PWS:1m"
+    listener = Listener()
+    try:
+        before = {topic: snapshot(topic) for topic in (board, trades, bars)}
+        for topic, first in before.items():
+            listener.until(topic, first.offset + 5)
+        after = {topic: snapshot(topic) for topic in before}
+        for topic, last in after.items():
+            listener.until(topic, last.offset)
+        changes = {topic: listener.between(topic, before[topic], after[topic]) for topic in before}
+    finally:
+        listener.close()
+
+    rows = dict(before[board].data)
+    for change in changes[board]:
+        rows.update(change)
+    assert rows == after[board].data
+
+    tape = [*before[trades].data["trades"], *(row for change in changes[trades] for row in change["trades"])]
+    assert tape[-50:] == after[trades].data["trades"]
+
+    chart = queries.merged(before[bars].data["bars"], [change["bar"] for change in changes[bars]])
+    assert chart[-2:] == after[bars].data["bars"][-2:]
