@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from functools import lru_cache
 
 from django.conf import settings
 from django.db import transaction
@@ -25,8 +26,14 @@ SEEDED_CURRENCY = "CNY"
 def resolve(text: str) -> World:
     """The world that an operator names: `replay:<recording>`, or as `named`. Raises MarketError."""
     if text.startswith(REPLAY):
-        return named(replay.describe(text.removeprefix(REPLAY)).slug)
+        return named(_slug_of(text.removeprefix(REPLAY)))
     return named(text)
+
+
+@lru_cache(maxsize=64)
+def _slug_of(recording: str) -> str:
+    """Opening a recording takes a while, and the played world is asked for with every request."""
+    return replay.describe(recording).slug
 
 
 def named(text: str) -> World:

@@ -90,13 +90,19 @@ class Past:
         self._start_ns = start_ns
         self._sessions = sessions
         self._offset_s = utc_offset_s
+        self._market = Factors(self._first_market_vol_log())
+        self._rng = chance.source(seed, "minutes", start_ns)
+        self._drawn: list[tuple[int, dict[str, int]]] = []
 
     def opening(self) -> Opening:
         today = [shift for shift in self._shifts if shift.day == self._today]
         return Opening(
-            market_vol_log=factors.first_vol_log(chance.source(self._seed, "market volatility")),
+            market_vol_log=self._first_market_vol_log(),
             stocks={company.symbol: self._first(company, today) for company in COMPANIES},
         )
+
+    def _first_market_vol_log(self) -> int:
+        return factors.first_vol_log(chance.source(self._seed, "market volatility"))
 
     def bars(self, symbol: str) -> dict[str, list[HistoryBar]]:
         """interval → bars, oldest first. Raises KeyError for an unknown symbol.
@@ -148,16 +154,16 @@ class Past:
 
     # --- what moved -----------------------------------------------------------------------------
 
-    @cached_property
-    def _shift_factors(self) -> list[tuple[int, dict[str, int]]]:
-        rng = chance.source(self._seed, "minutes", self._start_ns)
-        market = Factors(factors.first_vol_log(chance.source(self._seed, "market volatility")))
-        return [market.draw(shift.move, rng) for shift in self._shifts]
+    def _shift_factors(self, count: int) -> list[tuple[int, dict[str, int]]]:
+        """Of the latest `count` shifts; drawn when they are first needed."""
+        for shift in self._shifts[len(self._drawn) : count]:
+            self._drawn.append(self._market.draw(shift.move, self._rng))
+        return self._drawn
 
     @cached_property
     def _day_factors(self) -> list[tuple[int, dict[str, int]]]:
         rng = chance.source(self._seed, "days", self._start_ns)
-        market = Factors(factors.first_vol_log(chance.source(self._seed, "market volatility")))
+        market = Factors(self._first_market_vol_log())
         drawn = []
         for _ in range(DAYS):
             market.set_volatility(factors.vol_a_day_away(market.vol_log, rng))
@@ -179,7 +185,7 @@ class Past:
         volatility = chance.exp(vol_log)
         fair = close_of_day = price * FAIR_SCALE
         day = shifts[0].day if shifts else 0
-        for shift, drawn in zip(shifts, self._shift_factors, strict=False):
+        for shift, drawn in zip(shifts, self._shift_factors(len(shifts)), strict=False):
             if shift.day != day:
                 day, close_of_day = shift.day, fair
             change = factors.of(company, drawn, shift.move, volatility, rng)
