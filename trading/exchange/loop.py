@@ -1,64 +1,35 @@
-"""The heart: take what arrived, apply it in memory, commit it in one transaction, answer, publish."""
+"""The heart: take what arrived, apply it in memory, commit it in one transaction, answer, publish.
+
+While one batch is being committed, what arrives meanwhile is applied already and becomes the next:
+batches shrink under light load and grow under heavy load by themselves.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import structlog
 
-from market.ticks import Tick
 from realtime.publish import Message
-from simgame.kernel import clock
 from trading.engine.commands import CancelAll, CancelOrder, NewOrder
-from trading.engine.engine import Engine
-from trading.engine.events import Event, Refused
-from trading.exchange import failpoints, idempotency, replies
-from trading.exchange.batch import Batch
+from trading.exchange import failpoints, idempotency
+from trading.exchange.applier import Applier, Stored, Work
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival, Intake
 from trading.exchange.lease import BEAT_S, Fenced
-from trading.exchange.streams import Streams
 from trading.exchange.wire import Preview, Reply, Status
-from trading.exchange.writer import Fate, Writer
+from trading.exchange.writer import Fate, Reader, Writer
 
 log = structlog.get_logger(__name__)
 QUARANTINE_PERMITS = (CancelOrder, CancelAll)
+ANSWERS_PER_BATCH = 256  # a commit of more keeps everybody waiting for too long
 
 
 class Rebuild(Exception):
     """Memory is ahead of the database, or in doubt: throw it away and read the books again."""
-
-
-@dataclass
-class Head:
-    """Where the journal stands."""
-
-    seq: int
-    at_ns: int
-    tick_seq: int = 0
-
-
-@dataclass
-class Work:
-    """A batch that was applied in memory and waits for its commit."""
-
-    batch: Batch
-    answers: list[tuple[Arrival, Reply]] = field(default_factory=list)
-    told: list[Message] = field(default_factory=list)
-    done: dict[Key, tuple[bytes, dict[str, Any]]] = field(default_factory=dict)
-
-
-@dataclass
-class Counters:
-    commands: int = 0
-    ticks: int = 0
-    batches: int = 0
-    largest_batch: int = 0
 
 
 class Loop:
@@ -67,23 +38,24 @@ class Loop:
     def __init__(
         self,
         *,
-        engine: Engine,
+        applier: Applier,
         writer: Writer,
-        streams: Streams,
-        head: Head,
+        reader: Reader,
         publish: Callable[[list[Message]], Awaitable[Any]],
         why_quarantined: str = "",
     ):
-        self.engine = engine
+        self.applier = applier
         self.writer = writer
-        self.streams = streams
-        self.head = head
+        self.reader = reader
         self.publish = publish
         self.why_quarantined = why_quarantined
         self.intake = Intake()
-        self.counters = Counters()
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self.batches = self.largest_batch = 0
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._wake = asyncio.Event()
+        self._work = applier.new_work()  # applied, not yet on its way
+        self._committing: tuple[Work, asyncio.Future[Fate]] | None = None
         self._stopping = False
         self._failure: BaseException | None = None
         self._publishing: set[asyncio.Future[Any]] = set()
@@ -111,33 +83,104 @@ class Loop:
         self._stopping = True
         self._wake.set()
 
-    async def run(self) -> None:
-        """Until `stop`. Raises Rebuild, Fenced."""
-        beating = asyncio.ensure_future(self._beat())
-        beating.add_done_callback(self._beat_ended)
-        try:
-            while not self._stopping or len(self.intake):
-                if self._failure is not None:
-                    raise self._failure
-                if len(self.intake):
-                    await self._safely(self.intake.take())
-                else:
-                    self._wake.clear()
-                    await self._wake.wait()
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, *self._publishing, return_exceptions=True)
-            self.thread.shutdown(wait=True)
-
     def fail(self, why: BaseException) -> None:
         """Something that this life depends on ended: `run` raises it."""
         self._failure = why if isinstance(why, Fenced) else Rebuild(f"{type(why).__name__}: {why}")
         self._failure.__cause__ = why
         self._wake.set()
 
-    def _beat_ended(self, beating: asyncio.Future[None]) -> None:
-        if not beating.cancelled() and (error := beating.exception()) is not None:
-            self.fail(error)
+    async def run(self) -> None:
+        """Until `stop`. Raises Rebuild, Fenced; then whoever waits has been told what is known."""
+        beating = asyncio.ensure_future(self._beat())
+        beating.add_done_callback(self._beat_ended)
+        try:
+            while self._failure is None and not (self._stopping and self._idle()):
+                await self._turn()
+            if self._failure is not None:
+                raise self._failure
+        except (Rebuild, Fenced):
+            raise
+        except Exception as error:  # nobody expected it: the memory is in doubt
+            raise Rebuild(f"{type(error).__name__}: {error}") from error
+        finally:
+            beating.cancel()
+            await self._end_commit()
+            self._refuse_waiting()
+            await asyncio.gather(beating, *self._publishing, return_exceptions=True)
+            self._writing.shutdown(wait=True)
+            self._reading.shutdown(wait=True)
+
+    async def _turn(self) -> None:
+        """Apply what is there, send off what was applied if the writer is free, else wait for news."""
+        if len(self.intake) and len(self._work.answers) < ANSWERS_PER_BATCH:
+            await self._apply_some()
+        elif self._committing is not None or self._work.empty:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._committing is not None and self._committing[1].done():
+            self._finish_commit()
+        if self._committing is None and not self._work.empty:
+            self._begin_commit()
+
+    async def _apply_some(self) -> None:
+        items = self.intake.take()
+        try:
+            stored: Stored = dict(self._committing[0].done) if self._committing else {}
+            keys = self._keys_to_look_up(items)
+            if keys:
+                loop = asyncio.get_running_loop()
+                found = await loop.run_in_executor(self._reading, self.reader.look_up, keys)
+                stored |= found
+            else:
+                await asyncio.sleep(0)  # a flood of ticks must not starve the socket
+            self.applier.apply(self._work, items, stored)
+        except BaseException:
+            # Those that were applied already wait in `_work`, and are refused with it.
+            answered = {id(arrival) for arrival, _ in self._work.answers}
+            rest = [item for item in items if isinstance(item, Arrival) and id(item) not in answered]
+            _tell(rest, "not_executed", "ENGINE_RECOVERING")
+            raise
+
+    def _begin_commit(self) -> None:
+        work, self._work = self._work, self.applier.new_work()
+        if work.batch.empty:  # refusals and repeated answers: nothing to write
+            self._answer(work)
+            return
+        loop = asyncio.get_running_loop()
+        committing = loop.run_in_executor(self._writing, self.writer.write, work.batch)
+        committing.add_done_callback(lambda _: self._wake.set())
+        self._committing = (work, committing)
+
+    def _finish_commit(self) -> None:
+        """Raises Rebuild, Fenced, or what the writer raised, after the waiting were told."""
+        assert self._committing is not None
+        (work, committing), self._committing = self._committing, None
+        waiting = [arrival for arrival, _ in work.answers]
+        try:
+            fate = committing.result()
+        except BaseException:
+            _tell(waiting, "not_executed", "ENGINE_RECOVERING")
+            raise
+        if fate is Fate.UNKNOWN:
+            _tell(waiting, "unknown", "OUTCOME_UNKNOWN")
+            raise Rebuild(f"nobody knows what became of the batch up to {work.batch.last_seq}")
+        if fate is Fate.LOST:
+            _tell(waiting, "not_executed", "ENGINE_RECOVERING")
+            raise Rebuild(f"the batch up to {work.batch.last_seq} was lost")
+        failpoints.passing(failpoints.FP5_BEFORE_ACK)
+        self._answer(work)
+        failpoints.passing(failpoints.FP6_BEFORE_PUBLISH)
+        self._publish(work.told)
+
+    async def _end_commit(self) -> None:
+        """At the end of this life: let the commit under way end, and tell its people."""
+        if self._committing is None:
+            return
+        await asyncio.wait({self._committing[1]})
+        try:
+            self._finish_commit()
+        except Exception as error:  # noqa: BLE001  this life is over, whatever it was
+            log.warning("last_commit_failed", why=f"{type(error).__name__}: {error}")
 
     def _at_the_door(self, arrival: Arrival) -> Reply | None:
         """Answers that need no commit, and refusals before anything is applied."""
@@ -145,10 +188,10 @@ class Loop:
         if isinstance(body, Status):
             return Reply(n, "executed", result=self.status(body))
         if isinstance(body, Preview):
-            return Reply(n, "executed", result=self.engine.preview(body.order, self._now()))
+            return Reply(n, "executed", result=self.applier.engine.preview(body.order, self.applier.now()))
         if self.why_quarantined and not isinstance(body, QUARANTINE_PERMITS):
             return Reply(n, "not_executed", "QUARANTINED", self.why_quarantined)
-        if isinstance(body, NewOrder) and body.symbol not in self.streams.scales:
+        if isinstance(body, NewOrder) and body.symbol not in self.applier.streams.scales:
             return Reply(n, "not_executed", "UNKNOWN_SYMBOL", f"This world has no {body.symbol!r}.")
         if self._stopping:
             return Reply(n, "not_executed", "ENGINE_RECOVERING", "The exchange is stopping.")
@@ -158,42 +201,10 @@ class Loop:
             )
         return None
 
-    async def _safely(self, items: list[Arrival | Tick]) -> None:
-        """An exception that nobody expected puts the memory in doubt: rebuild it."""
-        try:
-            await self._one_batch(items)
-        except (Rebuild, Fenced):
-            raise
-        except Exception as error:
-            raise Rebuild(f"{type(error).__name__}: {error}") from error
+    def _idle(self) -> bool:
+        return not len(self.intake) and self._work.empty and self._committing is None
 
-    async def _one_batch(self, items: list[Arrival | Tick]) -> None:
-        loop = asyncio.get_running_loop()
-        keys = self._keys_to_look_up(items)
-        work: Work | None = None
-        try:
-            stored = await loop.run_in_executor(self.thread, self.writer.look_up, keys) if keys else {}
-            work = self._apply(items, stored)
-            if work.batch.empty:
-                self._answer(work)
-                await asyncio.sleep(0)  # a flood of ticks must not starve the socket
-                return
-            fate = await loop.run_in_executor(self.thread, self.writer.write, work.batch)
-        except BaseException:
-            self._answer_all(items, "not_executed", "ENGINE_RECOVERING")
-            raise
-        if fate is not Fate.COMMITTED:
-            unknown = fate is Fate.UNKNOWN
-            self._answer_all(
-                items, *(("unknown", "OUTCOME_UNKNOWN") if unknown else ("not_executed", "ENGINE_RECOVERING"))
-            )
-            raise Rebuild(f"batch up to {work.batch.last_seq}: {fate.value}")
-        failpoints.passing(failpoints.FP5_BEFORE_ACK)
-        self._answer(work)
-        failpoints.passing(failpoints.FP6_BEFORE_PUBLISH)
-        self._publish(work.told)
-
-    def _keys_to_look_up(self, items: list[Arrival | Tick]) -> list[Key]:
+    def _keys_to_look_up(self, items: list[Any]) -> list[Key]:
         keys: dict[Key, None] = {}
         for item in items:
             if isinstance(item, Arrival) and not idempotency.is_new_by_making(item.body):
@@ -202,75 +213,19 @@ class Loop:
                     keys[key] = None
         return list(keys)
 
-    def _apply(self, items: list[Arrival | Tick], stored: dict[Key, tuple[bytes, dict[str, Any]]]) -> Work:
-        work = Work(Batch(self.streams.world_number), done=stored)
-        for item in items:
-            if isinstance(item, Arrival):
-                work.answers.append((item, self._apply_request(work, item)))
-            else:
-                self._apply_tick(work, item)
-        return work
-
-    def _apply_request(self, work: Work, arrival: Arrival) -> Reply:
-        command, n = arrival.body, arrival.n
-        key = idempotency.key_of(command)
-        if key is not None and key in work.done:
-            return replies.repeated(n, idempotency.fingerprint(command), work.done[key])
-        self.counters.commands += 1
-        events = self.engine.apply(command, self.head.seq + 1, self._now())
-        no = replies.refusal(events)
-        if no is not None:
-            return replies.refused(n, no)
-        result = replies.result_of(command, events)
-        mark = self._record(work, command, events, result)
-        if key is not None:
-            work.done[key] = (mark, result)
-        return replies.executed(n, result)
-
-    def _apply_tick(self, work: Work, tick: Any) -> None:
-        self.counters.ticks += 1
-        self.head.tick_seq = getattr(tick, "seq", 0) or self.head.tick_seq
-        events = self.engine.apply(tick, self.head.seq + 1, self._now())
-        if events and not all(isinstance(event, Refused) for event in events):
-            self._record(work, tick, events, {})
-
-    def _record(self, work: Work, command: Any, events: list[Event], result: dict[str, Any]) -> bytes:
-        self.head.seq += 1
-        mark = idempotency.fingerprint(command) if idempotency.key_of(command) else b""
-        head = self.head
-        work.batch.add(
-            command,
-            events,
-            seq=head.seq,
-            at_ns=head.at_ns,
-            mark=mark,
-            result=result,
-            tick_seq=head.tick_seq,
-        )
-        work.told += self.streams.record(work.batch, self.head.seq, events)
-        return mark
-
-    def _now(self) -> int:
-        """Engine time: the wall clock, never back, in the microseconds that the database keeps."""
-        self.head.at_ns = max(self.head.at_ns, clock.now_ns() // clock.NS_PER_US * clock.NS_PER_US)
-        return self.head.at_ns
-
     def _answer(self, work: Work) -> None:
-        counters = self.counters
-        counters.batches += not work.batch.empty
-        counters.largest_batch = max(counters.largest_batch, len(work.answers))
+        self.batches += not work.batch.empty
+        self.largest_batch = max(self.largest_batch, len(work.answers))
         for arrival, reply in work.answers:
             arrival.link.answer(reply)
 
-    def _answer_all(self, items: list[Arrival | Tick], outcome: Any, code: str) -> None:
-        waiting = [item for item in items if isinstance(item, Arrival)]
-        for arrival in waiting:
-            arrival.link.answer(Reply(arrival.n, outcome, code))
-
-    def refuse_waiting(self) -> None:
-        """Everything not yet applied is certainly not executed."""
+    def _refuse_waiting(self) -> None:
+        """Everything not on its way to the database is certainly not executed."""
+        _tell([arrival for arrival, _ in self._work.answers], "not_executed", "ENGINE_RECOVERING")
+        self._work = self.applier.new_work()
         while len(self.intake):
-            self._answer_all(self.intake.take(), "not_executed", "ENGINE_RECOVERING")
+            arrivals = [item for item in self.intake.take() if isinstance(item, Arrival)]
+            _tell(arrivals, "not_executed", "ENGINE_RECOVERING")
 
     def _publish(self, told: list[Message]) -> None:
         if told:
@@ -285,20 +240,36 @@ class Loop:
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await loop.run_in_executor(self.thread, self.writer.beat, self.state, self.why_quarantined)
+            await loop.run_in_executor(self._writing, self.writer.beat, self.state, self.why_quarantined)
             await asyncio.sleep(BEAT_S)
+
+    def _beat_ended(self, beating: asyncio.Future[None]) -> None:
+        if not beating.cancelled() and (error := beating.exception()) is not None:
+            self.fail(error)
 
     def status(self, asked: Status) -> dict[str, Any]:
         """For health, seed-state and tests."""
-        facts = {"state_hash": self.engine.state_hash()} if asked.hashed else {}
+        applier = self.applier
+        facts = {"state_hash": applier.engine.state_hash()} if asked.hashed else {}
+        counters = {
+            "commands": applier.commands,
+            "ticks": applier.ticks,
+            "batches": self.batches,
+            "largest_batch": self.largest_batch,
+        }
         return facts | {
             "state": self.state,
             "why": self.why_quarantined,
             "epoch": self.writer.lease.epoch,
-            "seq": self.head.seq,
-            "at_ns": self.head.at_ns,
-            "tick_seq": self.head.tick_seq,
+            "seq": applier.head.seq,
+            "at_ns": applier.head.at_ns,
+            "tick_seq": applier.head.tick_seq,
             "waiting": self.intake.requests,
             "conflated": self.intake.conflated,
-            "counters": msgspec.to_builtins(self.counters),
+            "counters": counters,
         }
+
+
+def _tell(arrivals: list[Arrival], outcome: Any, code: str) -> None:
+    for arrival in arrivals:
+        arrival.link.answer(Reply(arrival.n, outcome, code))

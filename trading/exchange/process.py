@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -25,16 +26,18 @@ from realtime.publish import Publisher
 from simgame.kernel import clock
 from trading import invariants
 from trading.exchange import recovery, ticks
+from trading.exchange.applier import Applier
 from trading.exchange.database import connect
 from trading.exchange.lease import Fenced, Lease
 from trading.exchange.loop import Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
-from trading.exchange.writer import Writer
+from trading.exchange.writer import Reader, Writer
 
 log = structlog.get_logger(__name__)
 EXIT_OK, EXIT_FAILED, EXIT_FENCED = 0, 1, 4
 REBUILDS_MAX, REBUILDS_WITHIN_S = 5, 60.0  # more is a fault that a restart will not cure
+SWITCH_S = 0.000_5
 DATABASE_BACK_S, DATABASE_PAUSE_S = 30.0, 0.2
 
 
@@ -116,15 +119,14 @@ class Exchange:
         books.breaks += [invariants.Found(breach.invariant, str(breach), {}) for breach in engine.breaches()]
         why = "; ".join(f"{found.invariant} {found.subject}" for found in books.breaks[:5])
         loop = Loop(
-            engine=engine,
+            applier=Applier(engine, streams, books.head),
             writer=writer,
-            streams=streams,
-            head=books.head,
+            reader=Reader(await asyncio.to_thread(connect, "reader")),
             publish=self.publisher.publish_now,
             why_quarantined=why,
         )
         self._tell(books, loop, clock.monotonic_s() - started)
-        _calm_the_collector()
+        _make_way()
         return Life(loop, Server(self.path, loop.submit), writer, rules)
 
     async def _serve(self, life: Life) -> None:
@@ -137,7 +139,6 @@ class Exchange:
         try:
             await life.loop.run()
         finally:
-            life.loop.refuse_waiting()
             following.cancel()
             await life.server.close()
             await feed.close()
@@ -156,6 +157,7 @@ class Exchange:
         except (Fenced, psycopg.Error) as error:
             log.info("lease_not_released", world=self.world.slug, why=str(error))
         life.writer.close()
+        life.loop.reader.close()
 
     def _tell(self, books: recovery.Books, loop: Loop, seconds: float) -> None:
         facts = {
@@ -186,8 +188,10 @@ def _connected() -> psycopg.Connection:
             time.sleep(DATABASE_PAUSE_S)
 
 
-def _calm_the_collector() -> None:
-    """The books are long-lived: the collector need not look at them again and again."""
+def _make_way() -> None:
+    """The books are long-lived: the collector need not look at them again and again. And the writer's
+    thread, when the database has answered, should not wait 5 ms for the one that applies."""
+    sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

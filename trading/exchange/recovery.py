@@ -21,7 +21,7 @@ from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, OrderRow, PositionRow
 from trading.engine.state import PortfolioState
 from trading.exchange import failpoints
-from trading.exchange.loop import Head
+from trading.exchange.applier import Head
 from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
 
 CLOSED_REMEMBERED = 20_000  # ended orders, newest first: tells "too late" from "unknown"

@@ -19,7 +19,7 @@ from trading.exchange import failpoints, statements
 from trading.exchange.batch import Batch
 from trading.exchange.database import connect
 from trading.exchange.idempotency import Key
-from trading.exchange.lease import FENCED_SQLSTATE, Fenced, Lease
+from trading.exchange.lease import FENCED_SQLSTATE, Connection, Fenced, Lease
 
 RESOLVE_S = 20.0  # a restarting PostgreSQL is back by then, or the outcome stays unknown
 RESOLVE_PAUSE_S = 0.1
@@ -32,11 +32,10 @@ class Fate(Enum):
     UNKNOWN = "unknown"
 
 
-class Writer:
-    """Blocking: call from one thread at a time, never from the event loop."""
+class Reader:
+    """Looks keys up while the writer writes. Blocking, one thread at a time."""
 
-    def __init__(self, lease: Lease, connection: psycopg.Connection[tuple[Any, ...]]):
-        self.lease = lease
+    def __init__(self, connection: Connection):
         self.connection = connection
 
     def look_up(self, keys: list[Key]) -> dict[Key, tuple[bytes, dict[str, Any]]]:
@@ -45,6 +44,17 @@ class Writer:
         values = (statements.numbers(portfolio), statements.texts(kind), statements.texts(client_id))
         rows = self.connection.execute(statements.LOOK_UP, values, prepare=True).fetchall()
         return {(row[0], row[1], row[2]): (bytes(row[3]), row[4]) for row in rows}
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Writer:
+    """Blocking: call from one thread at a time, never from the event loop."""
+
+    def __init__(self, lease: Lease, connection: Connection):
+        self.lease = lease
+        self.connection = connection
 
     def write(self, batch: Batch) -> Fate:
         """One transaction. Raises Fenced when the world was taken over, psycopg.Error when the

@@ -1,0 +1,112 @@
+"""Commands meet the engine: each becomes rows of the batch, an answer, and news. In memory only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from market.ticks import Tick
+from realtime.publish import Message
+from simgame.kernel import clock
+from trading.engine.engine import Engine
+from trading.engine.events import Event, Refused
+from trading.exchange import idempotency, replies
+from trading.exchange.batch import Batch
+from trading.exchange.idempotency import Key
+from trading.exchange.intake import Arrival
+from trading.exchange.streams import Streams
+from trading.exchange.wire import Reply
+
+Stored = dict[Key, tuple[bytes, dict[str, Any]]]  # fingerprint and result of keys used before
+
+
+@dataclass
+class Head:
+    """Where the journal stands."""
+
+    seq: int
+    at_ns: int
+    tick_seq: int = 0
+
+
+@dataclass
+class Work:
+    """What was applied in memory and waits for its commit."""
+
+    batch: Batch
+    answers: list[tuple[Arrival, Reply]] = field(default_factory=list)
+    told: list[Message] = field(default_factory=list)
+    done: Stored = field(default_factory=dict)  # keys that this batch uses first
+
+    @property
+    def empty(self) -> bool:
+        return self.batch.empty and not self.answers
+
+
+class Applier:
+    def __init__(self, engine: Engine, streams: Streams, head: Head):
+        self.engine = engine
+        self.streams = streams
+        self.head = head
+        self.commands = 0
+        self.ticks = 0
+
+    def new_work(self) -> Work:
+        return Work(Batch(self.streams.world_number))
+
+    def apply(self, work: Work, items: list[Arrival | Tick], stored: Stored) -> None:
+        """Apply in order of arrival. `stored`: what is known of keys used before this work."""
+        for item in items:
+            if isinstance(item, Arrival):
+                work.answers.append((item, self._request(work, item, stored)))
+            else:
+                self._tick(work, item)
+
+    def now(self) -> int:
+        """Engine time: the wall clock, never back, in the microseconds that the database keeps."""
+        self.head.at_ns = max(self.head.at_ns, clock.now_ns() // clock.NS_PER_US * clock.NS_PER_US)
+        return self.head.at_ns
+
+    def _request(self, work: Work, arrival: Arrival, stored: Stored) -> Reply:
+        command, n = arrival.body, arrival.n
+        key = idempotency.key_of(command)
+        before = key and (work.done.get(key) or stored.get(key))
+        if before:
+            return self._shown(replies.repeated(n, idempotency.fingerprint(command), before))
+        self.commands += 1
+        events = self.engine.apply(command, self.head.seq + 1, self.now())
+        no = replies.refusal(events)
+        if no is not None:
+            return replies.refused(n, no)
+        result = replies.result_of(command, events)
+        mark = idempotency.fingerprint(command) if key else b""
+        self._record(work, command, events, mark, result)
+        if key:
+            work.done[key] = (mark, result)
+        return self._shown(replies.executed(n, result))
+
+    def _tick(self, work: Work, tick: Any) -> None:
+        self.ticks += 1
+        self.head.tick_seq = getattr(tick, "seq", 0) or self.head.tick_seq
+        events = self.engine.apply(tick, self.head.seq + 1, self.now())
+        if events and not all(isinstance(event, Refused) for event in events):
+            self._record(work, tick, events, b"", {})
+
+    def _record(
+        self, work: Work, command: Any, events: list[Event], mark: bytes, result: dict[str, Any]
+    ) -> None:
+        head = self.head
+        head.seq += 1
+        work.batch.add(
+            command,
+            events,
+            seq=head.seq,
+            at_ns=head.at_ns,
+            mark=mark,
+            result=result,
+            tick_seq=head.tick_seq,
+        )
+        work.told += self.streams.record(work.batch, head.seq, events)
+
+    def _shown(self, reply: Reply) -> Reply:
+        return reply
