@@ -78,10 +78,11 @@ async function cancel(order, button) {
   button.disabled = false;
 }
 
-const replace = (order, changes) => act(send.replace(order, changes), t("Not changed."));
+const replace = (order, changes) => act(send.replace(order, changes).then((answer) => store.applyOrder(answer.body)), t("Not changed."));
 
 function onDecided(order) {
   if (!order) return;
+  store.applyOrder(order);
   frame.classList.remove("ticket-open");
   say(title(order));
   if (order.status === "rejected") openReceipt(order.id);

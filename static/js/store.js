@@ -54,6 +54,11 @@ export function applyDesk(data, { snapshot, offset }) {
   desk.value = snapshot ? data : fold(desk.peek(), data, offset);
 }
 
+// An order that the HTTP answer brought: the stream brings it too, and its cash; whichever is newer stays.
+export function applyOrder(order) {
+  if (desk.peek()) desk.value = fold(desk.peek(), { orders: [order] });
+}
+
 export function applyTrades(data, snapshot) {
   const rows = [...data.trades].reverse();
   trades.value = (snapshot ? newestFirst(rows) : [...rows, ...trades.peek()]).slice(0, TRADES_KEPT);

@@ -28,6 +28,7 @@ export class Stream {
   #timer = null;
   #retryAt = 0;
   #polling = false;
+  #offline = false; // the browser says that there is no network
 
   // open(): a WebSocket. poll(): a promise that applies the same rows and resolves, or rejects.
   // onState({state, roundTripMs, forMs}): connecting, live, slow, polling, stale or lost.
@@ -66,6 +67,7 @@ export class Stream {
 
   // The browser says that the network went or came.
   network(online) {
+    this.#offline = !online;
     if (!online) {
       this.#socket?.close(4000);
       this.#fail();
@@ -78,7 +80,7 @@ export class Stream {
 
   tick() {
     const now = this.now();
-    if (!this.#socket && !this.#away && now >= this.#retryAt) this.#connect();
+    if (!this.#socket && !this.#away && !this.#offline && now >= this.#retryAt) this.#connect();
     if (this.#isOpen() && now - this.#probedAt >= PROBE_MS) this.#measure(now);
     if (this.#needsPoll(now)) this.#pollOnce();
     this.#report(now);

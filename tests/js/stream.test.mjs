@@ -150,6 +150,17 @@ test("a socket that is silent for 15 s is not believed", async (context) => {
   assert.equal(polls, 1);
 });
 
+test("without a network it waits for one, and comes back at once", (context) => {
+  const at = opened();
+  context.after(() => at.stream.stop());
+  at.answers(snapshots);
+  at.stream.network(false);
+  at.later(60_000);
+  assert.equal(at.sockets.length, 1);
+  at.stream.network(true);
+  assert.equal(at.sockets.length, 2);
+});
+
 test("closed with 4500 or more it stays away", (context) => {
   const at = opened();
   context.after(() => at.stream.stop());
