@@ -7,12 +7,14 @@ forgotten.
 
 from __future__ import annotations
 
+import threading
 from typing import Final, NamedTuple
 
 from simgame.kernel import clock
 
 KEYS_MAX: Final = 100_000
 _until: dict[str, float] = {}
+_lock = threading.Lock()  # views run in threads: of two who see one last attempt, one gets it
 
 
 class Allowance(NamedTuple):
@@ -41,13 +43,14 @@ def take(key: str, rate: int, window_s: int = 1) -> Allowance:
     """One attempt of `key`, which may make `rate` in `window_s` seconds (all at once, if it likes)."""
     now = clock.monotonic_s()
     step = window_s / rate
-    full_at = max(_until.get(key, now), now)
-    wait = full_at + step - window_s - now
-    if wait > 1e-9:
-        return Allowance(False, rate, 0, wait, window_s)
-    if len(_until) >= KEYS_MAX:
-        _forget_full(now)
-    _until[key] = full_at = full_at + step
+    with _lock:
+        full_at = max(_until.get(key, now), now)
+        wait = full_at + step - window_s - now
+        if wait > 1e-9:
+            return Allowance(False, rate, 0, wait, window_s)
+        if len(_until) >= KEYS_MAX:
+            _forget_full(now)
+        _until[key] = full_at = full_at + step
     return Allowance(True, rate, int((window_s - (full_at - now)) / step + 1e-6), full_at - now, window_s)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -17,16 +18,19 @@ class Recent(Generic[T]):
         self.ttl_s = ttl_s
         self.size_max = size_max
         self._kept: dict[Hashable, tuple[float, T]] = {}
+        self._lock = threading.Lock()  # Django's views run in threads
 
     def get(self, key: Hashable) -> T | None:
         found = self._kept.get(key)
         return found[1] if found and found[0] > clock.monotonic_s() else None
 
     def put(self, key: Hashable, value: T) -> None:
-        self._kept.pop(key, None)  # a fresh value goes to the end of the queue
-        while len(self._kept) >= self.size_max:
-            self._kept.pop(next(iter(self._kept), None), None)
-        self._kept[key] = (clock.monotonic_s() + self.ttl_s, value)
+        with self._lock:
+            self._kept.pop(key, None)  # a fresh value goes to the end of the queue
+            while len(self._kept) >= self.size_max:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = (clock.monotonic_s() + self.ttl_s, value)
 
     def forget(self) -> None:
-        self._kept.clear()
+        with self._lock:
+            self._kept.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from accounts import limits
@@ -42,6 +44,12 @@ def test_the_headers_tell_when_to_come_back(time: list[float]) -> None:
     assert headers["RateLimit"] == '"orders";r=0;t=60'
     assert headers["Retry-After"] == "60"
     assert "Retry-After" not in limits.take("bob", 1).headers()
+
+
+def test_a_hundred_at_once_get_no_more_than_the_limit(time: list[float]) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: limits.take("alice", 7).ok, range(100)))
+    assert sum(answers) == 7
 
 
 def test_countless_keys_do_not_grow_without_end(time: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
