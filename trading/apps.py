@@ -8,3 +8,4 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("trading.topics").register_topics()
+        import_module("market.caller").register_resolver(import_module("trading.portfolios").world_of)

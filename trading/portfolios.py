@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 import msgspec
 from channels.db import database_sync_to_async
+from rest_framework.request import Request
 
 from accounts.identity import Identity
 from accounts.recent import Recent
+from market import caller, worlds
+from market.models import World
 from simgame.kernel import money
 from simgame.kernel.errors import Invalid, NotFound
 from trading.messages import Scale
@@ -56,10 +59,15 @@ def portfolio_for_sync(identity: Identity, wanted: str | None) -> PortfolioRef:
     return _known.get(_cache_key(identity, wanted)) or _find(identity, wanted)
 
 
-def _cache_key(identity: Identity, wanted: str | None) -> str:
-    return (
-        f"{identity.player_id}.{identity.portfolio_id}.{'' if wanted is None else wanted.encode().hex()[:40]}"
-    )
+def world_of(request: Request) -> World:
+    """The world a request on /v2 speaks of: that of the caller's portfolio; of a stranger, the played one."""
+    if not isinstance(request.auth, Identity):
+        return caller.world_played()
+    return worlds.named(portfolio_for_sync(request.auth, request.headers.get("X-Portfolio")).world_slug)
+
+
+def _cache_key(identity: Identity, wanted: str | None) -> tuple[int, int | None, str | None]:
+    return identity.player_id, identity.portfolio_id, wanted
 
 
 def _find(identity: Identity, wanted: str | None) -> PortfolioRef:
@@ -73,7 +81,8 @@ def _find(identity: Identity, wanted: str | None) -> PortfolioRef:
             raise Invalid("X-Portfolio must be the number of a portfolio.", pointer="/X-Portfolio")
         rows = rows.filter(id=int(wanted))
     else:
-        rows = rows.filter(game__season=True, game__status=Game.Status.RUNNING).order_by("-game_id")
+        rows = rows.filter(game__season=True, game__status=Game.Status.RUNNING)
+        rows = rows.filter(game__world=caller.world_played()).order_by("-game_id")
     found = rows.first()
     if found is None:
         raise NotFound("You have no such portfolio.")

@@ -6,10 +6,11 @@ The offset of a private topic is the database's own sequence, so what a socket m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from realtime.identity import Who
 from realtime.publish import Message
@@ -21,7 +22,13 @@ PORTFOLIO = "portfolio"
 GAME = "game"
 POLL_MESSAGES_MAX = 500  # a client further behind takes a snapshot
 
+T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
+
+
+def in_a_thread(read: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    """The read in a thread of its own, which gives its database connection back."""
+    return database_sync_to_async(read, thread_sensitive=False)
 
 
 def register_topics() -> None:
@@ -37,7 +44,7 @@ def _number(topic: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-@sync_to_async(thread_sensitive=False)
+@in_a_thread
 def _own_portfolio(topic: str, who: Who | None) -> bool:
     if who is None:
         return False
@@ -50,7 +57,7 @@ async def _anybody(_topic: str, _who: Who | None) -> bool:
     return True
 
 
-@sync_to_async(thread_sensitive=False)
+@in_a_thread
 def _desk(topic: str) -> Snapshot | None:
     try:
         desk = queries.desk_snapshot(_number(topic))
@@ -59,7 +66,7 @@ def _desk(topic: str) -> Snapshot | None:
     return Snapshot(desk["epoch"], desk["version"], desk)
 
 
-@sync_to_async(thread_sensitive=False)
+@in_a_thread
 def _missed(topic: str, epoch: str, offset: int, limit: int) -> Sequence[Message] | None:
     """Messages after `offset`, oldest first; None when the caller must take a snapshot."""
     portfolio_id = _number(topic)
@@ -72,7 +79,7 @@ def _missed(topic: str, epoch: str, offset: int, limit: int) -> Sequence[Message
     return [Message(topic, epoch, seq, _encode(body)) for seq, body in rows]
 
 
-@sync_to_async(thread_sensitive=False)
+@in_a_thread
 def _standings(topic: str) -> Snapshot | None:
     game = Game.objects.select_related("world").filter(id=_number(topic)).first()
     if game is None:
