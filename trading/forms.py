@@ -29,7 +29,8 @@ def answer(
         errors = {refusal.pointer.removeprefix("/") or "form": refusal.detail}
         status = refusal.status if refusal.status != 401 else 422  # 401 would ask for HTTP credentials
         page = render(request, template, {"values": request.POST, "errors": errors, **context}, status=status)
-        page.headers.update(refusal.headers)
+        for name, value in refusal.headers.items():
+            page[name] = value
         return page
 
 

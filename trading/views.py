@@ -30,7 +30,8 @@ def page(view: View) -> View:
             return view(request, *args, **kwargs)
         except SimGameError as refusal:
             response = render(request, "error.html", {"refusal": refusal}, status=refusal.status)
-            response.headers.update(refusal.headers)
+            for name, value in refusal.headers.items():
+                response[name] = value
             return response
 
     return never_cache(seen)
