@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -32,7 +33,12 @@ def from_ns(ns: int) -> datetime:
 def rfc3339(ns: int) -> str:
     """`2026-11-02T09:30:00.123456Z`: how every time goes out on the wire."""
     seconds, rest = divmod(ns, NS_PER_S)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // NS_PER_US:06d}Z"
+    return f"{_to_the_second(seconds)}.{rest // NS_PER_US:06d}Z"
+
+
+@lru_cache(256)  # rows of one batch share their second
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_rfc3339(value: str) -> int:

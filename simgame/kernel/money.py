@@ -53,6 +53,9 @@ def show(scaled: int, exponent: int) -> str:
     """The decimal string of a scaled integer: show(4218, 2) == "42.18"."""
     if exponent == 0:
         return str(scaled)
+    text = str(scaled)
+    if scaled >= 0 and len(text) > exponent:
+        return f"{text[:-exponent]}.{text[-exponent:]}"
     sign, digits = ("-", str(-scaled)) if scaled < 0 else ("", str(scaled))
     digits = digits.rjust(exponent + 1, "0")
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"

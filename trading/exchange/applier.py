@@ -9,13 +9,14 @@ from market.ticks import Tick
 from realtime.publish import Message
 from simgame.kernel import clock
 from trading.engine.engine import Engine
-from trading.engine.events import Event, Refused
+from trading.engine.events import Event, OrderRow, Refused
 from trading.exchange import idempotency, replies
-from trading.exchange.batch import Batch
+from trading.exchange.batch import Batch, encode_json
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
 from trading.exchange.streams import Streams
 from trading.exchange.wire import Reply
+from trading.messages import JSON, order_json
 
 Stored = dict[Key, tuple[bytes, dict[str, Any]]]  # fingerprint and result of keys used before
 
@@ -72,7 +73,7 @@ class Applier:
         key = idempotency.key_of(command)
         before = key and (work.done.get(key) or stored.get(key))
         if before:
-            return self._shown(replies.repeated(n, idempotency.fingerprint(command), before))
+            return replies.repeated(n, idempotency.fingerprint(command), before, self._show)
         self.commands += 1
         events = self.engine.apply(command, self.head.seq + 1, self.now())
         no = replies.refusal(events)
@@ -80,10 +81,12 @@ class Applier:
             return replies.refused(n, no)
         result = replies.result_of(command, events)
         mark = idempotency.fingerprint(command) if key else b""
-        self._record(work, command, events, mark, result)
+        orders = self._record(work, command, events, mark, result)
         if key:
             work.done[key] = (mark, result)
-        return self._shown(replies.executed(n, result))
+        order = result.get("order")
+        shown = encode_json(orders[order.id]) if order else b""
+        return replies.executed(n, result, shown)
 
     def _tick(self, work: Work, tick: Any) -> None:
         self.ticks += 1
@@ -94,7 +97,8 @@ class Applier:
 
     def _record(
         self, work: Work, command: Any, events: list[Event], mark: bytes, result: dict[str, Any]
-    ) -> None:
+    ) -> dict[str, JSON]:
+        """Rows and news into the work; the orders as players see them, by id."""
         head = self.head
         head.seq += 1
         work.batch.add(
@@ -106,7 +110,9 @@ class Applier:
             result=result,
             tick_seq=head.tick_seq,
         )
-        work.told += self.streams.record(work.batch, head.seq, events)
+        told = self.streams.record(work.batch, head.seq, events)
+        work.told += told.messages
+        return told.orders
 
-    def _shown(self, reply: Reply) -> Reply:
-        return reply
+    def _show(self, row: OrderRow) -> bytes:
+        return encode_json(order_json(row, self.streams.scales[row.symbol]))

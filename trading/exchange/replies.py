@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -34,23 +35,25 @@ def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
         elif type(event) is FillRow:
             fills[event.order_id] = fills.get(event.order_id, 0) + 1
         elif type(event) is PortfolioRow:
-            result["portfolio"] = msgspec.to_builtins(event)
+            result["portfolio"] = event
     if wanted is not None and wanted in orders:
-        result["order"] = msgspec.to_builtins(orders[wanted])
+        result["order"] = orders[wanted]
         result["fills"] = fills.get(wanted, 0)
     elif isinstance(command, CancelAll):
         mine = [row for row in orders.values() if row.portfolio == command.portfolio]
-        result["orders"] = [msgspec.to_builtins(row) for row in mine]
+        result["orders"] = mine
     return result
 
 
-def executed(n: int, result: dict[str, Any], *, replayed: bool = False) -> Reply:
+def executed(n: int, result: dict[str, Any], shown: bytes = b"", *, replayed: bool = False) -> Reply:
     """An executed command. A rejected order is executed: its reason is the code."""
-    order = result.get("order") or {}
-    rejected = order.get("status") == "rejected"
-    code = order["reason"] if rejected else ""
-    detail = order["receipt"].get("detail", "") if rejected else ""
-    return Reply(n, "executed", code, detail, result, replayed)
+    order = result.get("order")
+    if isinstance(order, dict):  # from the journal
+        order = msgspec.convert(order, OrderRow)
+    rejected = order is not None and order.status == "rejected"
+    code = order.reason if rejected else ""
+    detail = order.receipt.get("detail", "") if rejected else ""
+    return Reply(n, "executed", code, detail, result, replayed, shown)
 
 
 def refused(n: int, event: Refused) -> Reply:
@@ -58,8 +61,13 @@ def refused(n: int, event: Refused) -> Reply:
     return Reply(n, "not_executed", event.code, event.detail, facts)
 
 
-def repeated(n: int, mark: bytes, stored: tuple[bytes, dict[str, Any]]) -> Reply:
+def repeated(
+    n: int, mark: bytes, stored: tuple[bytes, dict[str, Any]], show: Callable[[OrderRow], bytes]
+) -> Reply:
     """The answer to a key that was used before: the same request gets the same answer."""
     if mark != stored[0]:
         return Reply(n, "not_executed", REUSED, REUSED_DETAIL)
-    return executed(n, stored[1], replayed=True)
+    result = stored[1]
+    order = result.get("order")
+    row = msgspec.convert(order, OrderRow) if isinstance(order, dict) else order
+    return executed(n, result, show(row) if row else b"", replayed=True)

@@ -125,6 +125,11 @@ def texts(values: Iterable[str | None]) -> str:
     return "{" + ",".join([_quoted(value) for value in values]) + "}"
 
 
+def words(values: Iterable[str]) -> str:
+    """An array literal of texts that need no quotes: ids, statuses, sides."""
+    return "{" + ",".join(values) + "}"
+
+
 def jsons(values: Iterable[bytes]) -> str:
     return texts([value.decode() for value in values])
 
@@ -163,7 +168,7 @@ def of(batch: Batch, epoch: int) -> Iterator[Statement]:
 
 def _commands(batch: Batch, epoch: int) -> Statement:
     ids, portfolio, kind, client, mark, payload, result, tick, at = zip(*batch.commands, strict=True)
-    values = (numbers(ids), numbers(portfolio), texts(kind), texts(client), texts(mark), jsons(payload))
+    values = (numbers(ids), numbers(portfolio), words(kind), texts(client), texts(mark), jsons(payload))
     return COMMANDS, (epoch, *values, jsons(result), numbers(tick), numbers(at))
 
 
@@ -172,12 +177,14 @@ def _orders(batch: Batch) -> Statement:
     _, ids, portfolio, symbol, client, side, kind, tif, qty, price, status, reason, *rest, receipt = columns
     return ORDERS, (
         batch.world,
-        texts(ids),
+        words(ids),
         numbers(portfolio),
-        *map(texts, (symbol, client, side, kind, tif)),
+        texts(symbol),
+        texts(client),
+        *map(words, (side, kind, tif)),
         numbers(qty),
         numbers(price),
-        texts(status),
+        words(status),
         texts(reason),
         *map(numbers, rest),
         jsons(map(encode_json, receipt)),
@@ -191,16 +198,16 @@ def _fills(batch: Batch) -> Statement:
         numbers([key | row.n for row in rows]),
         numbers([key | row.match for row in rows]),
         numbers([seq for seq, _ in batch.fills]),
-        texts([row.order_id for row in rows]),
+        words([row.order_id for row in rows]),
         numbers([row.portfolio for row in rows]),
         texts([row.symbol for row in rows]),
-        texts([row.side for row in rows]),
+        words([row.side for row in rows]),
         numbers([row.price for row in rows]),
         numbers([row.qty for row in rows]),
         numbers([row.cash for row in rows]),
         jsons([encode_json(row.fees) for row in rows]),
         numbers([row.fee for row in rows]),
-        texts([row.against for row in rows]),
+        words([row.against for row in rows]),
         numbers([row.market_day for row in rows]),
         numbers([row.at_ns for row in rows]),
         jsons([encode_json(row.receipt) for row in rows]),

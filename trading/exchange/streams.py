@@ -6,7 +6,7 @@ whoever resumes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +24,14 @@ from trading.engine.events import (
 from trading.exchange.batch import Batch
 
 encode_json = msgspec.json.Encoder().encode
-_OF_A_PORTFOLIO = (OrderRow, FillRow, PositionRow, PortfolioRow, Notice)
+_OF_A_PORTFOLIO = frozenset((OrderRow, FillRow, PositionRow, PortfolioRow, Notice))
+
+
+class Told(NamedTuple):
+    """The messages of one command, and the orders in them by id."""
+
+    messages: list[Message]
+    orders: dict[str, messages.JSON]
 
 
 class Streams:
@@ -38,28 +45,33 @@ class Streams:
         self.scales = scales
         self.heads = heads
 
-    def record(self, batch: Batch, seq: int, events: list[Event]) -> list[Message]:
+    def record(self, batch: Batch, seq: int, events: list[Event]) -> Told:
         """Add an account event per touched portfolio to the batch; the messages to publish after it."""
-        told: list[Message] = []
-        touched = _touched(events)
-        for portfolio in touched:
-            mine = events if len(touched) == 1 else [event for event in events if _whose(event) == portfolio]
+        told = Told([], {})
+        for portfolio, mine in _by_portfolio(events).items():
             rows = messages.event_json(mine, portfolio, self.scales.__getitem__, self.world_number)
             body = encode_json(rows)
             number = self.heads[portfolio] = self.heads.get(portfolio, 0) + 1
             batch.add_account_event(portfolio, number, seq, body)
-            told.append(Message(f"portfolio:{portfolio}", self.stream_epoch, number, body))
+            told.messages.append(Message(f"portfolio:{portfolio}", self.stream_epoch, number, body))
+            told.orders.update((order["id"], order) for order in rows["orders"])
         return told
 
 
 def _whose(event: Event) -> int:
     """The portfolio an event speaks of; 0 when of none."""
-    if isinstance(event, _OF_A_PORTFOLIO):
-        return event.portfolio
-    if isinstance(event, BalanceRow) and event.account > 0:
-        return event.account
-    return 0
+    kind = type(event)
+    if kind is BalanceRow:
+        return max(event.account, 0)  # the world's own accounts are negative
+    return event.portfolio if kind in _OF_A_PORTFOLIO else 0
 
 
-def _touched(events: Iterable[Event]) -> list[int]:
-    return [portfolio for portfolio in dict.fromkeys(map(_whose, events)) if portfolio]
+def _by_portfolio(events: list[Event]) -> dict[int, list[Event]]:
+    """Each touched portfolio's events; of an order that changed more than once, the last row."""
+    last = {event.id: event for event in events if type(event) is OrderRow}
+    mine: dict[int, list[Event]] = {}
+    for event in events:
+        portfolio = _whose(event)
+        if portfolio and (type(event) is not OrderRow or last[event.id] is event):
+            mine.setdefault(portfolio, []).append(event)
+    return mine

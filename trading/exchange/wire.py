@@ -61,7 +61,8 @@ class Request(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Reply(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """`outcome` executed: `result` holds the rows; not_executed / unknown: `code` says why.
 
-    result for orders: {"order": OrderRow fields}; replayed tells that an earlier answer is repeated.
+    result for orders: {"order": OrderRow fields}, and `shown` is that order as JSON for players, made
+    once; replayed tells that an earlier answer is repeated.
     A rejected order is executed: it is stored, its status is "rejected" and `code` is its reason.
     """
 
@@ -71,3 +72,4 @@ class Reply(msgspec.Struct, frozen=True, gc=False, array_like=True):
     detail: str = ""
     result: dict[str, Any] = {}
     replayed: bool = False
+    shown: bytes = b""

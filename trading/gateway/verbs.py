@@ -50,9 +50,9 @@ class Answer(NamedTuple):
 
 
 class Rejected(Exception):
-    """The exchange took the order and rejected it: `refusal` says why, `order` is the stored row."""
+    """The exchange took the order and rejected it: `refusal` says why, `order` is its JSON."""
 
-    def __init__(self, refusal: SimGameError, order: dict[str, Any], headers: dict[str, str]):
+    def __init__(self, refusal: SimGameError, order: msgspec.Raw, headers: dict[str, str]):
         super().__init__(refusal.detail)
         self.refusal, self.order, self.headers = refusal, order, headers
 
@@ -77,7 +77,7 @@ async def place(call: Call) -> Answer:
         deadline_ns=clock.now_ns() + DEADLINE_NS,
     )
     reply = await _ask(portfolio, command)
-    return _order_answer(reply, scale, headers)
+    return _order_answer(reply, headers)
 
 
 async def replace(call: Call) -> Answer:
@@ -97,7 +97,7 @@ async def replace(call: Call) -> Answer:
         time_in_force=change.time_in_force,
         if_version=version,
     )
-    return _order_answer(await _ask(portfolio, command), scale, headers)
+    return _order_answer(await _ask(portfolio, command), headers)
 
 
 async def cancel(call: Call) -> Answer:
@@ -114,8 +114,8 @@ async def cancel(call: Call) -> Answer:
     reply = await _ask(portfolio, command)
     if reply.code == errors.UnknownOrder.code:
         await _refuse_ended(order_id, portfolio.id)
-    row = _row(_executed(reply)["order"])
-    return Answer(204, b"", headers | _marks(reply) | {"ETag": f'"{row.version}"'})
+    version = _executed(reply)["order"]["version"]
+    return Answer(204, b"", headers | _marks(reply) | {"ETag": f'"{version}"'})
 
 
 async def cancel_all(call: Call) -> Answer:
@@ -123,7 +123,7 @@ async def cancel_all(call: Call) -> Answer:
     portfolio, headers = await _admit(call, "changes")
     client_id = _key(call, None) or str(uuid.uuid4())
     reply = await _ask(portfolio, CancelAll(portfolio.id, client_id, clock.now_ns() + DEADLINE_NS))
-    rows = [_row(each) for each in _executed(reply)["orders"]]
+    rows = [msgspec.convert(each, OrderRow) for each in _executed(reply)["orders"]]
     scales = {row.symbol: await scale_of(portfolio.world_number, row.symbol) for row in rows}
     entries = [
         {"id": row.id, "status": 200, "body": messages.order_json(row, scales[row.symbol])} for row in rows
@@ -184,22 +184,17 @@ def _executed(reply: Reply) -> dict[str, Any]:
     raise errors.make(reply.code, reply.detail, reply.result.get("facts"))
 
 
-def _row(order: dict[str, Any]) -> OrderRow:
-    return msgspec.convert(order, OrderRow)
-
-
 def _marks(reply: Reply) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if reply.replayed else {}
 
 
-def _order_answer(reply: Reply, scale: Scale, headers: dict[str, str]) -> Answer:
-    row = _row(_executed(reply)["order"])
-    shown = messages.order_json(row, scale)
-    headers = headers | _marks(reply) | {"ETag": f'"{row.version}"'}
+def _order_answer(reply: Reply, headers: dict[str, str]) -> Answer:
+    order = _executed(reply)["order"]
+    headers = headers | _marks(reply) | {"ETag": f'"{order["version"]}"'}
     if reply.code:
-        refusal = errors.make(reply.code, reply.detail, row.receipt.get("facts"))
-        raise Rejected(refusal, shown, headers)
-    return Answer(200, encode(shown), headers)
+        refusal = errors.make(reply.code, reply.detail, order["receipt"].get("facts"))
+        raise Rejected(refusal, msgspec.Raw(reply.shown), headers)
+    return Answer(200, reply.shown, headers)
 
 
 @database_sync_to_async
