@@ -94,6 +94,7 @@ class Server:
 
     async def open(self) -> None:
         """A newcomer takes the name over; who is connected to the former holder stays with it."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         draft = self.path.with_suffix(f".{os.getpid()}")
         draft.unlink(missing_ok=True)
