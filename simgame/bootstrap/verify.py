@@ -57,7 +57,6 @@ def checks() -> list[tuple[str, Sequence[str]]]:
         ("Types (mypy)", [python, "-m", "mypy", *typed]),
         ("Floors (import-linter)", [str(tool / "lint-imports"), "--no-cache"]),
         ("Templates (djlint)", [python, "-m", "djlint", "--lint", "--quiet", "templates"]),
-        ("Migrations complete", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
     ]
 
 

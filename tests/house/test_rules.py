@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from simgame.env import BASE_DIR
 
@@ -221,6 +222,11 @@ def test_every_variable_is_explained():
     read = {name for path in source.code() for name in variables_read(path)}
     outside_settings = {"SIMGAME_HOME", "SIMGAME_VENV", "SIMGAME_CHROMIUM"}
     assert read | outside_settings == explained
+
+
+@pytest.mark.django_db
+def test_every_change_of_a_model_has_its_migration():
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
 
 
 # --- what must be in it ---------------------------------------------------------------------------
