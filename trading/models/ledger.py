@@ -40,13 +40,17 @@ class Transfer(models.Model):
     asset = models.CharField(max_length=32)
     amount = models.BigIntegerField()
     fill_id = models.BigIntegerField(null=True)
-    reverses = models.BigIntegerField(null=True, unique=True)
+    reverses = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="transfer_positive"),
             models.CheckConstraint(
                 condition=~models.Q(debit_account=models.F("credit_account")), name="transfer_two_accounts"
+            ),
+            # Partial: the many that reverse nothing cost no index entry.
+            models.UniqueConstraint(
+                fields=["reverses"], condition=models.Q(reverses__isnull=False), name="transfer_reversed_once"
             ),
         ]
 
