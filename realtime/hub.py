@@ -27,6 +27,7 @@ from realtime.publish import BUS_CHANNEL, Frame, Message
 from realtime.state import TopicState, Verdict
 from realtime.topics import Policy, Snapshot, kind_of
 from realtime.watch import Watch
+from simgame.kernel import tasks
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +65,7 @@ class Hub:
         """Tells every socket to come back later, and ends the tasks."""
         for socket in list(self.sockets):
             socket.close(CloseCode.SHUTDOWN)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         self._tasks = []
 
     # --- sockets ------------------------------------------------------------------------------

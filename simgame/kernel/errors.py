@@ -27,7 +27,9 @@ class SimGameError(Exception):
     retryable: ClassVar[bool] = False
     outcome: ClassVar[str] = "not_executed"
 
-    def __init__(self, detail: str = "", *, pointer: str = "", headers: dict[str, str] | None = None, **facts: Any):
+    def __init__(
+        self, detail: str = "", *, pointer: str = "", headers: dict[str, str] | None = None, **facts: Any
+    ):
         self.detail = detail or f"{self.title}."
         self.pointer = pointer  # JSON pointer to the field at fault: "/qty"
         self.headers = headers or {}
