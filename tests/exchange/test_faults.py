@@ -139,8 +139,8 @@ def test_the_database_ends_our_session_under_load(exchange, world):
     ]
     for thread in threads:
         thread.start()
-    for _ in range(3):
-        street.wait_for(lambda seen=len(done): len(done) > seen or len(done) == 60, "progress")
+    for cut in range(3):
+        street.wait_for(lambda wanted=10 * cut + 1: len(done) >= wanted, "progress")
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

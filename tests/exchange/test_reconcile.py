@@ -32,7 +32,8 @@ PLANTED = {
     "I8": "UPDATE trading_transfer SET amount = amount - 1 WHERE code = 2",
     "I8f": "UPDATE trading_fill SET fee = fee + 1",
     "I9": "UPDATE trading_fill SET price = 1100 WHERE side = 'buy'",
-    "I11": "UPDATE trading_order SET limit_price = 1051, receipt = '{{}}' WHERE side = 'buy' AND status = 'new'",
+    "I11": "UPDATE trading_order SET limit_price = 1051, receipt = '{{}}' "
+    "WHERE side = 'buy' AND status = 'new'",
     "I14": "DELETE FROM trading_command WHERE id = (SELECT min(id) + 1 FROM trading_command)",
     "I14s": "DELETE FROM trading_accountevent WHERE portfolio_id = {alice} AND seq = 2",
     "I14c": "DELETE FROM trading_accountevent WHERE portfolio_id = {alice} AND seq = 3",
@@ -71,7 +72,8 @@ def constraints_return(transactional_db):
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE trading_balance, trading_order CASCADE")
         cursor.execute(
-            "ALTER TABLE trading_balance ADD CONSTRAINT balance_available CHECK (account < 0 OR posted >= reserved)"
+            "ALTER TABLE trading_balance ADD CONSTRAINT balance_available "
+            "CHECK (account < 0 OR posted >= reserved)"
         )
         cursor.execute(
             "ALTER TABLE trading_order ADD CONSTRAINT order_released CHECK (status NOT IN "
