@@ -96,7 +96,12 @@ def _install() -> None:
     """By uv, which is eight times quicker; by pip when uv cannot."""
     options = ["--require-hashes", "--requirement", str(REQUIREMENTS)]
     if _uv_is_there():
-        settings = {"VIRTUAL_ENV": str(folder()), "UV_NO_PROGRESS": "1", **_same_index()}
+        settings = {
+            "VIRTUAL_ENV": str(folder()),
+            "UV_NO_PROGRESS": "1",
+            "UV_SYSTEM_CERTS": "1",  # a company's own certificate is in the machine's store, where pip looks
+            **_same_index(),
+        }
         if _try([str(folder() / "bin" / "uv"), "pip", "install", "--quiet", *options], settings) is None:
             return
     complaint = _try([*_pip(), "install", "--quiet", "--disable-pip-version-check", *options])

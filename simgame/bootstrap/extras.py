@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,7 @@ def _npm_ci(folder: Path) -> str | None:
             [*npm, "ci", "--ignore-scripts", *QUIETLY, *IMPATIENTLY],
             cwd=folder,
             env={
+                **_certificates(),
                 **os.environ,
                 "PATH": f"{Path(npm[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             },
@@ -62,6 +64,12 @@ def _npm_ci(folder: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else _reason(done.stderr)
+
+
+def _certificates() -> dict[str, str]:
+    """Node trusts its own list only: the machine's store is where a company's certificate is."""
+    store = ssl.get_default_verify_paths().cafile
+    return {"NODE_EXTRA_CA_CERTS": store} if store else {}
 
 
 def _reason(complaint: str) -> str:

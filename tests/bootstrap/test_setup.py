@@ -8,11 +8,19 @@ import io
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from simgame import env
 from simgame.bootstrap import door, environment, extras, request
@@ -121,6 +129,45 @@ def test_without_npm_the_game_still_runs(
     assert last.startswith("  ! npm could not fetch them (")
     assert last.endswith("the game runs without charts until it can.")
     assert not (tmp_path / "npm" / "installed.sha256").exists()
+
+
+def test_npm_trusts_whom_the_machine_trusts(
+    tmp_path: Path, screen: io.StringIO, progress: Progress, monkeypatch
+):
+    """A company's proxy signs with a certificate that only the machine's store knows."""
+    registry = f"https://localhost:{_registry_with_its_own_certificate(tmp_path)}/"
+    monkeypatch.setenv("npm_config_registry", registry)
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+    monkeypatch.delenv("NODE_EXTRA_CA_CERTS", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    assert not extras.install_browser_libraries(progress, tmp_path)
+    assert "404" in screen.getvalue(), "npm got an answer: it took the certificate"
+
+
+class Nothing(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(404)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def _registry_with_its_own_certificate(folder: Path) -> int:
+    """An HTTPS server that has nothing; its certificate is in `folder`/cert.pem. Its port."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(hours=1))
+    built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "cert.pem").write_bytes(built.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    (folder / "both.pem").write_bytes(secret + (folder / "cert.pem").read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Nothing)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
 
 
 def test_translations_are_compiled_without_gettext(tmp_path: Path, progress: Progress, monkeypatch):
