@@ -75,6 +75,7 @@ class Feed:
         self.hub.join(self.publisher)
         self.published = 0
         self._unwritten: dict[Key, Bar] = {}
+        self._in_flight: dict[Key, Bar] = {}  # on their way into the database
         self._beats = 0
         self._background: set[asyncio.Task[Any]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed-db")
@@ -129,6 +130,7 @@ class Feed:
         self._checkpoint()
         self.wal.close()
         await self.publisher.close()
+        await asyncio.get_running_loop().run_in_executor(self._thread, store.forget_connection)
         self._thread.shutdown()
 
     async def _begin(self) -> None:
@@ -335,20 +337,20 @@ class Feed:
 
     async def _write_bars(self) -> None:
         """What could not be written stays for the next time."""
-        taken, self._unwritten = self._unwritten, {}
-        rows = store.rows_of(taken, self.plan.ids, STORED)
-        if await self._database(store.write_bars, rows, default=NO_ANSWER) is not NO_ANSWER:
+        self._in_flight, self._unwritten = self._unwritten, {}
+        rows = store.rows_of(self._in_flight, self.plan.ids, STORED)
+        written = await self._database(store.write_bars, rows, default=NO_ANSWER) is not NO_ANSWER
+        taken, self._in_flight = self._in_flight, {}
+        if written:
             return
         self._unwritten = {**taken, **self._unwritten}
-        for key in (
-            list(self._unwritten)[: -UNWRITTEN_MAX or None] if len(self._unwritten) > UNWRITTEN_MAX else ()
-        ):
+        for key in list(self._unwritten)[: max(0, len(self._unwritten) - UNWRITTEN_MAX)]:
             del self._unwritten[key]
 
     def _checkpoint(self) -> None:
         if not self.wal.segment or len(self.ingress):  # what waits is in the source's state already
             return
-        unwritten: list[StoredBar] = recovery.unwritten(self._unwritten)
+        unwritten: list[StoredBar] = recovery.unwritten({**self._in_flight, **self._unwritten})
         recovery.save(
             self.plan.folder,
             Checkpoint(

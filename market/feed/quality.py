@@ -26,6 +26,8 @@ STALE_NS_MAX = 10 * 60 * NS_PER_S  # behind it: what a venue re-sends at login
 JUMP_MAX = 5  # a price more than 5 times the last one, or less than a fifth, where no band binds
 ABSURD = 1e15  # no price or size is that large; 1.797e308 is how C++ feeds write "no value"
 
+SCALED_MAX = 10**15  # scaled: below 2**53, so that every reader can hold it
+
 
 class Reason(StrEnum):
     UNKNOWN_INSTRUMENT = "unknown_instrument"
@@ -153,7 +155,7 @@ class Gate:
             raise _No(Reason.NEGATIVE)
         if not size:
             raise _No(Reason.ZERO_SIZE)
-        if price > money.INT64_MAX or size > money.INT64_MAX or price * size > money.INT64_MAX**2 >> 40:
+        if price > SCALED_MAX or size > SCALED_MAX:
             raise _No(Reason.ABSURD)
         if price % scale.tick:
             raise _No(Reason.OFF_TICK)

@@ -75,7 +75,7 @@ async def serve(plan: Plan, holder: str, announce: Callable[[Feed], None]) -> No
     Raises FeedHeld or Superseded. `announce` gets the feed before it begins.
     """
     address = f"unix:{plan.socket_path}"
-    epoch, wanted = await asyncio.to_thread(store.take_lease, plan.world.number, holder, address, plan.speed)
+    epoch, wanted = await asyncio.to_thread(_take_lease, plan, holder, address)
     lock = FolderLock(plan.folder)
     await lock.acquire(TAKE_OVER_S)
     try:
@@ -87,3 +87,11 @@ async def serve(plan: Plan, holder: str, announce: Callable[[Feed], None]) -> No
         await feed.run()
     finally:
         lock.release()
+
+
+def _take_lease(plan: Plan, holder: str, address: str) -> tuple[int, store.Wanted]:
+    """In a thread of its own: its connection ends with it."""
+    try:
+        return store.take_lease(plan.world.number, holder, address, plan.speed)
+    finally:
+        store.forget_connection()

@@ -69,8 +69,8 @@ class FeedServer:
         sending = asyncio.create_task(self._send(link, writer))
         try:
             await self._converse(link, reader)
-        except (asyncio.IncompleteReadError, OSError):
-            pass  # the peer went away: nothing is owed to it
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass  # the peer went away, or `stop` cancelled us: nothing is owed
         except (wire.BadFrame, msgspec.DecodeError, msgspec.ValidationError, TimeoutError) as error:
             log.warning("link_refused", link=link.name, why=str(error) or type(error).__name__)
         finally:

@@ -259,11 +259,11 @@ def _on_the_way(bar: DayBar, step: int, last_step: int) -> int:
         if bar.close >= bar.open
         else ((bar.open, bar.high, bar.low, bar.close))
     )
-    if step >= last_step:
-        return bar.close
-    part, rest = divmod(step * 3, last_step)
-    begin, end = corners[part], corners[part + 1]
-    return (2 * (begin * last_step + (end - begin) * rest) + last_step) // (2 * last_step)
+    stops = (0, last_step // 3, 2 * last_step // 3, last_step)  # each corner is hit exactly
+    part = 0 if step < stops[1] else 1 if step < stops[2] else 2
+    begin, end, length = corners[part], corners[part + 1], stops[part + 1] - stops[part]
+    gone = step - stops[part]
+    return (2 * (begin * length + (end - begin) * gone) + length) // (2 * length)
 
 
 def _price(value: str) -> int:

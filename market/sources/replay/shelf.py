@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,9 @@ def _open(found: Path, _changed_ns: int, options: bytes) -> Recording:
 def find(text: str) -> Path:
     """Where a recording lies: a short name, a path, or a path inside the shared data folder."""
     path = Path(SHORT_NAMES.get(text, text)).expanduser()
-    if text and "\x00" not in text:
-        for candidate in (path, SHARED / path):
-            if candidate.exists():
-                return candidate.resolve()
+    for candidate in (path, SHARED / path):
+        if text and os.path.exists(candidate):  # unlike Path.exists, False for what can be no path
+            return candidate.resolve()
     there = [name for name, place in SHORT_NAMES.items() if (SHARED / place).exists()]
     raise errors.RecordingMissing(
         f"There is no recording {text[:200]!r}. "

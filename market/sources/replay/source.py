@@ -25,8 +25,9 @@ from simgame.kernel.clock import NS_PER_S, parse_rfc3339
 
 SOURCE = "replay"
 DAY_NS = 86_400 * NS_PER_S
-IDLE_S = 10  # of wall time without a tick ahead: the clock jumps
+IDLE_S = 10  # of wall time (at most 2 minutes of world time) without a tick ahead: the clock jumps
 LEAD_S = 2  # of wall time before the tick that it jumps to
+PACE_MAX = 12  # of these two: so that a fast replay does not wait long either
 CONFLATE_FROM = 20  # from this speed on only the last quote of a look counts (prints all do)
 ENDED = "recording ended"
 
@@ -59,18 +60,22 @@ class ReplaySource(Paced):
         """The recorded venue's phase; closed between the recording's end and the next lap."""
         lap = self._lap_at(world_ns)
         recorded_ns = world_ns - lap * self.lap_ns
-        if recorded_ns <= self.facts.end_ns or (self.loop and not self._own_hours):
-            recorded = self.recording.phase(recorded_ns)
-            return shifted(recorded, lap * self._lap_days) if recorded else self._hours(world_ns)
-        day = self.phase(self.facts.end_ns + lap * self.lap_ns)
-        assert day is not None
-        if not self.loop:
-            return PhaseNow(day.market_day, Phase.CLOSED, Phase.CLOSED, 0)
-        following = self.phase(self.facts.start_ns + (lap + 1) * self.lap_ns)
-        assert following is not None
-        return PhaseNow(
-            day.market_day, Phase.CLOSED, following.phase, self.facts.start_ns + (lap + 1) * self.lap_ns
-        )
+        now = self._phase_within(min(recorded_ns, self.facts.end_ns), lap)
+        if self.loop and not self._own_hours:
+            return self._hours(world_ns)
+        if recorded_ns > self.facts.end_ns:
+            now = PhaseNow(now.market_day, Phase.CLOSED, Phase.CLOSED, 0)
+        if self.loop and not now.next_change_ns:
+            following = self._phase_within(self.facts.start_ns, lap + 1)
+            start_ns = self.facts.start_ns + (lap + 1) * self.lap_ns
+            return PhaseNow(now.market_day, now.phase, following.phase, start_ns)
+        return now
+
+    def _phase_within(self, recorded_ns: int, lap: int) -> PhaseNow:
+        recorded = self.recording.phase(recorded_ns)
+        if recorded is None:
+            return self._hours(recorded_ns + lap * self.lap_ns)
+        return shifted(recorded, lap * self._lap_days)
 
     def seek(self, wanted: str, world_ns: int) -> int:
         """`wanted`: RFC 3339 in the recording's time, or HH:MM[:SS] in its zone.
@@ -189,11 +194,12 @@ class ReplaySource(Paced):
         """Over hours without a tick the clock jumps: from phase to phase, then close to the next tick."""
         assert self._next is not None
         following = self._next[0] + self.lap * self.lap_ns
-        if following - now_ns <= IDLE_S * NS_PER_S * stage.speed:
+        pace_ns = min(stage.speed, PACE_MAX) * NS_PER_S
+        if following - now_ns <= IDLE_S * pace_ns:
             return
         phase = self.phase(now_ns)
         change = phase.next_change_ns if phase and phase.next_change_ns > now_ns else following
-        stage.jump(max(now_ns, min(change, following - LEAD_S * NS_PER_S * stage.speed)))
+        stage.jump(max(now_ns, min(change, following - LEAD_S * pace_ns)))
 
     # --- small parts ---------------------------------------------------------------------------------
 

@@ -1,0 +1,378 @@
+"""The whole feed: take over, pause, recover, go on without Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import redis
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from market import errors, worlds
+from market.feed import client, recovery, steer, store, wal
+from market.feed.bars import STORED
+from market.feed.client import FeedClient
+from market.feed.process import Superseded
+from market.models import Bar, FeedLease, Instrument, Quarantined
+from market.sources.items import RawPrint
+from market.ticks import PhaseTick, Print, Quote, Reference
+from simgame.kernel import clock
+from tests.feed import recordings as made
+from tests.feed.conftest import PATIENCE_S, replay, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def stored_bars() -> dict[tuple[str, str, int], tuple]:
+    names = dict(Instrument.objects.values_list("pk", "symbol"))
+    return {
+        (names[bar.instrument_id], bar.interval, int(bar.start.timestamp())): (
+            *(bar.open, bar.high, bar.low, bar.close, bar.volume, int(bar.turnover), bar.prints, bar.partial),
+        )
+        for bar in Bar.objects.all()
+    }
+
+
+def recomputed_bars(folder: Path) -> dict[tuple[str, str, int], tuple]:
+    return {
+        key: (*(bar.open, bar.high, bar.low, bar.close, bar.volume, bar.turnover, bar.prints, bar.partial),)
+        for key, bar in recovery.recompute(folder).bars.dirty.items()
+        if key[1] in STORED
+    }
+
+
+def ticks_in(folder: Path) -> list:
+    return [tick for written in wal.replay(folder) if isinstance(written, list) for tick in written]
+
+
+# --- the seeded world ----------------------------------------------------------------------------------
+
+
+async def test_a_reader_sees_every_instrument_and_a_market_that_moves(runner, seeded):
+    async with runner.running(seeded) as feed:
+        reader = FeedClient(seeded.number, address=feed.server.address)
+        ticks = aiter(reader)
+        snapshot = await anext(ticks)
+        kinds = Counter(type(tick).__name__ for tick in snapshot)
+        assert kinds["PhaseTick"] == 1
+        assert kinds["Reference"] == 30
+        seen: list = []
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(isinstance(t, Print) for t in seen) or len(feed.state.quotes) < 30:
+                seen += await anext(ticks)
+        assert [tick.seq for tick in seen] == list(range(seen[0].seq, seen[0].seq + len(seen)))
+        assert feed.state.quotes.keys() == feed.plan.ids.keys()
+        await reader.close()
+
+
+async def test_a_second_feed_takes_over_and_the_first_leaves(runner, seeded):
+    with pytest.raises(Superseded):  # noqa: PT012
+        async with runner.running(seeded) as first:
+            seq, epoch = first.state.seq, first.epoch
+            async with runner.running(seeded) as second:
+                assert second.epoch == epoch + 1
+                assert second.state.seq > seq
+                answer = await client.ask(f"unix:{second.plan.socket_path}", {"op": "status"})
+                assert answer["epoch"] == second.epoch
+    lease = await FeedLease.objects.aget(world=seeded)
+    assert lease.epoch == epoch + 1
+
+
+async def test_a_feed_that_does_not_leave_is_named(runner, seeded, monkeypatch):
+    monkeypatch.setattr("market.feed.run.TAKE_OVER_S", 0.2)
+    async with runner.running(seeded):
+        with pytest.raises(errors.FeedHeld, match="did not leave"):
+            async with runner.running(seeded):
+                pass
+        monkeypatch.undo()
+        await sync_to_async(FeedLease.objects.filter(world=seeded).update)(epoch=1)
+
+
+async def test_after_a_restart_it_goes_on_where_it_was(runner, seeded):
+    async with runner.running(seeded) as feed:
+        await until(lambda: feed.state.trades, "a trade")
+        await until(lambda: len(feed.state.quotes) == 30, "every quote")
+    quotes, days, seq = dict(feed.state.quotes), dict(feed.state.days), feed.state.seq
+    async with runner.running(seeded) as again:
+        assert again.state.seq > seq
+        assert again.epoch == feed.epoch + 1
+        assert again.state.quotes.keys() == quotes.keys()
+        assert all(again.state.days[symbol].volume >= day.volume for symbol, day in days.items())
+        told = again.published
+        await until(lambda: again.published > told + 30, "more ticks")
+    ticks = ticks_in(feed.plan.folder)
+    assert [tick.seq for tick in ticks] == list(range(1, len(ticks) + 1))
+    trades = Counter((tick.source_epoch, tick.source_seq) for tick in ticks if isinstance(tick, Print))
+    assert set(trades.values()) == {1}
+    stored, recomputed = await sync_to_async(stored_bars)(), recomputed_bars(feed.plan.folder)
+    assert recomputed
+    assert {key: stored[key] for key in recomputed} == recomputed
+
+
+async def test_unchanged_quotes_are_said_again_and_the_clock_every_second(runner, seeded, monkeypatch):
+    monkeypatch.setattr("market.feed.process.REFRESH_NS", 0)
+    async with runner.running(seeded) as feed:
+        phase = feed.state.phase
+        await until(lambda: feed.state.phase.at_ns > phase.at_ns + 10**9, "the next seconds")
+    quotes: dict[tuple[str, int], list[Quote]] = {}
+    for tick in ticks_in(feed.plan.folder):
+        if isinstance(tick, Quote):
+            quotes.setdefault((tick.symbol, tick.source_seq), []).append(tick)
+    again = [told for told in quotes.values() if len(told) > 1]
+    assert again
+    for first, *others in again:
+        for other in others:
+            assert (other.bids, other.asks, other.at_ns) == (first.bids, first.asks, first.at_ns)
+            assert other.seq > first.seq
+            assert other.received_ns > first.received_ns
+
+
+async def test_an_operator_pauses_and_resumes_through_the_lease(runner, seeded):
+    async with runner.running(seeded) as feed:
+        await sync_to_async(store.want)(seeded.number, paused=True)
+        await until(lambda: feed.state.phase.phase == "paused", "the pause")
+        assert feed.state.phase.paused
+        steps = feed.source.market.step_no
+        await sync_to_async(store.want)(seeded.number, paused=False)
+        await until(lambda: feed.state.phase.phase == "continuous", "the resume")
+        await until(lambda: feed.source.market.step_no > steps + 2, "the market")
+
+
+async def test_control_on_the_socket_is_remembered(runner, seeded):
+    async with runner.running(seeded) as feed:
+        address = feed.server.address
+        assert (await client.ask(address, {"op": "control", "paused": True}))["paused"] is True
+
+        async def remembered() -> bool:
+            return (await FeedLease.objects.aget(world=seeded)).paused
+
+        async with asyncio.timeout(PATIENCE_S):
+            while not await remembered():
+                await asyncio.sleep(0.02)
+        for wrong in (
+            {"speed": 0},
+            {"speed": 1001},
+            {"speed": "fast"},
+            {"paused": 1},
+            {"seek": "10:00"},
+            {"speed": 5},
+        ):
+            with pytest.raises(errors.BadControl):
+                await client.ask(address, {"op": "control", **wrong})
+        with pytest.raises(errors.BadControl, match="not known"):
+            await client.ask(address, {"op": "dance"})
+
+
+async def test_what_the_gate_refuses_lies_in_quarantine(runner, seeded):
+    async with runner.running(seeded) as feed:
+        at = feed.world_ns()
+        await feed.put(RawPrint("ALB", float("nan"), 1, "buy", at, at, "evil"))
+        await feed.put(RawPrint("GHOST", "1.00", 1, "buy", at, at, "evil"))
+        async with asyncio.timeout(PATIENCE_S):
+            while await Quarantined.objects.filter(world=seeded).acount() < 2:
+                await asyncio.sleep(0.05)
+        assert (await client.ask(feed.server.address, {"op": "status"}))["quarantined"] == {
+            "not_a_number": 1,
+            "unknown_instrument": 1,
+        }
+    assert not [tick for tick in ticks_in(feed.plan.folder) if getattr(tick, "source", "") == "evil"]
+    reasons = Quarantined.objects.filter(world=seeded).values_list("reason", flat=True)
+    assert sorted(await sync_to_async(list)(reasons)) == ["not_a_number", "unknown_instrument"]
+
+
+async def test_without_redis_the_feed_goes_on(runner, seeded):
+    async with runner.running(seeded, redis_url="unix:///nowhere/valkey.sock") as feed:
+        await until(lambda: feed.state.trades, "a trade")
+        answer = await client.ask(feed.server.address, {"op": "latest"})
+        assert answer["quotes"]["ALB"]["bid"]
+        assert answer["phase"]["phase"] == "continuous"
+        assert answer["redis" if "redis" in answer else "seq"]
+
+
+async def test_redis_holds_the_last_state(runner, seeded):
+    server = redis.Redis.from_url(settings.REDIS_URL)
+    async with runner.running(seeded) as feed:
+        await until(lambda: feed.publisher.flushes > 3 and feed.state.trades, "a flush")
+        symbol = next(iter(feed.state.trades))
+        row = json.loads(server.hget(f"sg:latest:{seeded.slug}", symbol))
+        assert row["symbol"] == symbol
+        assert server.hlen(f"sg:latest:{seeded.slug}") == 30
+        assert json.loads(server.get(f"sg:phase:{seeded.slug}"))["phase"] == "continuous"
+        assert 0 < server.ttl(f"sg:phase:{seeded.slug}") <= 15
+        await until(lambda: server.hget(f"sg:trades:{seeded.slug}", symbol), "trades")
+        trades = json.loads(server.hget(f"sg:trades:{seeded.slug}", symbol))
+        assert trades["epoch"] == feed.publisher.epoch
+        assert trades["trades"][-1]["symbol"] == symbol
+        assert server.hget(f"sg:offset:{seeded.slug}", "epoch").decode() == feed.publisher.epoch
+    server.close()
+
+
+# --- replays -------------------------------------------------------------------------------------------
+
+
+async def test_a_recording_plays_to_its_end_and_says_so(runner, transactional_db, tmp_path):
+    world = await sync_to_async(replay)(made.ctp(tmp_path), loop=False)
+    async with runner.running(world, speed=1000) as feed:
+        await until(lambda: feed.source.state == "ended", "the end")
+        await until(lambda: feed.state.phase.phase == "closed" and feed.state.phase.note, "the last word")
+        assert feed.state.phase.note == "recording ended"
+        assert feed.state.days["rb1910"].volume == 95
+        assert feed.state.close_of("rb1910") == 3715
+    ticks = ticks_in(feed.plan.folder)
+    assert [tick.price for tick in ticks if isinstance(tick, Print)] == [3716, 3717, 3715, 3715]
+    phases = [tick.phase for tick in ticks if isinstance(tick, PhaseTick)]
+    changes = [phase for phase, before in zip(phases, ["", *phases], strict=False) if phase != before]
+    assert changes == [
+        *("closed", "auction", "auction_locked", "continuous", "break", "continuous"),
+        *("break", "continuous", "closed"),
+    ]
+    (reference,) = [tick for tick in ticks if isinstance(tick, Reference)]
+    assert (reference.previous_close, reference.market_day) == (3737, 20190610)
+    stored, recomputed = await sync_to_async(stored_bars)(), recomputed_bars(feed.plan.folder)
+    assert stored == recomputed
+    day = stored["rb1910", "1d", 1560124800]
+    assert day == (3716, 3717, 3715, 3715, 95, 3716 * 50 + 3717 * 30 + 3715 * 15, 4, False)
+
+
+async def test_a_loop_is_a_new_market_day_with_yesterdays_close(runner, transactional_db, tmp_path):
+    world = await sync_to_async(replay)(made.ctp(tmp_path), loop=True)
+    async with runner.running(world, speed=1000) as feed:
+        await until(lambda: feed.state.phase.market_day == 20190612, "the third day")
+    ticks = ticks_in(feed.plan.folder)
+    references = {tick.market_day: tick.previous_close for tick in ticks if isinstance(tick, Reference)}
+    assert references[20190610] == 3737
+    assert references[20190611] == references[20190612] == 3715
+    times = [tick.at_ns for tick in ticks if isinstance(tick, Print)]
+    assert times == sorted(times)
+    per_day = Counter(clock.from_ns(at).day for at in times)
+    assert per_day[10] == per_day[11] == 4
+
+
+async def test_a_restart_in_a_replay_neither_repeats_nor_loses_a_trade(runner, transactional_db, tmp_path):
+    rest = "1.0,1.0,3700.0,3710.0,3690.0"
+    rows = "".join(
+        f"20190610 09:{n // 60:02}:{n % 60:02},{3700 + n % 7}.0,{(n + 1) * 10}.0,{rest}\n" for n in range(600)
+    )
+    world = await sync_to_async(replay)(made.ctp(tmp_path, rows), loop=False)
+    for wanted in (50, 200, 600):
+        async with runner.running(world, speed=100) as feed:
+            await until(lambda: feed.state.days and feed.state.days["rb1910"].prints >= wanted, "the trades")  # noqa: B023
+    ticks = ticks_in(feed.plan.folder)
+    assert [tick.size for tick in ticks if isinstance(tick, Print)] == [10] * 600
+    assert [tick.seq for tick in ticks] == list(range(1, len(ticks) + 1))
+    assert await sync_to_async(stored_bars)() == recomputed_bars(feed.plan.folder)
+
+
+async def test_seek_speed_and_pause_of_a_replay(runner, transactional_db, tmp_path):
+    rows = "".join(
+        f"20190610 09:{n:02}:00,{3700 + n}.0,{(n + 1) * 10}.0,1.0,1.0,3700.0,3760.0,3690.0\n"
+        for n in range(60)
+    )
+    world = await sync_to_async(replay)(made.ctp(tmp_path, rows), loop=True)
+    async with runner.running(world, speed=1) as feed:
+        address = feed.server.address
+        await until(lambda: feed.state.quotes, "the first quote")
+        answer = await client.ask(address, {"op": "control", "seek": "09:30:30"})
+        assert answer["world_time"].startswith("2019-06-10T01:30:3")
+        await until(lambda: feed.state.quotes["rb1910"].bids[0][0] == 3729, "the quote of 09:30")
+        assert feed.state.days["rb1910"].prints == 1  # what was skipped is no trade
+        with pytest.raises(errors.BadControl, match="outside the recording"):
+            await client.ask(address, {"op": "control", "seek": "2020-01-01T00:00:00Z"})
+        with pytest.raises(errors.BadControl, match="no time"):
+            await client.ask(address, {"op": "control", "seek": "noon"})
+        await client.ask(address, {"op": "control", "seek": "09:10:30"})  # backwards: the next lap
+        await until(lambda: feed.state.phase.market_day == 20190611, "the next day")
+        await client.ask(address, {"op": "control", "speed": 1000})
+        await until(lambda: feed.state.days["rb1910"].last == 3759, "the end of the hour")
+        assert feed.speed == 1000
+    gaps = [written for written in wal.replay(feed.plan.folder) if isinstance(written, wal.GapRecord)]
+    assert len(gaps) == 2
+
+
+async def test_the_real_binance_recording_goes_round(runner, transactional_db, recordings):
+    world = await sync_to_async(replay)(recordings / "cryptofeed_raw" / "BINANCE.0")
+    async with runner.running(world, speed=30) as feed:
+        await until(lambda: feed.source.lap >= 2, "the third lap")
+        assert not feed.pipeline.gate.refused
+        assert feed.pipeline.sequence.gaps == 0
+    times = [tick.at_ns for tick in ticks_in(feed.plan.folder) if isinstance(tick, PhaseTick)]
+    assert times == sorted(times)
+
+
+# --- as a process --------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_killed_with_9_it_comes_back_with_the_sequence_and_the_bars(child_env, tmp_path):
+    world = worlds.ensure("seeded")
+    env = {**child_env, "SIMGAME_HOME": str(tmp_path), "PYTHONFAULTHANDLER": "1"}
+    command = [sys.executable, "manage.py", "run_feed", "--world", "seeded"]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, cwd=settings.BASE_DIR, env=env, stderr=subprocess.DEVNULL)
+
+    def wait_for(seq: int, epoch: int) -> dict:
+        end = clock.monotonic_s() + 60
+        while clock.monotonic_s() < end:
+            try:
+                answer = client.ask_sync(world.number, {"op": "status"})
+            except errors.FeedUnavailable:
+                continue
+            if answer["seq"] >= seq and answer["epoch"] == epoch:
+                return answer
+        pytest.fail("the feed did not come up")
+
+    feed = start()
+    try:
+        before = wait_for(120, epoch=1)
+        os.kill(feed.pid, signal.SIGKILL)
+        feed.wait(20)
+        feed = start()
+        after = wait_for(before["seq"] + 60, epoch=2)
+        assert after["sequence"]["gaps"] == 0
+        feed.send_signal(signal.SIGTERM)
+        assert feed.wait(30) == 0
+    finally:
+        if feed.poll() is None:
+            feed.kill()
+    folder = tmp_path / "wal" / "seeded"
+    ticks = ticks_in(folder)
+    assert [tick.seq for tick in ticks] == list(range(1, len(ticks) + 1))
+    trades = Counter((tick.source_epoch, tick.source_seq) for tick in ticks if isinstance(tick, Print))
+    assert set(trades.values()) == {1}
+    stored, recomputed = stored_bars(), recomputed_bars(folder)
+    assert {key: stored[key] for key in recomputed} == recomputed
+    assert not (tmp_path / "run").exists() or not list((tmp_path / "run").glob("feed-*.sock"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run_feed", "--world", "nowhere"], 1, "There is no world 'nowhere'"),
+        (["run_feed", "--world", "replay:missing"], 1, "There is no recording 'missing'"),
+        (["run_feed", "--world", "seeded", "--speed", "0"], 1, "Speed 0 is not possible"),
+        (["feed", "status", "--world", "nowhere"], 1, "There is no world"),
+        (["feed", "status", "--world", "seeded"], 1, "No feed of world"),
+        (["feed", "speed", "--world", "seeded"], 1, "needs a value"),
+        (["feed", "speed", "many", "--world", "seeded"], 1, "whole number from 1 to 1000"),
+    ],
+)
+def test_the_commands_say_clearly_what_is_wrong(seeded, arguments, code, words):
+    with pytest.raises(CommandError, match=words) as refused:
+        call_command(*arguments)
+    assert refused.value.returncode == code
+
+
+def test_the_table_of_a_status_names_every_number():
+    facts = {"a": 1, "b": {"c": 2, "d": {}}, "links": [{"name": "x"}, {"name": "y"}], "none": []}
+    lines = dict(line.split(maxsplit=1) for line in steer.table(facts).splitlines())
+    assert lines == {"a": "1", "b.c": "2", "links.1.name": "x", "links.2.name": "y", "none": "[]"}
