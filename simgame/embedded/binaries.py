@@ -123,11 +123,12 @@ def _copied_file(program: Path, identity: Identity) -> Path:
 
 
 def _copy_target(program: Path) -> Path:
-    status = program.stat()
-    key = f"{program}:{status.st_size}:{status.st_mtime_ns}"
+    """One copy per version, however many environments there are: named by what the program is."""
+    with open(program, "rb") as file:
+        key = hashlib.file_digest(file, "sha256").hexdigest()
     ROOTS_PLACE.mkdir(mode=0o755, parents=True, exist_ok=True)
     ROOTS_PLACE.chmod(0o755)
-    return ROOTS_PLACE / f"bin-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    return ROOTS_PLACE / f"bin-{key[:12]}"
 
 
 def _publish(draft: Path, target: Path) -> None:
