@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 
 from market import queries as market_queries
-from simgame.kernel import money
+from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
 from trading import ranking
 from trading.messages import JSON, Scale, balance_json, fill_json, order_json, position_json
@@ -182,16 +182,17 @@ def receipt_of_fill(portfolio_id: int, fill_id: int) -> JSON:
 
 
 PRICES = frozenset({"price", "limit_price", "collar", "limit_low", "limit_high", "best_bid", "best_ask"})
-PRICES |= {"tick", "nearest_price", "previous_close", "cage_low", "cage_high"}
+PRICES |= {"tick", "nearest_price", "previous_close", "cage"}
 SIZES = frozenset({"size", "taken", "queue_ahead", "qty", "lot", "sellable", "bought_today", "reserved_qty"})
 SIZES |= {"nearest_qty", "held", "leaves", "least_qty", "qty_max", "displayed", "print_size"}
-AMOUNTS = frozenset(
-    {"amount", "base", "least", "cash", "cost", "needed", "available", "reserved_cash", "fee"}
-)
+AMOUNTS = frozenset({"amount", "base", "charged", "least", "cash", "cost", "needed", "available", "fee"})
+AMOUNTS |= {"free", "posted", "reserved_cash"}
+INSTANTS = frozenset({"at", "deadline"})
+LEVELS = frozenset({"bid", "ask"})  # [price, size]
 
 
 def receipt_json(receipt: Any, scale: Scale) -> Any:
-    """The stored receipt with its scaled integers as decimals; other values stay as they are."""
+    """The stored receipt (or facts) with its scaled integers as decimals, its instants as RFC 3339."""
     if isinstance(receipt, list):
         return [receipt_json(item, scale) for item in receipt]
     if not isinstance(receipt, dict):
@@ -200,8 +201,12 @@ def receipt_json(receipt: Any, scale: Scale) -> Any:
 
 
 def _receipt_value(name: str, value: Any, scale: Scale) -> Any:
+    if name in LEVELS and isinstance(value, list):
+        return [scale.price(value[0]), scale.qty(value[1])]
     if not isinstance(value, int) or isinstance(value, bool):
         return receipt_json(value, scale)
+    if name in INSTANTS:
+        return clock.rfc3339(value)
     if name in PRICES:
         return scale.price(value)
     if name in SIZES:

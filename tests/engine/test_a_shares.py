@@ -31,7 +31,7 @@ def test_what_alice_buys_today_she_may_sell_tomorrow(pit: Pit):
         "qty": 500,
         "held": 1000,
         "bought_today": 1000,
-        "reserved": 0,
+        "reserved_qty": 0,
         "sellable": 0,
     }
     assert refused.receipt["rule"]["row"] == "lock.main"

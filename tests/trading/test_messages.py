@@ -177,15 +177,31 @@ def test_what_a_command_changed_travels_as_whole_rows_for_its_owner_only():
 def test_a_receipt_travels_in_decimals_and_keeps_what_is_no_amount():
     receipt = {
         "decided": "filled",
-        "quote": {"source": "seeded", "seq": 118204, "age_ms": 84},
+        "at": 1_793_000_000_000_000_000,
+        "quote": {"source": "seeded", "seq": 118204, "age_ms": 84, "bid": [4215, 300], "ask": None},
+        "facts": {
+            "free": 990_500,
+            "reserved_cash": 0,
+            "reserved_qty": 300,
+            "cage": 4299,
+            "cage_ppb": 20_000_000,
+        },
         "levels": [{"price": 4216, "size": 900, "taken": 900}],
-        "fees": [{"name": "commission", "base": 3_794_400, "rate_ppb": 250_000, "amount": 949}],
+        "fees": [{"name": "commission", "base": 3_794_400, "rate_ppb": 250_000, "amount": 949, "charged": 0}],
     }
     seen = receipt_json(receipt, SHARE)
     assert seen["levels"] == [{"price": "42.16", "size": "900", "taken": "900"}]
-    assert seen["fees"][0]["amount"] == "9.49"
+    assert (seen["fees"][0]["amount"], seen["fees"][0]["charged"]) == ("9.49", "0.00")
     assert seen["fees"][0]["rate_ppb"] == 250_000
-    assert seen["quote"] == receipt["quote"]
+    assert seen["at"] == "2026-10-26T07:33:20.000000Z"
+    assert seen["quote"] == receipt["quote"] | {"bid": ["42.15", "300"]}
+    assert seen["facts"] == {
+        "free": "9905.00",
+        "reserved_cash": "0.00",
+        "reserved_qty": "300",
+        "cage": "42.99",
+        "cage_ppb": 20_000_000,
+    }
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,7 @@ def _refuse_cash(draft: Draft) -> Refusal | None:
     return Refusal(
         "INSUFFICIENT_CASH",
         f"It may cost up to {show(needed, exponent)}, fees included; {show(free, exponent)} is free.",
-        {"needed": needed, "free": free, "posted": cash.posted, "reserved": cash.reserved},
+        {"needed": needed, "free": free, "posted": cash.posted, "reserved_cash": cash.reserved},
         "cash",
     )
 
@@ -340,7 +340,7 @@ def _refuse_holding(draft: Draft) -> Refusal | None:
     return Refusal(
         "INSUFFICIENT_SELLABLE",
         f"You can sell {show_trimmed(sellable, rules.qty_exponent)} {rules.symbol} now. {detail}",
-        {"qty": wanted, "held": held, "bought_today": locked, "reserved": offered, "sellable": sellable},
+        {"qty": wanted, "held": held, "bought_today": locked, "reserved_qty": offered, "sellable": sellable},
         "lock" if locked and wanted <= held - offered else "holding",
         rules.rows.get("lock", "") if locked else "",
     )

@@ -16,7 +16,7 @@ from accounts.recent import Recent
 from market.models import Instrument
 from simgame.kernel import clock, ids
 from simgame.kernel.errors import Invalid, RateLimited, SimGameError
-from trading import errors, messages
+from trading import errors, messages, queries
 from trading.engine.commands import CancelAll, CancelOrder, NewOrder, ReplaceOrder
 from trading.engine.events import OrderRow
 from trading.exchange.client import client_for
@@ -177,11 +177,12 @@ async def _ask(portfolio: PortfolioRef, command: Body) -> Reply:
     return await client_for(portfolio.world_number).ask(command, ANSWER_S)
 
 
-def _executed(reply: Reply) -> dict[str, Any]:
-    """The result of an executed command. Raises what the exchange said otherwise."""
+def _executed(reply: Reply, scale: Scale | None = None) -> dict[str, Any]:
+    """The result of an executed command. Raises what the exchange said otherwise, its numbers in decimals."""
     if reply.outcome == "executed":
         return reply.result
-    raise errors.make(reply.code, reply.detail, reply.result.get("facts"))
+    facts = reply.result.get("facts")
+    raise errors.make(reply.code, reply.detail, queries.receipt_json(facts, scale) if scale else facts)
 
 
 def _marks(reply: Reply) -> dict[str, str]:
