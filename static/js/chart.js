@@ -6,7 +6,7 @@ import { h, text } from "./dom.js";
 import { Marks } from "./chart_marks.js";
 import { grouped, parse, rough, show } from "./money.js";
 import { t } from "./phrases.js";
-import { barOf, drawn, fillMarks, vwap } from "./series.js";
+import { barOf, dayBreaks, drawn, fillMarks, vwap } from "./series.js";
 import * as store from "./store.js";
 
 const HISTORY = 500; // bars asked at a time
@@ -28,7 +28,7 @@ function colours() {
     probe.style.color = `var(--${name})`;
     return getComputedStyle(probe).color;
   };
-  const names = ["plane", "line", "t1", "t2", "t3", "accent", "up", "down", "bar"];
+  const names = ["plane", "line", "field", "t1", "t2", "t3", "accent", "up", "down", "bar"];
   const found = Object.fromEntries(names.map((name) => [name, read(name)]));
   probe.remove();
   return { ...found, axis: found.t3, font: style.getPropertyValue("--sans").trim() || "sans-serif" };
@@ -121,8 +121,8 @@ class Chart {
     this.#bars = next;
     this.note.hidden = bars.length > 0;
     if (!bars.length) text(this.note, store.link.value.state === "live" ? t("No bars yet: the first one forms with the first trade.") : "");
-    const averages = vwap(next);
-    if (one) {
+    const averages = vwap(next).map(({ last, ...point }) => (last ? { ...point, color: "transparent" } : point));
+    if (one && !averages.at(-2)?.color) {
       this.candles.update(next.at(-1));
       this.volume.update({ time: next.at(-1).time, value: next.at(-1).volume });
       this.average.update(averages.at(-1));
@@ -171,6 +171,7 @@ class Chart {
       orders: orders.map((order) => ({ price: Number(order.limit_price), label: grouped(order.limit_price), words: orderWords(order, listed) })),
       fills: marks.map((mark) => ({ ...mark, qty: grouped(show(mark.qty, listed.qty_exponent).replace(/\.0+$/, "")) })),
       previous: previousClose ? { price: Number(previousClose), words: t("previous close") } : null,
+      days: dayBreaks(this.#bars),
       candleBoxes: (width) => this.#boxes(width),
       colours: this.colours,
     });

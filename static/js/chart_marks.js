@@ -28,6 +28,7 @@ export class Marks {
   #orders = [];
   #fills = [];
   #previous = null;
+  #days = [];
   #boxes = () => [];
 
   attached({ chart, series, requestUpdate }) {
@@ -38,9 +39,10 @@ export class Marks {
     this.requestUpdate = null;
   }
 
-  // orders: [{price, words, label}]; fills: [{time, price, side, qty}]; previous: {price, words} | null;
-  // candleBoxes(): rectangles of the candles on screen; colours: of the theme.
-  show({ orders, fills, previous, candleBoxes, colours }) {
+  // orders: [{price, words, label}]; fills: [{time, at, side, qty}]; previous: {price, words} | null;
+  // days: times at which a day begins; candleBoxes(): rectangles of the candles on screen; colours: of the theme.
+  show({ orders, fills, previous, days, candleBoxes, colours }) {
+    this.#days = days;
     this.#orders = orders;
     this.#fills = fills;
     this.#previous = previous;
@@ -70,6 +72,7 @@ export class Marks {
     if (!this.colours) return;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.font = `500 12px ${this.colours.font}`;
+      this.#drawDays(context, mediaSize.height);
       const lines = this.#lines(context).filter((line) => line.y !== null && line.y > 0 && line.y < mediaSize.height);
       for (const line of lines) stroke(context, line, mediaSize.width);
       const placed = placeLabels(lines, mediaSize.width, mediaSize.height, this.#boxes(mediaSize.width));
@@ -83,6 +86,20 @@ export class Marks {
     const lines = this.#orders.map((order) => ({ price: order.price, words: order.words, colour: accent, dash: [] }));
     if (this.#previous) lines.push({ ...this.#previous, colour: axis, dash: [2, 3] });
     return lines.map((line) => ({ ...line, y: this.series.priceToCoordinate(line.price), width: context.measureText(line.words).width }));
+  }
+
+  #drawDays(context, height) {
+    context.strokeStyle = this.colours.field;
+    context.setLineDash([1, 3]);
+    for (const time of this.#days) {
+      const x = this.chart.timeScale().timeToCoordinate(time);
+      if (x === null) continue;
+      context.beginPath();
+      context.moveTo(Math.round(x) - 0.5, 0);
+      context.lineTo(Math.round(x) - 0.5, height);
+      context.stroke();
+    }
+    context.setLineDash([]);
   }
 
   #drawFills(context) {

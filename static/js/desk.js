@@ -141,7 +141,7 @@ frame.addEventListener("click", (event) => {
 
 function showBook(name) {
   frame.querySelector(".book").dataset.shown = name;
-  for (const button of frame.querySelectorAll("[data-book]")) button.setAttribute("aria-selected", String(button.dataset.book === name));
+  for (const button of frame.querySelectorAll("[data-book]")) button.setAttribute("aria-pressed", String(button.dataset.book === name));
 }
 
 let lastNotice = "";

@@ -1,7 +1,7 @@
 // Depth of the selected instrument: the ladder of the desk and the two-sided one of the phone.
 // Rows are fixed nodes; only what changed is written.
 import { effect } from "@preact/signals-core";
-import { attribute, h, text } from "./dom.js";
+import { h, text } from "./dom.js";
 import { grouped, parse, show } from "./money.js";
 import { t } from "./phrases.js";
 import { depth, instrument, openOrders, selected } from "./store.js";
@@ -37,7 +37,8 @@ export function ownByPrice(orders, symbol, listed) {
 }
 
 function row(side) {
-  const price = h("button", { type: "button", class: `num pr ${side === "sell" ? "down" : "up"}` });
+  // A pointer's short cut into the ticket; a keyboard has the price field itself.
+  const price = h("span", { class: `num pr ${side === "sell" ? "down" : "up"}` });
   const [mine, size, sum] = [h("span", { class: "you" }), h("span", { class: "num" }), h("span", { class: "num t3" })];
   const bar = h("span", { class: "bx" }, h("i"), h("u", { hidden: true }));
   const node = h("div", { class: "rw" }, mine, price, size, sum, bar);
@@ -45,9 +46,8 @@ function row(side) {
 }
 
 function fill(node, level, own, qtyExponent) {
-  attribute(node.price, "disabled", level ? null : "");
   text(node.price, grouped(level?.price));
-  node.price.value = level?.price ?? "";
+  node.price.dataset.price = level?.price ?? "";
   text(node.size, grouped(level?.size));
   text(node.sum, grouped(level?.sum));
   text(node.mine, own ? grouped(trim(show(own.qty, qtyExponent))) : "");
@@ -69,7 +69,7 @@ export function showLadder(box, onPrice) {
   const spread = h("div", { class: "sprd" }, h("span", {}, t("Spread")), gap, ticks, points, h("span"));
   box.replaceChildren(head, ...asks, spread, ...bids);
   box.addEventListener("click", (event) => {
-    const price = event.target.closest("button")?.value;
+    const price = event.target.dataset.price;
     if (price) onPrice(price);
   });
   effect(() => {

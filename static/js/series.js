@@ -12,14 +12,18 @@ export function drawn(bars, shiftMs) {
   }));
 }
 
-// The usual chart VWAP: typical price weighted by volume, from each day's start.
+// The usual chart VWAP: typical price weighted by volume, from each day's start. `last` marks a
+// day's last point: no line leads from there into the next day.
 export function vwap(bars) {
   let day = null;
   let [money, volume] = [0, 0];
   const line = [];
   for (const bar of bars) {
-    const itsDay = Math.floor(bar.time / 86_400);
-    if (itsDay !== day) [day, money, volume] = [itsDay, 0, 0];
+    const itsDay = dayOf(bar);
+    if (itsDay !== day) {
+      if (line.length) line.at(-1).last = true;
+      [day, money, volume] = [itsDay, 0, 0];
+    }
     money += ((bar.high + bar.low + bar.close) / 3) * bar.volume;
     volume += bar.volume;
     line.push(volume ? { time: bar.time, value: money / volume } : { time: bar.time });
@@ -27,7 +31,13 @@ export function vwap(bars) {
   return line;
 }
 
-const LENGTH_S = { "1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": 86_400 };
+const dayOf = (bar) => Math.floor(bar.time / 86_400);
+
+// The times at which a new day begins among bars that are shorter than a day.
+export function dayBreaks(bars) {
+  const breaks = bars.filter((bar, index) => index && dayOf(bar) !== dayOf(bars[index - 1])).map((bar) => bar.time);
+  return breaks.length < bars.length / 3 ? breaks : [];
+}
 
 // The start (drawn time) of the bar that an instant (drawn time, seconds) falls into; null before the first.
 export function barOf(bars, time) {
@@ -39,8 +49,6 @@ export function barOf(bars, time) {
   }
   return low ? bars[low - 1] : null;
 }
-
-export const secondsOf = (interval) => LENGTH_S[interval];
 
 // Fills of one bar and side become one mark: {time, side, qty (BigInt), at}: `at` is the candle's edge.
 export function fillMarks(fills, bars, toDrawn, parseQty) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeLabels } from "../../static/js/chart_marks.js";
-import { barOf, drawn, fillMarks, vwap } from "../../static/js/series.js";
+import { barOf, dayBreaks, drawn, fillMarks, vwap } from "../../static/js/series.js";
 import { countdown, nextWords, shareOfDay, worldNow, zoneShift } from "../../static/js/clock.js";
 
 const label = (y, width = 100) => ({ words: "Buy 500 at 42.13", y, width });
@@ -30,6 +30,11 @@ test("VWAP weighs typical prices by volume and begins anew with the day", () => 
   assert.ok(Math.abs(line[0].value - 32 / 3) < 1e-9);
   assert.ok(Math.abs(line[1].value - ((32 / 3) * 100 + 13 * 300) / 400) < 1e-9);
   assert.equal(line[2].value, undefined, "a day without volume has none");
+});
+
+test("a day begins where the bars' date changes; bars of a day have no breaks", () => {
+  assert.deepEqual(dayBreaks([...bars, { time: 86_460 }]), [86_400]);
+  assert.deepEqual(dayBreaks([{ time: 0 }, { time: 86_400 }, { time: 172_800 }]), []);
 });
 
 test("fills of one bar and side become one triangle at the candle's edge", () => {

@@ -1,0 +1,41 @@
+"""What `manage.py screenshots` needs before it can begin: a running game, Chromium, Playwright."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from django.conf import settings
+
+from simgame.bootstrap import chromium
+
+
+class CannotPicture(Exception):
+    """One sentence that says what is missing and how to get it."""
+
+
+def make(address: str, folder: Path, told: Callable[[str], None]) -> list[Path]:
+    """The paths of the pictures. Raises CannotPicture."""
+    if find_spec("playwright") is None:
+        raise CannotPicture("Playwright is missing: install the development requirements.")
+    program = chromium.find()
+    if program is None:
+        raise CannotPicture("There is no Chromium here: install the package chromium.")
+    pictures = import_module("ops.pictures")  # Playwright is there only in development
+    try:
+        return pictures.take(address or _running(), folder, program, told)
+    except pictures.Error as why:
+        raise CannotPicture(f"The browser could not finish: {why}") from why
+
+
+def _running() -> str:
+    """The address of this checkout's game."""
+    try:
+        return str(json.loads((settings.HOME / "play.json").read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError):
+        raise CannotPicture(
+            "No game runs here: start one with `manage.py play`, or give --address."
+        ) from None

@@ -1,0 +1,138 @@
+"""Pictures of every page of a running game, made by a real Chromium: dark and light, wide and phone.
+
+A guest plays on the way: buys, lets an order rest, is refused, opens a receipt. Playwright is a
+development dependency; nothing of the running game imports this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+__all__ = ["Error", "take"]
+
+WIDE: Final = {"viewport": {"width": 1440, "height": 900}}
+PHONE: Final = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+SIZES: Final = {"wide": WIDE, "phone": PHONE}
+THEMES: Final = ("dark", "light")
+PAGES: Final = {
+    "portfolio": "/portfolio/",
+    "settings": "/settings/",
+    "help": "/help/",
+    "keep": "/keep/",
+    "standings": "/standings/",
+}
+SWITCHES: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SETTLE_MS: Final = 1_200  # fonts, the first ticks, the chart
+PATIENCE_MS: Final = 30_000
+
+
+def take(address: str, folder: Path, chromium: str, told: Callable[[str], None]) -> list[Path]:
+    """Make every picture into `folder`; returns their paths. Raises playwright's errors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made: list[Path] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+        for (size, options), theme in product(SIZES.items(), THEMES):
+            ending = theme if size == "wide" else f"{size}-{theme}"
+            with _window(browser, address, {**options, "color_scheme": theme}) as page:
+                for name in _tour(page, phone=size == "phone"):
+                    path = folder / f"{name}-{ending}.png"
+                    page.screenshot(path=path)
+                    told(path.name)
+                    made.append(path)
+        browser.close()
+    return made
+
+
+@contextmanager
+def _window(browser: Browser, address: str, options: dict[str, Any]) -> Iterator[Page]:
+    context = browser.new_context(base_url=address, locale="en", reduced_motion="reduce", **options)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def _tour(page: Page, *, phone: bool) -> Iterator[str]:
+    """Walk through the pages; each name is said when the page stands as it should be pictured."""
+    for name, path in {"login": "/login/", "register": "/register/", "landing": "/"}.items():
+        page.goto(path)
+        page.wait_for_timeout(SETTLE_MS)
+        yield name
+    page.get_by_role("button", name="Play now").click()
+    page.wait_for_url(re.compile("/desk/"))
+    expect(page.locator("#badge")).to_have_attribute("data-state", "live")
+    yield from (_phone_desk(page) if phone else _wide_desk(page))
+    for name, path in PAGES.items():
+        page.goto(path)
+        page.wait_for_timeout(SETTLE_MS)
+        yield name
+
+
+def _wide_desk(page: Page) -> Iterator[str]:
+    _trade(page)
+    page.locator("#t-positions").click()
+    _ask(page, "Buy", "500", _below(page, 0.002))
+    yield "desk"
+    page.locator("#t-fills").click()
+    page.locator("#fills tbody tr").first.click()
+    expect(page.locator("#drawer .dr-say")).to_be_visible()
+    _ask(page, "Sell", "9000", "")
+    yield "receipt"
+
+
+def _phone_desk(page: Page) -> Iterator[str]:
+    page.locator(".go-b").click()
+    _ask(page, "Buy", "300", "")
+    yield "ticket"
+    page.locator("#submit").click()
+    expect(page.locator("#ticket")).to_be_hidden()
+    page.wait_for_timeout(SETTLE_MS)
+    yield "desk"
+    for name in ("Watch", "Orders"):
+        page.locator(".p-nav").get_by_role("button", name=name).click()
+        page.wait_for_timeout(SETTLE_MS // 4)
+        yield name.lower()
+
+
+def _trade(page: Page) -> None:
+    """A few holdings and an order that rests."""
+    for row, qty in ((3, "400"), (9, "300"), (14, "200"), (21, "1000"), (6, "600")):
+        page.locator(".wl").nth(row).click()
+        _ask(page, "Buy", qty, "")
+        page.locator("#submit").click()
+        expect(page.locator("#f-qty")).to_have_value("")
+    _ask(page, "Buy", "500", _below(page, 0.003))
+    page.locator("#submit").click()
+    expect(page.locator("#f-qty")).to_have_value("")
+
+
+def _ask(page: Page, side: str, qty: str, price: str) -> None:
+    """Fill the ticket in and wait for what it says; no price means a market order."""
+    page.locator("#ticket .seg").get_by_role("button", name=side).click()
+    page.locator(f"[data-type={'limit' if price else 'market'}]").click()
+    if price:
+        page.locator("#f-price").fill(price)
+    page.locator("#f-qty").fill(qty)
+    expect(page.locator("#outcome .led").first).to_be_visible()
+    page.wait_for_timeout(SETTLE_MS // 2)
+
+
+def _below(page: Page, share: float) -> str:
+    """A price that much below the best bid, for looks only."""
+    bid = float(re.sub(r"[^\d.]", "", page.locator(".ticket [data-touch=bid]").inner_text()))
+    return f"{bid * (1 - share):.2f}"
