@@ -145,7 +145,7 @@ BAD_BODIES = [
     (b"[" * 30_000, 422, "INVALID", ""),
     (b'{"symbol":"SHARE","qty":' + b"[" * 30_000, 400, "MALFORMED", ""),
     (b'{"symbol":"SHARE","qty":NaN,"side":"buy","type":"market"}', 400, "MALFORMED", ""),
-    (b'{"symbol":"SHARE","symbol":"PENNY","qty":1,"side":"buy","type":"market"}', 400, "MALFORMED", "/symbol"),
+    (b'{"symbol":"SHARE","symbol":"A","qty":1,"side":"buy","type":"market"}', 400, "MALFORMED", "/symbol"),
     (GOOD | {"side": "hold"}, 422, "INVALID", "/side"),
     (GOOD | {"side": None}, 422, "INVALID", "/side"),
     (GOOD | {"surprise": 1}, 422, "INVALID", "/surprise"),
@@ -178,7 +178,8 @@ BAD_BODIES = [
 ]  # fmt: skip
 BAD_NUMBERS = [
     0, -1, "0", "-100", "", " ", "abc", True, False, [], {}, "NaN", "Infinity", "-inf", "1e400", 1e300,
-    "1e-400", "0x10", "1_000", "１００", "100.5", 100.5, "9" * 50, 2**63, "9223372036854775808", "1,000", "--1", "1e5e",
+    "1e-400", "0x10", "1_000", "１００", "100.5", 100.5, "9" * 50, 2**63, "9223372036854775808",
+    "1,000", "--1", "1e5e",
 ]  # fmt: skip
 
 
