@@ -77,7 +77,7 @@ async def place(call: Call) -> Answer:
         deadline_ns=clock.now_ns() + DEADLINE_NS,
     )
     reply = await _ask(portfolio, command)
-    return _order_answer(reply, headers)
+    return _order_answer(reply, scale, headers)
 
 
 async def replace(call: Call) -> Answer:
@@ -97,7 +97,7 @@ async def replace(call: Call) -> Answer:
         time_in_force=change.time_in_force,
         if_version=version,
     )
-    return _order_answer(await _ask(portfolio, command), headers)
+    return _order_answer(await _ask(portfolio, command), scale, headers)
 
 
 async def cancel(call: Call) -> Answer:
@@ -189,11 +189,12 @@ def _marks(reply: Reply) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if reply.replayed else {}
 
 
-def _order_answer(reply: Reply, headers: dict[str, str]) -> Answer:
-    order = _executed(reply)["order"]
+def _order_answer(reply: Reply, scale: Scale, headers: dict[str, str]) -> Answer:
+    order = _executed(reply, scale)["order"]
     headers = headers | _marks(reply) | {"ETag": f'"{order["version"]}"'}
     if reply.code:
-        refusal = errors.make(reply.code, reply.detail, order["receipt"].get("facts"))
+        facts = queries.receipt_json(order["receipt"].get("facts"), scale)
+        refusal = errors.make(reply.code, reply.detail, facts)
         raise Rejected(refusal, msgspec.Raw(reply.shown), headers)
     return Answer(200, reply.shown, headers)
 
