@@ -11,6 +11,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
+from market.errors import MarketError
+from market.feed.client import ask_sync as ask_feed
 from market.models import FeedLease
 from simgame.kernel import clock
 from trading.models import ExchangeLease
@@ -44,7 +46,15 @@ def _redis() -> str:
 
 
 def _feed() -> str:
-    return _fresh(FeedLease.objects.select_related("world").order_by("-beat_at").first(), "feed")
+    lease = FeedLease.objects.order_by("-beat_at").first()
+    wrong = _fresh(lease, "feed")
+    if wrong or lease is None:
+        return wrong
+    try:
+        ask_feed(lease.world_id, {"op": "status"})  # it listens only once it has something to say
+    except MarketError as error:
+        return str(error)
+    return ""
 
 
 def _exchange() -> str:
