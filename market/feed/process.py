@@ -337,7 +337,8 @@ class Feed:
 
     async def _write_bars(self) -> None:
         """What could not be written stays for the next time."""
-        self._in_flight, self._unwritten = self._unwritten, {}
+        # What was on its way when a stop cancelled the wait may never have left: send it again.
+        self._in_flight, self._unwritten = {**self._in_flight, **self._unwritten}, {}
         rows = store.rows_of(self._in_flight, self.plan.ids, STORED)
         written = await self._database(store.write_bars, rows, default=NO_ANSWER) is not NO_ANSWER
         taken, self._in_flight = self._in_flight, {}

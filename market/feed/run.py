@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 import structlog
@@ -20,10 +21,7 @@ from market.feed.worldclock import SPEED_MAX
 from market.models import World
 from market.sources.replay.own_wal import WORLD_FILE
 
-if find_spec("uvloop"):
-    from uvloop import run as run_loop
-else:
-    from asyncio import run as run_loop
+run_loop = (import_module("uvloop") if find_spec("uvloop") else asyncio).run
 
 TAKE_OVER_S = 10.0  # the feed before us looks at its lease every second
 

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from market import errors
 from market.rulebook import PhaseNow
@@ -106,7 +106,7 @@ class BinanceRecording:
         if number > before + 1:
             yield Gap(SOURCE, symbol.name, at_ns, before + 1, number - 1)
         trades[symbol.name] = number
-        side = "sell" if body["m"] else "buy"  # m: the buyer was resting
+        side: Literal["buy", "sell"] = "sell" if body["m"] else "buy"  # m: the buyer was resting
         price, size = symbol.price(body["p"]), symbol.size(body["q"])
         yield Print(symbol.name, price, size, side, at_ns, received_ns, SOURCE)
 

@@ -151,7 +151,7 @@ class CtpRecording:
                         at_ns,
                         at_ns,
                         SOURCE,
-                        also=row.values,
+                        also=dict(row.values),
                     ),
                 )
                 continue

@@ -211,10 +211,12 @@ class DailyRecording:
         symbol = _symbol(code)
         self._codes[symbol] = code
         volume = int(float(row["volume"])) if row["volume"] and row.get("tradestatus", "1") == "1" else 0
-        prices = [_price(row[name]) for name in ("open", "high", "low", "close")]
-        if not code or min(prices) <= 0 or volume < 0:
+        opened, high, low, close = (_price(row[name]) for name in ("open", "high", "low", "close"))
+        if not code or min(opened, high, low, close) <= 0 or volume < 0:
             raise ValueError("not a bar")
-        return DayBar(symbol, date.fromisoformat(row["date"]), *prices, volume, row.get("isST") == "1")
+        return DayBar(
+            symbol, date.fromisoformat(row["date"]), opened, high, low, close, volume, row.get("isST") == "1"
+        )
 
     def _facts(self) -> RecordingFacts:
         first, last = self.days[0], self.days[-1]

@@ -113,6 +113,7 @@ class LobsterRecording:
         self._rows_file = _order_book_of(path)
         self._start_file = self._rows_file if self._rows_file else self._sister()
         self.book = LobsterBook()
+        self._shown: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
         times = [message.at_ns for message in self._messages() if isinstance(message, Message)]
         if not times:
             raise errors.RecordingUnknown(f"{path} holds no readable LOBSTER message.")
@@ -141,7 +142,7 @@ class LobsterRecording:
 
     def steps(self) -> Iterator[tuple[int, Message | Malformed]]:
         """Every message, with `book` as it is after it."""
-        self.book, self._shown = LobsterBook(), ((), ())  # type: ignore[var-annotated]
+        self.book, self._shown = LobsterBook(), ((), ())
         rows = _rows_of(self._rows_file) if self._rows_file else iter(())
         at_ns = 0
         for number, message in enumerate(self._messages()):

@@ -45,6 +45,7 @@ class ReplaySource(Paced):
         self.loop, self.skip_idle = loop, skip_idle
         self.lap = 0
         self._hours = hours
+        self._pending: list[Item] = []  # to be said before anything else
         self._zone = ZoneInfo(self.facts.timezone)
         self._own_hours = recording.phase(self.facts.start_ns) is not None
         self._lap_days = self._days_spanned() if self._own_hours else 0
@@ -143,7 +144,7 @@ class ReplaySource(Paced):
             return msgspec.structs.replace(item, source=SOURCE)
         if isinstance(item, Gap):
             return msgspec.structs.replace(item, source=SOURCE, at_ns=item.at_ns + shift)
-        return msgspec.structs.replace(  # type: ignore[type-var]
+        return msgspec.structs.replace(
             item, source=SOURCE, source_epoch=self.lap + 1, at_ns=item.at_ns + shift, received_ns=wall_ns
         )
 
@@ -152,7 +153,7 @@ class ReplaySource(Paced):
         self.note = ""
         self._play = self.recording.play()
         self._place = 0
-        self._pending: list[Item] = []
+        self._pending = []
         self._next: tuple[int, Item] | None = None
         self._advance()
 
@@ -165,7 +166,7 @@ class ReplaySource(Paced):
         at_ns, item = found
         self._place += 1
         if not isinstance(item, Malformed | Gap):
-            item = msgspec.structs.replace(item, source_seq=self._place)  # type: ignore[type-var]
+            item = msgspec.structs.replace(item, source_seq=self._place)
         self._next = (at_ns, item)
 
     def _fast_forward(self, arrived: Callable[[int, int], bool], *, keep: bool) -> None:
