@@ -68,6 +68,11 @@ class Overloaded(errors.Unavailable):
     title = "More orders are waiting than can be served: try again"
 
 
+class OrdersPaused(errors.Unavailable):
+    code = "ORDERS_PAUSED"
+    title = "Only cancelling is possible just now: an operator has paused new orders"
+
+
 class EngineRecovering(errors.Unavailable):
     code = "ENGINE_RECOVERING"
     title = "The exchange of this world is starting: nothing was executed, try again"

@@ -18,10 +18,9 @@ class Declared:
 
 
 SWITCHES: dict[str, Declared] = {
-    "trading.accept_orders": Declared(True, "New orders are accepted. Off: only cancels are (maintenance)."),
-    "accounts.registration_open": Declared(True, "New players and guests may join."),
-    "realtime.conflate_ms_min": Declared(
-        0, "No socket gets conflated frames more often than this, in milliseconds.", most=10_000
+    "trading.accept_orders": Declared(True, "New orders and changes are accepted. Off: only cancels are."),
+    "trading.order_rate": Declared(
+        0, "Orders a second per portfolio; 0 means the setting SIMGAME_ORDER_RATE.", most=100_000
     ),
-    "feed.paused": Declared(False, "The feed passes no ticks on: quotes age and orders stop filling."),
+    "accounts.registration_open": Declared(True, "New players and guests may join."),
 }

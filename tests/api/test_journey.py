@@ -5,6 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from channels.db import database_sync_to_async
+
+from simgame.switches import runtime
 from tests.api.conftest import PASSWORD, joined
 from tests.api.wire import Browser, Client
 from trading.models import Order
@@ -263,3 +266,26 @@ async def test_registering_is_limited_for_an_address(board: None, exchange: Any,
     assert (third.status, third.json["code"]) == (429, "RATE_LIMITED")
     assert int(third.headers["retry-after"]) > 1
     assert third.headers["ratelimit-policy"] == '"requests";q=2;w=60'
+
+
+async def test_an_operator_pauses_orders_and_alice_may_still_cancel(alice: Client) -> None:
+    resting = (await alice.post("/v2/orders", REST)).json
+    await database_sync_to_async(runtime.set_value)("trading.accept_orders", False, "operator")
+    runtime.forget()
+    refused = await alice.post("/v2/orders", BUY)
+    assert (refused.status, refused.json["reason"]) == (503, "ORDERS_PAUSED")
+    assert refused.json["outcome"] == "not_executed"
+    assert (await alice.patch(f"/v2/orders/{resting['id']}", {"qty": "100"})).status == 503
+    assert (await alice.delete(f"/v2/orders/{resting['id']}")).status == 204
+    await database_sync_to_async(runtime.clear)("trading.accept_orders", "operator")
+    runtime.forget()
+    assert (await alice.post("/v2/orders", BUY)).status == 200
+
+
+async def test_an_operator_slows_orders_down(alice: Client) -> None:
+    await database_sync_to_async(runtime.set_value)("trading.order_rate", 1, "operator")
+    runtime.forget()
+    answers = [(await alice.post("/v2/orders", REST)).status for _ in range(4)]
+    assert 429 in answers
+    await database_sync_to_async(runtime.clear)("trading.order_rate", "operator")
+    runtime.forget()

@@ -42,21 +42,21 @@ def test_a_switch_has_its_default_until_somebody_turns_it() -> None:
 
 
 def test_another_process_sees_it_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert runtime.get("feed.paused") is False
-    Switch.objects.create(key="feed.paused", value=True)  # as another process would
-    assert runtime.get("feed.paused") is False
+    assert runtime.get("accounts.registration_open") is True
+    Switch.objects.create(key="accounts.registration_open", value=False)  # as another process would
+    assert runtime.get("accounts.registration_open") is True
     later = clock.monotonic_s() + runtime.FRESH_S
     monkeypatch.setattr(clock, "monotonic_s", lambda: later)
-    assert runtime.get("feed.paused") is True
+    assert runtime.get("accounts.registration_open") is False
 
 
 def test_the_list_tells_meaning_and_default() -> None:
-    switch("set", "realtime.conflate_ms_min", "250")
+    switch("set", "trading.order_rate", "250")
     rows = {row["key"]: row for row in json.loads(switch("--format", "json", "list"))}
-    assert rows["realtime.conflate_ms_min"]["value"] == 250
-    assert rows["realtime.conflate_ms_min"]["default"] == 0
+    assert rows["trading.order_rate"]["value"] == 250
+    assert rows["trading.order_rate"]["default"] == 0
     assert all(row["meaning"] for row in rows.values())
-    assert "feed.paused = false" in switch("list")
+    assert "accounts.registration_open = true" in switch("list")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_the_list_tells_meaning_and_default() -> None:
         ("trading.accept_orders", "1"),
         ("trading.accept_orders", "no"),
         ("trading.accept_orders", "null"),
-        ("realtime.conflate_ms_min", "true"),
-        ("realtime.conflate_ms_min", "-1"),
-        ("realtime.conflate_ms_min", "1e9"),
-        ("realtime.conflate_ms_min", "[1]"),
+        ("trading.order_rate", "true"),
+        ("trading.order_rate", "-1"),
+        ("trading.order_rate", "1e9"),
+        ("trading.order_rate", "[1]"),
         ("no.such", "true"),
     ],
 )
@@ -85,17 +85,17 @@ def test_the_code_is_refused_a_switch_that_does_not_exist() -> None:
         with pytest.raises(UnknownSwitch):
             attempt()
     with pytest.raises(BadSwitchValue):
-        runtime.set_value("feed.paused", "yes", "me")
+        runtime.set_value("accounts.registration_open", "yes", "me")
 
 
 def test_a_row_of_another_version_counts_as_not_set() -> None:
-    Switch.objects.create(key="feed.paused", value="sometimes")
+    Switch.objects.create(key="accounts.registration_open", value="sometimes")
     Switch.objects.create(key="gone.long_ago", value=1)
-    assert runtime.get("feed.paused") is False
+    assert runtime.get("accounts.registration_open") is True
 
 
 def test_the_history_cannot_be_changed() -> None:
-    switch("set", "feed.paused", "true")
+    switch("set", "accounts.registration_open", "true")
     for sql in ("UPDATE switches_switchchange SET by = ''", "DELETE FROM switches_switchchange"):
         with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
             connection.cursor().execute(sql)
@@ -103,13 +103,13 @@ def test_the_history_cannot_be_changed() -> None:
 
 def test_an_admin_turns_it_on_a_page_and_is_named(admin_client, admin_user: Player) -> None:
     page = "/admin/switches/switch/"
-    assert "no ticks" in admin_client.get(page + "add/").content.decode()
-    refused = admin_client.post(page + "add/", {"key": "feed.paused", "value": '"maybe"'})
+    assert "may join" in admin_client.get(page + "add/").content.decode()
+    refused = admin_client.post(page + "add/", {"key": "accounts.registration_open", "value": '"maybe"'})
     assert b"true or false" in refused.content
-    admin_client.post(page + "add/", {"key": "feed.paused", "value": "true"})
+    admin_client.post(page + "add/", {"key": "accounts.registration_open", "value": "true"})
     row = Switch.objects.get()
     assert (row.value, row.updated_by) == (True, admin_user.username)
-    admin_client.post(page + "feed.paused/change/", {"value": "false"})
-    admin_client.post(page + "feed.paused/delete/", {"post": "yes"})
+    admin_client.post(page + "accounts.registration_open/change/", {"value": "false"})
+    admin_client.post(page + "accounts.registration_open/delete/", {"post": "yes"})
     changes = SwitchChange.objects.order_by("id").values_list("new", "by")
     assert list(changes) == [(True, "admin"), (False, "admin"), (None, "admin")]

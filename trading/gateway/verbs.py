@@ -16,6 +16,7 @@ from accounts.recent import Recent
 from market.models import Instrument
 from simgame.kernel import clock, ids
 from simgame.kernel.errors import Invalid, RateLimited, SimGameError
+from simgame.switches import runtime
 from trading import errors, messages, queries
 from trading.engine.commands import CancelAll, CancelOrder, NewOrder, ReplaceOrder
 from trading.engine.events import OrderRow
@@ -59,6 +60,7 @@ class Rejected(Exception):
 
 async def place(call: Call) -> Answer:
     """POST /v2/orders. Raises SimGameError, and Rejected for an order that was stored as rejected."""
+    await _refuse_when_paused()
     portfolio, headers = await _admit(call, "orders")
     found = parse.order_body(call.body)
     scale = await scale_of(portfolio.world_number, found.symbol)
@@ -82,6 +84,7 @@ async def place(call: Call) -> Answer:
 
 async def replace(call: Call) -> Answer:
     """PATCH /v2/orders/{id}: the order keeps its id."""
+    await _refuse_when_paused()
     portfolio, headers = await _admit(call, "changes")
     order_id, version = parse.order_id(call.order_id), parse.version(call.headers.get("if-match"))
     found = parse.replace_body(call.body)
@@ -153,7 +156,8 @@ def _find_scale(key: tuple[int, str]) -> Scale:
 async def _admit(call: Call, what: str) -> tuple[PortfolioRef, dict[str, str]]:
     """Whose portfolio, and whether it may ask again so soon."""
     portfolio = await portfolio_for(call.identity, call.headers.get("x-portfolio"))
-    allowance = limits.take(f"{what}:{portfolio.id}", settings.ORDER_RATE)
+    rate = int(await runtime.aget("trading.order_rate")) or settings.ORDER_RATE
+    allowance = limits.take(f"{what}:{portfolio.id}", rate)
     headers = allowance.headers(what)
     if not allowance.ok:
         raise RateLimited(
@@ -162,6 +166,11 @@ async def _admit(call: Call, what: str) -> tuple[PortfolioRef, dict[str, str]]:
             limit=allowance.limit,
         )
     return portfolio, headers
+
+
+async def _refuse_when_paused() -> None:
+    if not await runtime.aget("trading.accept_orders"):
+        raise errors.OrdersPaused
 
 
 def _key(call: Call, in_body: str | None) -> str | None:

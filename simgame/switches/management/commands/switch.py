@@ -14,7 +14,7 @@ from simgame.switches import runtime
 class Command(BaseCommand):
     help = (
         "Runtime switches: every process obeys a change within a second, without a restart. "
-        "Examples: switch list; switch set trading.accept_orders false; switch clear feed.paused"
+        "Examples: switch list; switch set trading.accept_orders false; switch clear trading.order_rate"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
