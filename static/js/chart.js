@@ -60,7 +60,7 @@ class Chart {
     this.candles = this.chart.addSeries(library.CandlestickSeries, this.#candleOptions());
     this.volume = this.chart.addSeries(library.HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false, color: this.colours.bar });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
-    this.average = this.chart.addSeries(library.LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false });
+    this.average = this.chart.addSeries(library.LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
     this.marks = new Marks();
     this.candles.attachPrimitive(this.marks);
     this.table = section.appendChild(h("table", { class: "sr" }));
