@@ -149,7 +149,7 @@ def test_the_past_ends_where_the_market_begins(market: SeededMarket, past) -> No
         assert {row[-1].close for row in bars.values()} == {listing.price}
         assert bars["1d"][-2].close == listing.previous_close
         assert len(bars["1d"]) == 250
-        assert len(bars["1m"]) >= 300 and len(bars["5m"]) >= 300  # noqa: PT018
+        assert len(bars["1m"]) >= 300 and len(bars["5m"]) >= 300
         for quote in market.snapshot():
             if quote.symbol == listing.symbol:
                 assert abs(quote.asks[0][0] - listing.price) <= 5

@@ -22,7 +22,9 @@ class Order(models.Model):
     status = models.CharField(max_length=16)
     reason = models.CharField(max_length=32, blank=True)  # code of the refusal, cancel or expiry
     filled_qty = models.BigIntegerField(default=0)
-    filled_value = models.DecimalField(max_digits=40, decimal_places=0, default=0)  # sum of price x qty, scaled
+    filled_value = models.DecimalField(
+        max_digits=40, decimal_places=0, default=0
+    )  # sum of price x qty, scaled
     filled_cash = models.BigIntegerField(default=0)  # minor units, without fees
     fees = models.BigIntegerField(default=0)  # minor units charged so far
     reserved_cash = models.BigIntegerField(default=0)
@@ -49,8 +51,7 @@ class Order(models.Model):
                 name="order_filled",
             ),
             models.CheckConstraint(
-                condition=~models.Q(status__in=TERMINAL_STATUSES)
-                | models.Q(reserved_cash=0, reserved_qty=0),
+                condition=~models.Q(status__in=TERMINAL_STATUSES) | models.Q(reserved_cash=0, reserved_qty=0),
                 name="order_released",
             ),
             models.CheckConstraint(
@@ -85,5 +86,7 @@ class Fill(models.Model):
     receipt = models.JSONField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(price__gt=0, qty__gt=0), name="fill_positive")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(price__gt=0, qty__gt=0), name="fill_positive")
+        ]
         indexes = [models.Index(fields=["portfolio", "id"], name="fill_of_portfolio")]

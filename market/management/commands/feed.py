@@ -23,7 +23,7 @@ class Command(BaseCommand):
         "  manage.py feed seek 10:30 --world replay:rb1910      (or 2019-06-10T02:30:00Z)\n\n"
         "Exit codes: 0 done, 1 the feed does not run or refused, 2 wrong usage."
     )
-    requires_system_checks = []
+    requires_system_checks: list[str] = []
 
     def create_parser(self, *args: Any, **kwargs: Any) -> Any:
         return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)

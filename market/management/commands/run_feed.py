@@ -23,7 +23,7 @@ class Command(BaseCommand):
         "Exit codes: 0 stopped, 1 failed, 2 wrong usage."
     )
 
-    requires_system_checks = []  # they import every page: the feed needs none
+    requires_system_checks: list[str] = []  # they import every page: the feed needs none
 
     def create_parser(self, *args: Any, **kwargs: Any) -> Any:
         return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
