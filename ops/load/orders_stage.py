@@ -14,7 +14,7 @@ from django.core.management import call_command
 from simgame import env
 from simgame.embedded import Embedded
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0  # a busy machine starts processes slowly
 SYMBOLS = 8
 
 
