@@ -213,7 +213,7 @@ def _at_least(scaled: int, exponent: int, decimals: int) -> str:
     """The decimal string, trailing zeros cut down to `decimals` digits."""
     text = money.show(scaled, exponent)
     cut = len(text) - (exponent - decimals)
-    return text[:cut] + text[cut:].rstrip("0")
+    return (text[:cut] + text[cut:].rstrip("0")).rstrip(".")
 
 
 def _times(order: OrderRow | Order) -> tuple[str, str, str | None]:

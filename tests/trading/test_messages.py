@@ -149,6 +149,13 @@ def test_coins_keep_their_decimals():
     assert order_json(an_order(symbol="NKNUSDT", qty=1500, filled_qty=0), COIN)["qty"] == "1.5"
 
 
+def test_a_price_in_whole_numbers_has_no_dot():
+    rebar = Scale("rb1910", "5e0c0000-0000-4000-8000-000000000003", "CNY", 0, 0, 10, "future")
+    assert average_price(3720, 1, rebar) == "3720"
+    assert average_price(3720 + 3721, 2, rebar) == "3720.5"
+    assert average_cost(0, 0, rebar) == "0"
+
+
 def test_nothing_held_costs_nothing():
     assert average_cost(0, 0, SHARE) == "0.00"
 
