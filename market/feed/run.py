@@ -6,9 +6,8 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 import structlog
 
@@ -21,7 +20,10 @@ from market.feed.worldclock import SPEED_MAX
 from market.models import World
 from market.sources.replay.own_wal import WORLD_FILE
 
-run_loop = (import_module("uvloop") if find_spec("uvloop") else asyncio).run
+if sys.platform == "win32":  # where there is no uvloop
+    new_loop = asyncio.new_event_loop
+else:
+    from uvloop import new_event_loop as new_loop
 
 TAKE_OVER_S = 10.0  # the feed before us looks at its lease every second
 
@@ -35,7 +37,8 @@ def until_stopped(world: World, *, speed: int | None = None, seed: int | None = 
     plan = plan_for(world, seed=seed, speed=speed)
     if speed is not None:
         store.want(world.number, speed=speed)
-    run_loop(_main(plan))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_main(plan))
 
 
 async def _main(plan: Plan) -> None:

@@ -118,6 +118,23 @@ async def test_after_a_restart_it_goes_on_where_it_was(runner, seeded):
     assert {key: stored[key] for key in recomputed} == recomputed
 
 
+async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monkeypatch):
+    async with runner.running(seeded) as feed:
+        with monkeypatch.context() as patched:
+
+            async def never_answers(*_: object, **__: object) -> None:
+                await asyncio.Event().wait()
+
+            patched.setattr(feed, "_database", never_answers)
+            await until(lambda: feed.state.trades, "a trade")
+            writing = asyncio.create_task(feed._write_bars())
+            await until(lambda: feed._in_flight, "bars on their way")
+            writing.cancel()
+            await asyncio.wait([writing])
+    stored, recomputed = await sync_to_async(stored_bars)(), recomputed_bars(feed.plan.folder)
+    assert {key: stored[key] for key in recomputed} == recomputed
+
+
 async def test_unchanged_quotes_are_said_again_and_the_clock_every_second(runner, seeded, monkeypatch):
     monkeypatch.setattr("market.feed.process.REFRESH_NS", 0)
     async with runner.running(seeded) as feed:
