@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
 
 from simgame.bootstrap import chromium
+
+try:
+    from ops import pictures
+except ImportError:  # Playwright is there only in development
+    pictures = None  # type: ignore[assignment]
 
 
 class CannotPicture(Exception):
@@ -19,12 +22,11 @@ class CannotPicture(Exception):
 
 def make(address: str, folder: Path, told: Callable[[str], None]) -> list[Path]:
     """The paths of the pictures. Raises CannotPicture."""
-    if find_spec("playwright") is None:
+    if pictures is None:
         raise CannotPicture("Playwright is missing: install the development requirements.")
     program = chromium.find()
     if program is None:
         raise CannotPicture("There is no Chromium here: install the package chromium.")
-    pictures = import_module("ops.pictures")  # Playwright is there only in development
     try:
         return pictures.take(address or _running(), folder, program, told)
     except pictures.Error as why:
