@@ -238,6 +238,11 @@ class Town:
             lambda: ask_at(path, Status()).result["tick_seq"] >= said, f"the exchange to reach tick {said}"
         )
 
+    def quotes(self, slug: str) -> dict[str, Any]:
+        """The rows of instruments that have been quoted."""
+        rows = self.ask_feed(slug, op="latest")["quotes"]
+        return {symbol: row for symbol, row in rows.items() if row["bid"] and row["ask"]}
+
     def written_ahead(self, slug: str) -> Iterator[Tick]:
         """Every tick in the feed's write-ahead log, in order."""
         for record in wal.replay(self.home / "wal" / slug):
