@@ -5,10 +5,13 @@ Standard library only: `manage.py` reads it before any dependency is installed.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+STATE = "play.json"  # in the home while `manage.py play` runs: {pid, address, world}
 
 
 class BadSetting(SystemExit):
@@ -61,3 +64,11 @@ def words(name: str, default: str = "") -> list[str]:
 def home() -> Path:
     """Where this checkout keeps what it makes: databases, sockets, keys, write-ahead log."""
     return Path(text("SIMGAME_HOME") or BASE_DIR / "var").resolve()
+
+
+def running_game(folder: Path) -> dict[str, Any]:
+    """What `manage.py play` wrote into this home: keys pid, address, world; {} when none runs."""
+    try:
+        return dict(json.loads((folder / STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}

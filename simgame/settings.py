@@ -159,7 +159,8 @@ REQUEST_RATE = env.number("SIMGAME_REQUEST_RATE", 50, least=1)  # other requests
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 
 # --- the market being played ------------------------------------------------------------------
-WORLD = env.text("SIMGAME_WORLD", "seeded")  # slug of the world that newcomers join
+_played = env.running_game(HOME)
+WORLD = env.text("SIMGAME_WORLD") or _played.get("world", "seeded")  # newcomers join its Season
 SEED = env.number("SIMGAME_SEED", 20_261_101)  # of the seeded market
 SEEDED_HOURS = env.text("SIMGAME_SEEDED_HOURS", "always")  # always | venue (09:15 to 15:00)
 SEEDED_RULES = env.text("SIMGAME_SEEDED_RULES", "plain")  # plain | cn_a

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import Player
+from market import caller
 from market.models import World
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
@@ -34,9 +35,12 @@ def ensure_season(world: World) -> Game:
 
 
 def running_season() -> Game:
-    """The Season that newcomers join: of the world that this installation plays now."""
+    """The Season that newcomers join: of the world that this installation plays now.
+
+    Raises UnknownWorld, or NotFound when the world has none.
+    """
     seasons = Game.objects.filter(season=True, status=Game.Status.RUNNING).select_related("world")
-    found = seasons.filter(world__slug=settings.WORLD).first() or seasons.order_by("-world_id").first()
+    found = seasons.filter(world=caller.world_played()).first()
     if found is None:
         raise NotFound("No season is running: an operator starts one with `manage.py seed`.")
     return found

@@ -17,6 +17,10 @@ from simgame.kernel.errors import Invalid, NotFound
 from trading.messages import Scale
 from trading.models import Game, Portfolio, Position
 
+NOT_JOINED = (
+    "You have no portfolio in the Season that is played now: join it (GET /api/v1/games lists it, "
+    "POST /api/v1/games/{id}/join), or name another portfolio with X-Portfolio."
+)
 CACHE_S = 5  # a portfolio's owner and world never change; its life in the cache bounds memory only
 
 
@@ -84,6 +88,8 @@ def _find(identity: Identity, wanted: str | None) -> PortfolioRef:
         rows = rows.filter(game__season=True, game__status=Game.Status.RUNNING)
         rows = rows.filter(game__world=caller.world_played()).order_by("-game_id")
     found = rows.first()
+    if found is None and wanted is None and identity.portfolio_id is None:
+        raise NotFound(NOT_JOINED)
     if found is None:
         raise NotFound("You have no such portfolio.")
     ref = PortfolioRef(

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 
 from simgame import children, env
 from simgame.embedded import Embedded, ServiceFailed
+from simgame.env import STATE
 from simgame.supervisor import GaveUp, Supervisor
 
 from . import extras, request
 from .progress import Progress, SetupFailed
 from .readiness import Readiness
-from .request import ANY_ADDRESS, STATE, Request
+from .request import ANY_ADDRESS, Request
 
 
 def play(options: argparse.Namespace, progress: Progress) -> int:

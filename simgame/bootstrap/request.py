@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import fcntl
-import json
 import shutil
 import socket
 import sys
@@ -15,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simgame.embedded import Embedded
+from simgame.env import STATE, running_game
 
 from .progress import Progress, SetupFailed
 
 DEFAULT_PORT = 8000
 PORTS_TRIED = 50
 ANY_ADDRESS = {"0.0.0.0", "::"}
-STATE = "play.json"  # {pid, address, world} of the running game
 LOCK = ".play.lock"
 GAME_DATA = ("wal", "celery", "static")  # what --reset deletes beside the databases
 
@@ -72,9 +71,8 @@ def only_game(home: Path) -> Iterator[None]:
 
 
 def _already_running(home: Path) -> str:
-    try:
-        state = json.loads((home / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    state = running_game(home)
+    if not state:
         return "SimGame is already being started from this folder."
     return (
         f"SimGame is already running from this folder: {state['address']} "

@@ -235,12 +235,27 @@ def test_a_port_is_a_whole_number(port: str, capsys: pytest.CaptureFixture[str])
 def test_a_second_game_says_where_the_first_one_is(tmp_path: Path):
     with request.only_game(tmp_path):
         state = {"pid": 42, "address": "http://127.0.0.1:8000/", "world": "seeded"}
-        (tmp_path / request.STATE).write_text(json.dumps(state), encoding="utf-8")
+        (tmp_path / env.STATE).write_text(json.dumps(state), encoding="utf-8")
         done = manage("play", "--no-browser", SIMGAME_HOME=str(tmp_path))
     assert done.returncode == 1
     assert (
         "already running from this folder: http://127.0.0.1:8000/ (world seeded, process 42)" in done.stderr
     )
+
+
+def test_later_commands_speak_of_the_world_that_is_played(tmp_path: Path):
+    (tmp_path / env.STATE).write_text(json.dumps({"pid": 1, "address": "", "world": "replay:/a/b"}))
+    shown = ["shell", "--no-imports", "-c", "from django.conf import settings; print(settings.WORLD)"]
+    home = {"SIMGAME_HOME": str(tmp_path)}
+    assert manage(*shown, **home, SIMGAME_WORLD="").stdout == "replay:/a/b\n"
+    assert manage(*shown, **home, SIMGAME_WORLD="lakeside").stdout == "lakeside\n"
+    assert manage(*shown, SIMGAME_HOME=str(tmp_path / "new"), SIMGAME_WORLD="").stdout == "seeded\n"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null"])
+def test_a_broken_note_of_a_game_is_none(text: str, tmp_path: Path):
+    (tmp_path / env.STATE).write_text(text)
+    assert env.running_game(tmp_path) == {}
 
 
 def test_a_reset_asks_first(tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch):
