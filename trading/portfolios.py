@@ -64,10 +64,19 @@ def portfolio_for_sync(identity: Identity, wanted: str | None) -> PortfolioRef:
 
 
 def world_of(request: Request) -> World:
-    """The world a request on /v2 speaks of: that of the caller's portfolio; of a stranger, the played one."""
-    if not isinstance(request.auth, Identity):
+    """The world a request on /v2 speaks of: that of the caller's portfolio, else the played one.
+
+    Raises NotFound when the request names a portfolio that is not the caller's.
+    """
+    identity, wanted = request.auth, request.headers.get("X-Portfolio")
+    if not isinstance(identity, Identity):
         return caller.world_played()
-    return worlds.named(portfolio_for_sync(request.auth, request.headers.get("X-Portfolio")).world_slug)
+    try:
+        return worlds.named(portfolio_for_sync(identity, wanted).world_slug)
+    except NotFound:
+        if wanted is None and identity.portfolio_id is None:
+            return caller.world_played()  # somebody who has not joined yet may look
+        raise
 
 
 def _cache_key(identity: Identity, wanted: str | None) -> tuple[int, int | None, str | None]:
