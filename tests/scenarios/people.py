@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import queue
+import threading
 from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -64,6 +66,12 @@ class Client:
         answer = self.get(path)
         assert answer.status == 200, (path, answer)
         return answer.json
+
+    def widest(self, count: int) -> list[str]:
+        """The shares with the widest spreads: there is room for a price between bid and ask."""
+        quotes = self.read("/api/v1/quotes")["quotes"]
+        wide = sorted(quotes, key=lambda name: D(quotes[name]["bid"]) - D(quotes[name]["ask"]))
+        return wide[:count]
 
 
 class Person(Client):
@@ -157,17 +165,25 @@ class Stream:
         self.messages: list[Any] = []
         self._stack = ExitStack()
         self._address = f"ws://127.0.0.1:{person.town.port}/ws/v1"
-        self._waiting: list[Any] = []
+        self._said: queue.Queue[Any] = queue.Queue()
 
     def __enter__(self) -> Stream:
+        try:
+            self._subscribe()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _subscribe(self) -> None:
         self._socket = self._stack.enter_context(connect(self._address, max_size=None, proxy=None))
+        threading.Thread(target=self._listen, daemon=True).start()
         self._send({"id": 1, "op": "auth", "token": self.token})
         self._answer(1)
         self._send({"id": 2, "op": "subscribe", "topics": [{"topic": self.topic}], "interval_ms": 0})
         (self.began,) = self._answer(2)["results"]
         self.desk = self.began["snapshot"]
         self.offset = self.began["offset"]
-        return self
 
     def __exit__(self, *_: Any) -> None:
         self._stack.close()
@@ -194,14 +210,17 @@ class Stream:
         return said
 
     def _next(self) -> Any:
-        while not self._waiting:
-            said = json.loads(self._socket.recv(timeout=PATIENCE_S))
-            self._waiting += said if isinstance(said, list) else [said]
-        said = self._waiting.pop(0)
-        if said.get("type") == "ping":
-            self._send({"op": "pong"})
-            return self._next()
-        return said
+        return self._said.get(timeout=PATIENCE_S)
+
+    def _listen(self) -> None:
+        """Answers pings all the time, as a browser does. Ends when the socket closes."""
+        for text in self._socket:
+            said = json.loads(text)
+            for message in said if isinstance(said, list) else [said]:
+                if message.get("type") == "ping":
+                    self._send({"op": "pong"})
+                else:
+                    self._said.put(message)
 
 
 def fold(desk: Any, data: Any, version: int) -> Any:

@@ -57,16 +57,10 @@ def quote_of(person: Client, symbol: str) -> Any:
     return person.read(f"/api/v1/quotes?symbols={symbol}")["quotes"][symbol]
 
 
-def wide_symbols(person: Client) -> list[str]:
-    """The dear ones: their spread leaves room for a price between bid and ask."""
-    quotes = person.read("/api/v1/quotes")["quotes"]
-    return sorted(quotes, key=lambda name: D(quotes[name]["ask"]) - D(quotes[name]["bid"]), reverse=True)[:5]
-
-
 def test_alice_takes_what_is_displayed_and_every_cent_is_accounted_for(town: Town, alice: Person) -> None:
     assert alice.registered["portfolio"]["cash"] == "1000000.00"
     assert alice.balance() == (START, D(0))
-    symbol = wide_symbols(alice)[0]
+    symbol = alice.widest(1)[0]
     depth = alice.read(f"/api/v1/depth/{symbol}")
     third = depth["asks"][2][0]
     order = alice.placed("buy", 1000, symbol, third, time_in_force="ioc")
@@ -107,7 +101,7 @@ def test_bob_rests_inside_the_spread_and_alice_meets_him_at_his_price(
     town: Town, alice: Person, bob: Person
 ) -> None:
     for attempt in range(ATTEMPTS):
-        symbol = wide_symbols(bob)[attempt % 5]
+        symbol = bob.widest(5)[attempt % 5]
         quote = quote_of(bob, symbol)
         price = D(quote["bid"]) + CENT  # better than the market's own bid, still below its ask
         if price >= D(quote["ask"]):
@@ -283,7 +277,7 @@ def test_bob_cannot_listen_to_alice_nor_touch_her_order(alice: Person, bob: Pers
 
 def test_who_rests_in_the_queue_waits_for_the_size_before_him(town: Town, alice: Person) -> None:
     """At the best bid Alice stands behind what was displayed there when she came."""
-    for symbol in wide_symbols(alice):
+    for symbol in alice.widest(5):
         bid, size = alice.read(f"/api/v1/depth/{symbol}")["bids"][0]
         order = alice.placed("buy", 100, symbol, bid)
         ahead = D(order["queue_ahead"])
