@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.engine.pit import ALICE, BOB, CAROL, PLAIN, Pit, fills, queue
 from trading.engine.events import FillRow
-from trading.engine.liquidity import left_at
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_a_newer_quote_shows_the_difference(pit: Pit, shown: int, left: int):
     pit.quote(asks=((1000, 100),))
     pit.buy(ALICE, 60, 1000)
     pit.quote(asks=((1000, shown),))
-    assert left_at(pit.engine.state.markets["NLB"], 1000, bids=False) == left
+    assert pit.engine.state.markets["NLB"].asks.left_at(1000) == left
 
 
 def test_a_level_that_vanished_comes_back_whole(pit: Pit):

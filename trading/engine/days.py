@@ -9,10 +9,10 @@ from market.ticks import PhaseTick, Reference
 from trading.engine import receipts, risk
 from trading.engine.commands import SetRules
 from trading.engine.entry import end, refuse
+from trading.engine.markets import Market
 from trading.engine.matching import resume_matching
 from trading.engine.orders import EXPIRE, MASS_CANCEL, RESTATE, Order, by_priority
-from trading.engine.risk import Refusal
-from trading.engine.state import Market
+from trading.engine.refusals import Refusal
 from trading.engine.turn import Turn
 
 NEW_RULES = receipts.rule("fees", "The fees have changed, and with them what it holds back.")
@@ -35,7 +35,7 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
         _expire_day_orders(turn, closed=tick.phase == Phase.CLOSED)
     if state.permit.match and not could_match:
         for _, market in sorted(state.markets.items()):
-            if market.book.bids or market.book.asks:
+            if market.bids.book or market.asks.book:
                 resume_matching(turn, market)
 
 
@@ -99,7 +99,7 @@ def _recheck(turn: Turn, market: Market) -> None:
     """Resting orders under new rules: dearer ones hold more, those that no longer fit are canceled."""
     if market.rules is None:
         return
-    for order in [*market.book.bids, *market.book.asks]:
+    for order in market.orders():
         if refusal := risk.refuse_resting(market, order):
             why = receipts.rule(refusal.rule, refusal.detail, refusal.row)
             end(turn, order, MASS_CANCEL, refusal.code, why, **refusal.facts)

@@ -18,7 +18,8 @@ from trading.engine.orders import (
     Order,
     by_priority,
 )
-from trading.engine.risk import Draft, Refusal
+from trading.engine.refusals import Refusal
+from trading.engine.risk import Draft
 from trading.engine.turn import Turn
 
 AS_ASKED = receipts.rule("request", "You asked for it.")
@@ -36,26 +37,25 @@ def place(turn: Turn, new: NewOrder) -> None:
         )
         return
     assert new.order_id not in state.orders, "the exchange answers a repeated order from its journal"
-    if refusal := risk.refuse_new(state, new, turn.at_ns):
+    draft = risk.draft_of(state, new)
+    refusal = risk.refuse_new(state, new, draft, turn.at_ns)
+    if refusal or draft is None:
         _reject(turn, new, refusal)
         return
 
     # From here it must succeed.
-    market = state.markets[new.symbol]
-    assert market.rules is not None
-    buys = new.side == "buy"
     order = Order()
     order.id = new.order_id
     order.portfolio = portfolio
-    order.market = market
+    order.market = draft.market
     order.client_order_id = new.client_order_id
     order.side = new.side
-    order.buys = buys
+    order.buys = draft.buys
     order.type = new.type
     order.time_in_force = new.time_in_force
     order.qty = new.qty
     order.limit_price = new.limit_price
-    order.price = risk.worst_price(Draft(portfolio, market, market.rules, buys, new.qty, 0, new.limit_price))
+    order.price = draft.worst_price()
     order.status = NOT_YET
     order.reason = order.waits = ""
     order.filled_qty = order.filled_value = order.filled_cash = order.fees = 0
@@ -63,9 +63,11 @@ def place(turn: Turn, new: NewOrder) -> None:
     order.priority = turn.seq
     order.market_day = state.market_day
     order.submitted_ns = order.updated_ns = turn.at_ns
-    order.receipt = {}
     state.orders[order.id] = portfolio.orders[order.id] = order
-    _reserve(turn, order)
+    if draft.buys:
+        turn.reserve_cash(order, draft.cash_needed())
+    else:
+        turn.reserve_qty(order, order.qty)
     arrive(turn, order, ACCEPT)
 
 
@@ -201,18 +203,19 @@ def _refuse_change(turn: Turn, asked: ReplaceOrder, order: Order) -> Refusal | N
         return None
     market = order.market
     assert market.rules is not None
-    draft = Draft(order.portfolio, market, market.rules, order.buys, qty, order.filled_qty, price, order)
+    draft = Draft(order.portfolio, market, market.rules, order.buys, qty, price, order.filled_qty, order)
     return risk.refuse_replaced(turn.state, draft, turn.at_ns)
 
 
-def _reject(turn: Turn, new: NewOrder, refusal: Refusal) -> None:
+def _reject(turn: Turn, new: NewOrder, refusal: Refusal | None) -> None:
     """A refused order is stored: the player sees it, and a repeated request gets the same answer."""
+    assert refusal is not None
     at_ns = turn.at_ns
     market = turn.state.markets.get(new.symbol)
     receipt = {
         "decided": "refused",
         "at": at_ns,
-        "quote": receipts.quote(market, at_ns) if market else None,
+        "quote": market.looked_at(at_ns) if market else None,
         "limit_price": new.limit_price,
         "rule": receipts.rule(refusal.rule or refusal.code.lower(), refusal.detail, refusal.row),
         "code": refusal.code,

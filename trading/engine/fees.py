@@ -10,34 +10,49 @@ take, in their order, what there is, and the rest with the next fill. So selling
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from market.rulebook.rules import PPB, FeeRule, InstrumentRules
 
-
-def lines_for(rules: InstrumentRules, side: str) -> tuple[FeeRule, ...]:
-    return tuple(line for line in rules.fees if line.side in ("both", side))
+TWICE_PPB = 2 * PPB
 
 
-def charge(lines: Sequence[FeeRule], worth: int, *, capped: bool) -> list[int]:
-    """F(worth) of each line, in minor units. `capped`: together at most `worth` (sells)."""
-    if worth == 0:
-        return [0] * len(lines)
-    amounts = []
-    left = worth
-    for line in lines:
-        amount = max((2 * worth * line.rate_ppb + PPB) // (2 * PPB), line.least)
-        if capped:
-            amount = min(amount, left)
+class FeeLines:
+    """The fee lines of one side of an instrument."""
+
+    __slots__ = ("_nothing", "_rates", "rules")
+
+    def __init__(self, rules: tuple[FeeRule, ...]) -> None:
+        self.rules = rules
+        self._rates = [(2 * line.rate_ppb, line.least) for line in rules]
+        self._nothing = [0] * len(rules)
+
+    def charge(self, worth: int, *, capped: bool) -> list[int]:
+        """F(worth) of each line, in minor units. `capped`: together at most `worth` (sells)."""
+        if worth == 0:
+            return self._nothing
+        amounts = []
+        left = worth
+        for twice_rate, least in self._rates:
+            amount = (worth * twice_rate + PPB) // TWICE_PPB
+            amount = max(amount, least)
+            if capped and amount > left:
+                amount = left
             left -= amount
-        amounts.append(amount)
-    return amounts
+            amounts.append(amount)
+        return amounts
+
+    def named(self, before: list[int], after: list[int]) -> tuple[tuple[str, int], ...]:
+        """What each line asks now, after `before` was charged."""
+        return tuple([(line.name, b - a) for line, a, b in zip(self.rules, before, after, strict=True)])
+
+    def total(self, worth: int) -> int:
+        """F(worth) of all lines of a buy, in minor units."""
+        asked = 0
+        if worth:
+            for twice_rate, least in self._rates:
+                amount = (worth * twice_rate + PPB) // TWICE_PPB
+                asked += amount if amount > least else least
+        return asked
 
 
-def total(lines: Sequence[FeeRule], worth: int) -> int:
-    """F(worth) of all lines of a buy, in minor units."""
-    asked = 0
-    if worth:
-        for line in lines:
-            asked += max((2 * worth * line.rate_ppb + PPB) // (2 * PPB), line.least)
-    return asked
+def lines_for(rules: InstrumentRules, side: str) -> FeeLines:
+    return FeeLines(tuple(line for line in rules.fees if line.side in ("both", side)))

@@ -8,7 +8,7 @@ from trading.engine.entry import refuse
 from trading.engine.events import Notice
 from trading.engine.matching import resume_matching
 from trading.engine.orders import HALT, RESUME, RESUME_PART_FILLED
-from trading.engine.risk import Refusal
+from trading.engine.refusals import Refusal
 from trading.engine.turn import Turn
 
 
@@ -29,7 +29,7 @@ def halt(turn: Turn, command: Halt) -> None:
     market.halt_reason = command.reason if command.halted else ""
     why = receipts.rule("halt", command.reason or "By the operator.")
     told: dict[int, None] = {}
-    for order in [*market.book.bids, *market.book.asks]:
+    for order in market.orders():
         event = HALT if command.halted else RESUME_PART_FILLED if order.filled_qty else RESUME
         more = {"waits": order.waits} if order.waits else {}
         turn.change(order, event, receipts.order("rested", order, turn.at_ns, why, **more))

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from trading.engine.orders import NEW, PARTIALLY_FILLED, SUSPENDED, Order
-from trading.engine.state import Market, Portfolio, State
+from trading.engine.markets import Market
+from trading.engine.orders import NEW, PARTIALLY_FILLED, SUSPENDED
+from trading.engine.state import Portfolio, State
 
 
 class Breach(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
 
 
 def _market(state: State, market: Market) -> Iterator[Breach]:
-    booked: list[Order] = [*market.book.bids, *market.book.asks]
+    booked = market.orders()
     resting = [each for each in booked if not each.waits]
     bids = [each.price for each in resting if each.buys]
     asks = [each.price for each in resting if not each.buys]

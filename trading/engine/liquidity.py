@@ -6,7 +6,7 @@ later and stands behind it. Takers and trade prints use the line up from its fro
 
     displayed 500, Alice's 200 came when 300 were displayed:   300 displayed | 200 Alice | 200 displayed
 
-What players took of displayed size is remembered per price (`Market.taken_*`) and is gone for
+What players took of displayed size is remembered per price (`Side.taken`) and is gone for
 everybody until a newer quote shows more there: with D displayed and t taken, a quote that shows D'
 leaves D' - min(t, D'), which is the same as clamp(left + (D' - D), 0, D'); a level that vanishes is
 forgotten.
@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from market.ticks import Quote
+from trading.engine.markets import Market, Side
 from trading.engine.orders import Order
-from trading.engine.state import Market, Portfolio
+from trading.engine.state import Portfolio
 
 
 class Step(NamedTuple):
@@ -38,20 +39,18 @@ class Walk(NamedTuple):
     beyond: tuple[int, int] | None  # the next level, which it did not touch: price, displayed size
 
 
-def left_at(market: Market, price: int, *, bids: bool) -> int:
-    """Displayed size at a price that no player has taken; 0 when the price is not displayed."""
-    for shown_price, size in market.shown(bids=bids):
-        if shown_price == price:
-            return max(size - market.taken(bids=bids).get(price, 0), 0)
-    return 0
-
-
-def walk(market: Market, *, buys: bool, price: int, qty: int, portfolio: Portfolio) -> Walk:
-    """What an order would take now, best price first, each price's line from its front. Changes nothing."""
+def walk(side: Side, *, price: int, qty: int, portfolio: Portfolio) -> Walk:
+    """What an order would take of the other `side` now: best price first, each price's line from its
+    front. Changes nothing.
+    """
+    bids = side.bids
+    nearest = side.best()
+    if nearest and (nearest[0] < price if bids else nearest[0] > price):
+        return Walk([], 0, None, nearest)
     steps: list[Step] = []
     want = qty
-    for at, free, makers in _levels(market, bids=not buys):
-        if at > price if buys else at < price:
+    for at, free, makers in _levels(side):
+        if at < price if bids else at > price:
             return Walk(steps, qty - want, None, (at, free))
         passed = 0  # displayed size that the walk has used at this price
         for maker in makers:
@@ -64,9 +63,10 @@ def walk(market: Market, *, buys: bool, price: int, qty: int, portfolio: Portfol
                 break
             if maker.portfolio is portfolio:
                 return Walk(steps, qty - want, maker, None)
-            steps.append(Step(at, min(maker.leaves, want), maker.leaves, maker))
-            want -= steps[-1].size
-        behind = min(free - passed, want)
+            size = min(maker.leaves, want)
+            steps.append(Step(at, size, maker.leaves, maker))
+            want -= size
+        behind = free - passed if free - passed < want else want
         if behind > 0:
             steps.append(Step(at, behind, free - passed, None))
             want -= behind
@@ -75,66 +75,62 @@ def walk(market: Market, *, buys: bool, price: int, qty: int, portfolio: Portfol
     return Walk(steps, qty - want, None, None)
 
 
-def _levels(market: Market, *, bids: bool) -> Iterator[tuple[int, int, Iterable[Order]]]:
+def _levels(side: Side) -> Iterator[tuple[int, int, Iterable[Order]]]:
     """Each price of one side, best first: displayed size that is left, and the players who rest there."""
-    sign = -1 if bids else 1  # turns "better" into "smaller" for both sides
-    shown, taken = market.shown(bids=bids), market.taken(bids=bids)
-    side = market.book.side(buys=bids)
+    sign = -1 if side.bids else 1  # turns "better" into "smaller" for both sides
+    taken, book = side.taken, side.book
     rank = 0
-    for price, size in shown:
-        while (booked := side.price(rank)) is not None and booked * sign < price * sign:
-            yield booked, 0, side.at(booked)
+    for price, size in side.shown:
+        while (booked := book.price(rank)) is not None and booked * sign < price * sign:
+            yield booked, 0, book.at(booked)
             rank += 1
         free = max(size - taken.get(price, 0), 0)
         if booked == price:
             rank += 1
-            yield price, free, side.at(price)
+            yield price, free, book.at(price)
         else:
             yield price, free, ()
-    while (booked := side.price(rank)) is not None:
-        yield booked, 0, side.at(booked)
+    while (booked := book.price(rank)) is not None:
+        yield booked, 0, book.at(booked)
         rank += 1
 
 
-def take(market: Market, price: int, size: int, *, bids: bool) -> None:
+def take(side: Side, price: int, size: int) -> None:
     """Displayed size is used up from the front of the line: it is gone, and queues behind it move."""
-    taken = market.taken(bids=bids)
-    taken[price] = taken.get(price, 0) + size
-    for order in market.book.side(buys=bids).at(price):
+    side.taken[price] = side.taken.get(price, 0) + size
+    for order in side.book.at(price):
         order.queue_ahead = max(order.queue_ahead - size, 0)
 
 
 def show(market: Market, quote: Quote) -> None:
     """A newer quote stands. The same depth again changes nothing but its freshness."""
-    before, market.quote = market.quote, quote
+    before = market.quote
+    market.set_quote(quote)
     if before is None or before.bids != quote.bids:
-        _rebase(market, bids=True)
+        _rebase(market.bids)
     if before is None or before.asks != quote.asks:
-        _rebase(market, bids=False)
+        _rebase(market.asks)
 
 
-def _rebase(market: Market, *, bids: bool) -> None:
-    shown = market.shown(bids=bids)
-    taken = market.taken(bids=bids)
-    if taken:
-        kept = {price: min(taken[price], size) for price, size in shown if price in taken}
-        taken.clear()
-        taken.update(kept)
-    _shrink_queues(market, bids=bids)
+def _rebase(side: Side) -> None:
+    if side.taken:
+        side.taken = {
+            price: min(side.taken[price], size) for price, size in side.shown if price in side.taken
+        }
+    _shrink_queues(side)
 
 
-def _shrink_queues(market: Market, *, bids: bool) -> None:
+def _shrink_queues(side: Side) -> None:
     """Nobody waits behind more than is displayed. Prices deeper than the last level are not seen."""
-    side = market.book.side(buys=bids)
-    if not side:
+    book, shown = side.book, side.shown
+    if not book:
         return
-    shown = market.shown(bids=bids)
-    sign = -1 if bids else 1
+    sign = -1 if side.bids else 1
     rank = 0
-    while (price := side.price(rank)) is not None:
+    while (price := book.price(rank)) is not None:
         if shown and price * sign > shown[-1][0] * sign:
             return
-        left = left_at(market, price, bids=bids)
-        for order in side.at(price):
+        left = side.left_at(price)
+        for order in book.at(price):
             order.queue_ahead = min(order.queue_ahead, left)
         rank += 1

@@ -7,25 +7,15 @@ Only ticks that arrive after an order can fill it, because ticks are commands li
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from market.ticks import Print, Quote
-from trading.engine import fees, liquidity, prices, receipts
-from trading.engine.accounts import FEES, MARKET
-from trading.engine.events import FillRow
+from trading.engine import liquidity, receipts
+from trading.engine.fills import trade_with_market, trade_with_player
 from trading.engine.liquidity import Step
+from trading.engine.markets import Market, Side
 from trading.engine.orders import FILL_PART, FILL_REST, KILL, RESTATE, STOP_SELF_TRADE, Order
-from trading.engine.state import Market
-from trading.engine.turn import FEE, TRADE_ASSET, TRADE_CASH, Turn
-
-
-class Trade(NamedTuple):
-    match: int  # n of its first fill row
-    price: int
-    qty: int
-    cash: int  # price x qty in minor units
-    against: Literal["market", "player"]
-
+from trading.engine.turn import Turn
 
 LIMIT = receipts.rule("limit_price", "Your own limit.")
 NO_PHASE = receipts.rule("phase", "It waits: nothing is matched in this phase.")
@@ -44,9 +34,8 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         return
     if market.waiting and event != RESTATE:
         release(turn, market)
-    walk = liquidity.walk(
-        market, buys=order.buys, price=order.price, qty=order.leaves, portfolio=order.portfolio
-    )
+    other = market.asks if order.buys else market.bids
+    walk = liquidity.walk(other, price=order.price, qty=order.leaves, portfolio=order.portfolio)
     rests = order.type == "limit" and order.time_in_force in ("day", "gtc") and walk.own is None
     if not walk.steps and rests:
         _rest(order)
@@ -59,7 +48,7 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     if order.time_in_force == "fok" and walk.filled < order.leaves:
         _kill(turn, order, "FOK_NOT_FILLABLE", "Fill or kill: not all of it was there.", seen)
         return
-    looked_at = receipts.quote(market, turn.at_ns)
+    looked_at = market.looked_at(turn.at_ns)
     for step in walk.steps:
         _take_step(turn, order, step, looked_at)
         if order.leaves and step is not walk.steps[-1]:
@@ -84,7 +73,7 @@ def _wait(turn: Turn, order: Order, event: str) -> None:
         return
     order.waits = "quote" if turn.state.permit.match else "phase"
     order.queue_ahead = 0
-    order.market.book.side(buys=order.buys).add(order)
+    order.market.side(buys=order.buys).book.add(order)
     order.market.waiting[order.id] = order
     why = NO_QUOTE if order.waits == "quote" else NO_PHASE
     turn.change(order, event, receipts.order("rested", order, turn.at_ns, why, waits=order.waits))
@@ -92,10 +81,10 @@ def _wait(turn: Turn, order: Order, event: str) -> None:
 
 def _rest(order: Order) -> None:
     """Behind all that is displayed at its price, and behind the players who came before."""
-    market = order.market
+    side = order.market.bids if order.buys else order.market.asks
     order.waits = ""
-    order.queue_ahead = liquidity.left_at(market, order.price, bids=order.buys)
-    market.book.side(buys=order.buys).add(order)
+    order.queue_ahead = side.left_at(order.price)
+    side.book.add(order)
 
 
 def _end_remainder(turn: Turn, order: Order, own: Order | None, seen: list[receipts.Facts]) -> None:
@@ -119,7 +108,7 @@ def _kill(turn: Turn, order: Order, reason: str, text: str, seen: list[receipts.
 
 def leave(order: Order) -> None:
     """Out of the book."""
-    order.market.book.side(buys=order.buys).remove(order)
+    order.market.side(buys=order.buys).book.remove(order)
     if order.waits:
         del order.market.waiting[order.id]
 
@@ -151,32 +140,31 @@ def resume_matching(turn: Turn, market: Market) -> None:
 
 def _meet_quote(turn: Turn, market: Market, *, buys: bool) -> None:
     """Displayed size that reaches resting orders fills them at their own price and is used up."""
-    side = market.book.side(buys=buys)
-    while (order := side.first()) is not None:
-        steps = _reaching(market, order)
+    book, other = market.side(buys=buys).book, market.side(buys=not buys)
+    while (order := book.first()) is not None:
+        steps = _reaching(other, order)
         if not steps:
             return
         for step in steps:
-            liquidity.take(market, step.price, step.size, bids=not buys)
+            liquidity.take(other, step.price, step.size)
         qty = sum(step.size for step in steps)
         facts = {
-            "quote": receipts.quote(market, turn.at_ns),
+            "quote": market.looked_at(turn.at_ns),
             "levels": receipts.levels(steps),
             "queue_ahead": 0,
             "rule": receipts.rule("resting_price", "The market came to your price."),
         }
-        _trade_with_market(turn, order, order.price, qty, facts)
+        trade_with_market(turn, order, order.price, qty, facts)
         _tell_maker(turn, order, facts)
 
 
-def _reaching(market: Market, order: Order) -> list[Step]:
+def _reaching(side: Side, order: Order) -> list[Step]:
     steps = []
     want = order.leaves
-    taken = market.taken(bids=not order.buys)
-    for price, size in market.shown(bids=not order.buys):
+    for price, size in side.shown:
         if not want or (price > order.price if order.buys else price < order.price):
             break
-        free = size - taken.get(price, 0)
+        free = size - side.taken.get(price, 0)
         if free > 0:
             steps.append(Step(price, min(free, want), free, None))
             want -= steps[-1].size
@@ -198,15 +186,15 @@ def on_print(turn: Turn, tick: Print) -> None:
         return
     left = tick.size
     for buys in (True, False):
-        side = market.book.side(buys=buys)
-        while left and (price := side.price()) is not None:
+        book = market.side(buys=buys).book
+        while left and (price := book.price()) is not None:
             if price == tick.price:
                 hit = tick.side != ("buy" if buys else "sell")
             else:
                 hit = price > tick.price if buys else price < tick.price
             if not hit:
                 break
-            left = _print_at(turn, tick, list(side.at(price)), left)
+            left = _print_at(turn, tick, list(book.at(price)), left)
 
 
 def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
@@ -228,13 +216,13 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
             continue  # the ones behind still move up
         left -= qty
         facts: receipts.Facts = {
-            "quote": receipts.quote(order.market, turn.at_ns),
+            "quote": order.market.looked_at(turn.at_ns),
             "print": receipts.trade_print(tick, turn.at_ns),
             "levels": [],
             "queue_ahead": before,
             "rule": receipts.rule("resting_price", text),
         }
-        _trade_with_market(turn, order, order.price, qty, facts)
+        trade_with_market(turn, order, order.price, qty, facts)
         _tell_maker(turn, order, facts)
     return left
 
@@ -242,11 +230,11 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
 def _take_step(turn: Turn, order: Order, step: Step, looked_at: receipts.Facts | None) -> None:
     facts = {"quote": looked_at, "levels": receipts.levels((step,)), "queue_ahead": 0, "rule": LIMIT}
     if step.maker is None:
-        liquidity.take(order.market, step.price, step.size, bids=not order.buys)
-        _trade_with_market(turn, order, step.price, step.size, facts)
+        liquidity.take(order.market.side(buys=not order.buys), step.price, step.size)
+        trade_with_market(turn, order, step.price, step.size, facts)
         return
     maker = step.maker
-    _trade_with_player(turn, order, maker, step.size, facts)
+    trade_with_player(turn, order, maker, step.size, facts)
     _tell_maker(turn, maker, {**facts, "queue_ahead": 0})
 
 
@@ -258,112 +246,3 @@ def _tell_maker(turn: Turn, order: Order, facts: dict[str, Any]) -> None:
         return
     leave(order)
     turn.change(order, FILL_REST, {"decided": "filled", "at": turn.at_ns, **facts})
-
-
-def _trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dict[str, Any]) -> None:
-    rules = order.market.rules
-    assert rules is not None
-    state = turn.state
-    cash = prices.worth(rules, price, qty)
-    n = state.fills_n + 1
-    own_cash, own_asset = order.portfolio.cash, state.position(order.portfolio, order.market).held
-    market_cash, market_asset = state.system(MARKET, own_cash.asset), state.system(MARKET, own_asset.asset)
-    _book_fill(turn, order, Trade(n, price, qty, cash, "market"), facts)
-    if order.buys:
-        turn.transfer(TRADE_CASH, own_cash, market_cash, cash, n)
-        turn.transfer(TRADE_ASSET, market_asset, own_asset, qty, n)
-    else:
-        turn.transfer(TRADE_CASH, market_cash, own_cash, cash, n)
-        turn.transfer(TRADE_ASSET, own_asset, market_asset, qty, n)
-
-
-def _trade_with_player(turn: Turn, taker: Order, maker: Order, qty: int, facts: dict[str, Any]) -> None:
-    """Two rows of one match, at the price of the order that rested."""
-    rules = maker.market.rules
-    assert rules is not None
-    state = turn.state
-    cash = prices.worth(rules, maker.price, qty)
-    n = state.fills_n + 1
-    trade = Trade(n, maker.price, qty, cash, "player")
-    _book_fill(turn, taker, trade, facts)
-    _book_fill(turn, maker, trade, facts)
-    buyer, seller = (taker, maker) if taker.buys else (maker, taker)
-    turn.transfer(TRADE_CASH, buyer.portfolio.cash, seller.portfolio.cash, cash, n)
-    given = state.position(seller.portfolio, seller.market).held
-    gotten = state.position(buyer.portfolio, buyer.market).held
-    turn.transfer(TRADE_ASSET, given, gotten, qty, n)
-
-
-def _book_fill(turn: Turn, order: Order, trade: Trade, facts: dict[str, Any]) -> None:
-    """One side of a fill: fees, the order's sums, its reservation, the position, the row.
-
-    Called before the trade's own transfers, so that the position still shows what was held before.
-    """
-    match, price, qty, cash, against = trade
-    assert price <= order.price if order.buys else price >= order.price
-    state, market = turn.state, order.market
-    state.fills_n += 1
-    n = state.fills_n
-    lines = market.buy_fees if order.buys else market.sell_fees
-    worth = order.filled_cash + cash
-    before = fees.charge(lines, order.filled_cash, capped=not order.buys)
-    after = fees.charge(lines, worth, capped=not order.buys)
-    fee = sum(after) - sum(before)
-    order.filled_qty += qty
-    order.filled_value += price * qty
-    order.filled_cash = worth
-    order.fees += fee
-    _book_position(turn, order, qty, cash, fee)
-    if fee:
-        turn.transfer(FEE, order.portfolio.cash, state.system(FEES, order.portfolio.currency), fee, n)
-    receipt = {
-        "decided": "filled",
-        "at": turn.at_ns,
-        "limit_price": order.limit_price,
-        **facts,
-        "fees": receipts.fee_lines(lines, worth, before, after),
-    }
-    if order.limit_price is None:
-        receipt["collar"] = order.price
-    named = tuple((line.name, b - a) for line, a, b in zip(lines, before, after, strict=True))
-    turn.events.append(
-        FillRow(
-            n,
-            match,
-            order.id,
-            order.portfolio.id,
-            market.symbol,
-            order.side,
-            price,
-            qty,
-            cash,
-            named,
-            fee,
-            against,
-            state.market_day,
-            turn.at_ns,
-            receipt,
-        )
-    )
-
-
-def _book_position(turn: Turn, order: Order, qty: int, cash: int, fee: int) -> None:
-    """Average cost, fees included: what is sold takes its share of the cost along, rounded down."""
-    state, market = turn.state, order.market
-    position = state.position(order.portfolio, market)
-    position.market_day = state.market_day
-    state.traded[order.portfolio.id, market.symbol] = position
-    turn.touch_position(position)
-    if order.buys:
-        position.cost += cash + fee
-        position.day_cash -= cash + fee
-        if market.rules is not None and market.rules.lock_days:
-            position.bought_today += qty
-        left = market.reservation(order.price, order.leaves, order.filled_cash) if order.leaves else 0
-        turn.reserve_cash(order, left)
-        return
-    gone = position.cost * qty // position.held.posted
-    position.cost -= gone
-    position.realised += cash - fee - gone
-    position.day_cash += cash - fee
-    turn.reserve_qty(order, order.leaves)

@@ -117,7 +117,7 @@ class Order:
     __slots__ = (
         "buys", "client_order_id", "closed_ns", "fees", "filled_cash", "filled_qty", "filled_value", "id",
         "limit_price", "market", "market_day", "portfolio", "price", "priority", "qty", "queue_ahead",
-        "reason", "receipt", "reserved_cash", "reserved_qty", "side", "status", "submitted_ns",
+        "reason", "reserved_cash", "reserved_qty", "side", "status", "submitted_ns",
         "time_in_force", "type", "updated_ns", "version", "waits",
     )  # fmt: skip
 
@@ -148,13 +148,13 @@ class Order:
     updated_ns: int
     closed_ns: int
     waits: str  # "" or why nothing could match when it came: "phase", "quote"
-    receipt: dict[str, Any]
 
     @property
     def leaves(self) -> int:
         return self.qty - self.filled_qty
 
-    def row(self, exec_type: ExecType) -> OrderRow:
+    def row(self, exec_type: ExecType, receipt: dict[str, Any]) -> OrderRow:
+        """The order as the tables keep it. What decided it is told with the row, and not kept here."""
         return OrderRow(
             exec_type,
             self.id,
@@ -181,7 +181,7 @@ class Order:
             self.submitted_ns,
             self.updated_ns,
             self.closed_ns,
-            self.receipt,
+            receipt,
         )
 
 

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from trading.engine import fees, liquidity, prices, receipts, risk
+from trading.engine import liquidity, receipts, risk
 from trading.engine.commands import NewOrder
 from trading.engine.liquidity import Walk
-from trading.engine.risk import Draft, Refusal
+from trading.engine.refusals import Refusal
+from trading.engine.risk import Draft
 from trading.engine.state import State
 
 STEPS_MAX: Final = 6  # tick, band, cage, lot, size, money: each is mended at most once
@@ -23,50 +24,45 @@ def preview(state: State, new: NewOrder, at_ns: int) -> dict[str, Any]:
             "refusal": _told(Refusal("UNKNOWN_ACCOUNT", "This portfolio has no books here.", {})),
             "nearest": None,
         }
-    if refusal := risk.refuse_new(state, new, at_ns):
+    draft = risk.draft_of(state, new)
+    refusal = risk.refuse_new(state, new, draft, at_ns)
+    if refusal or draft is None:
         return {"refusal": _told(refusal), "nearest": _nearest(state, new, at_ns)}
-    return {"refusal": None, "nearest": None, **_estimate(state, new, at_ns)}
+    return {"refusal": None, "nearest": None, **_estimate(state, new, draft, at_ns)}
 
 
-def _told(refusal: Refusal) -> dict[str, Any]:
+def _told(refusal: Refusal | None) -> dict[str, Any]:
+    assert refusal is not None
     rule = receipts.rule(refusal.rule or refusal.code.lower(), refusal.detail, refusal.row)
     return {"code": refusal.code, "detail": refusal.detail, "facts": refusal.facts, "rule": rule}
 
 
-def _draft(state: State, new: NewOrder) -> Draft:
-    market = state.markets[new.symbol]
-    assert market.rules is not None
-    portfolio = state.portfolios[new.portfolio]
-    return Draft(portfolio, market, market.rules, new.side == "buy", new.qty, 0, new.limit_price)
-
-
-def _estimate(state: State, new: NewOrder, at_ns: int) -> dict[str, Any]:
-    draft = _draft(state, new)
-    market, buys, price = draft.market, draft.buys, risk.worst_price(draft)
+def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str, Any]:
+    market, buys, price = draft.market, draft.buys, draft.worst_price()
     matches = state.can_match(market, at_ns)
     walk = Walk([], 0, None, None)
     if matches:
-        walk = liquidity.walk(market, buys=buys, price=price, qty=new.qty, portfolio=draft.portfolio)
+        walk = liquidity.walk(market.side(buys=not buys), price=price, qty=new.qty, portfolio=draft.portfolio)
     if new.time_in_force == "fok" and walk.filled < new.qty:
         walk = Walk([], 0, walk.own, walk.beyond)
-    cash = sum(prices.worth(draft.rules, step.price, step.size) for step in walk.steps)
+    cash = sum(market.worth(step.price, step.size) for step in walk.steps)
     lines = market.buy_fees if buys else market.sell_fees
-    charged = fees.charge(lines, cash, capped=not buys)
+    charged = lines.charge(cash, capped=not buys)
     left = new.qty - walk.filled
     rests = left if new.type == "limit" and new.time_in_force in ("day", "gtc") and not walk.own else 0
     reserved = market.reservation(price, rests, cash) if buys and rests else 0
     moved = -(cash + sum(charged)) if buys else cash - sum(charged)
     return {
         "levels": receipts.levels(walk.steps, walk.beyond),
-        "quote": receipts.quote(market, at_ns),
+        "quote": market.looked_at(at_ns),
         "filled_qty": walk.filled,
         "filled_value": sum(step.price * step.size for step in walk.steps),
         "cash": cash,
-        "fees": receipts.fee_lines(lines, cash, [0] * len(lines), charged),
+        "fees": receipts.fee_lines(lines, cash, lines.charge(0, capped=False), charged),
         "fee": sum(charged),
         "rests_qty": rests,
         "canceled_qty": left - rests,
-        "queue_ahead": liquidity.left_at(market, price, bids=buys) if rests and matches else 0,
+        "queue_ahead": market.side(buys=buys).left_at(price) if rests and matches else 0,
         "waits": "" if matches else "quote" if state.permit.match else "phase",
         "own_order": walk.own.id if walk.own else None,
         "limit_price": new.limit_price,
@@ -81,7 +77,8 @@ def _nearest(state: State, new: NewOrder, at_ns: int) -> dict[str, Any] | None:
     """Mend one refusal after another; None when something cannot be mended by price or quantity."""
     candidate = new
     for _ in range(STEPS_MAX):
-        refusal = risk.refuse_new(state, candidate, at_ns)
+        draft = risk.draft_of(state, candidate)
+        refusal = risk.refuse_new(state, candidate, draft, at_ns)
         if refusal is None:
             return {
                 "side": new.side,
@@ -90,7 +87,7 @@ def _nearest(state: State, new: NewOrder, at_ns: int) -> dict[str, Any] | None:
                 "limit_price": candidate.limit_price,
             }
         mend = MENDS.get(refusal.rule)
-        mended = mend(_draft(state, candidate), refusal) if mend else None
+        mended = mend(draft, refusal) if mend and draft else None
         if mended is None or min(mended.values()) <= 0:
             return None
         candidate = msgspec.structs.replace(candidate, **mended)
@@ -132,7 +129,7 @@ def _to_cash(draft: Draft, refusal: Refusal) -> dict[str, int]:
     fits, too_many = 0, draft.qty // lot + 1
     while too_many - fits > 1:
         lots = (fits + too_many) // 2
-        if risk.cash_needed(draft._replace(qty=lots * lot)) <= free:
+        if draft.of_qty(lots * lot).cash_needed() <= free:
             fits = lots
         else:
             too_many = lots

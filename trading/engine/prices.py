@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from market.rulebook.rules import PPB, InstrumentRules
-from simgame.kernel.money import half_up, rescale_down, rescale_up
-
-# The worst price a market order accepts, from the best displayed one, where the venue has no cage.
-COLLAR_PPB: Final = 50_000_000  # 5 %: wide enough for a fast market, narrow enough to bound a mistake
+from simgame.kernel.money import half_up
 
 
-def worth(rules: InstrumentRules, price: int, qty: int) -> int:
-    """price x qty in minor units, rounded down: what a fill moves."""
+def worth_factors(rules: InstrumentRules) -> tuple[int, int]:
+    """Price x qty times the first, divided by the second, is minor units: fills round down, holds up."""
     shift = rules.price_exponent + rules.qty_exponent - rules.cash_exponent
-    return rescale_down(price * qty * rules.multiplier, shift)
-
-
-def worth_at_most(rules: InstrumentRules, price: int, qty: int) -> int:
-    """price x qty in minor units, rounded up: what a reservation holds."""
-    shift = rules.price_exponent + rules.qty_exponent - rules.cash_exponent
-    return rescale_up(price * qty * rules.multiplier, shift)
+    return rules.multiplier * 10 ** max(-shift, 0), 10 ** max(shift, 0)
 
 
 def band(previous_close: int, band_ppb: int, tick: int) -> tuple[int, int]:
@@ -41,8 +30,10 @@ def distant(base: int, ppb: int, tick: int, ticks_least: int, *, above: bool) ->
 
 
 def collar(rules: InstrumentRules, best: int, limits: tuple[int, int], *, buys: bool) -> int:
-    """The worst price of a market order that meets `best`: the cage, or 5 %, and inside the band."""
-    ppb, ticks = (rules.cage_ppb, rules.cage_ticks) if rules.cage_ppb else (COLLAR_PPB, 1)
+    """The worst price of a market order that meets `best`: the cage, else the rulebook's collar, and
+    inside the band.
+    """
+    ppb, ticks = (rules.cage_ppb, rules.cage_ticks) if rules.cage_ppb else (rules.collar_ppb, 1)
     price = distant(best, ppb, rules.tick, ticks, above=buys)
     low, high = limits
     if buys:

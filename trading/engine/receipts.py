@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from market.rulebook.rules import FeeRule
 from market.ticks import Print
+from trading.engine.fees import FeeLines
 from trading.engine.liquidity import Step
+from trading.engine.markets import NS_PER_MS
 from trading.engine.orders import Order
-from trading.engine.state import Market
-
-NS_PER_MS = 1_000_000
 
 Facts = dict[str, Any]
 
@@ -19,25 +17,6 @@ Facts = dict[str, Any]
 def rule(name: str, text: str, row: str = "") -> Facts:
     """The rule that bound it. `row` is the id of the dated rulebook row, "" for the player's own words."""
     return {"name": name, "row": row, "text": text}
-
-
-def quote(market: Market, at_ns: int) -> Facts | None:
-    """Which quote was looked at, its best levels, and how old it was."""
-    now = market.quote
-    if now is None:
-        return None
-    return {
-        "source": now.source,
-        "seq": now.seq,
-        "epoch": now.source_epoch,
-        "source_seq": now.source_seq,
-        "at": now.at_ns,
-        "age_ms": (at_ns - now.received_ns) // NS_PER_MS,
-        "age_ms_max": market.rules.quote_age_ns_max // NS_PER_MS if market.rules else 0,
-        "made": now.made,
-        "bid": list(now.bids[0]) if now.bids else None,
-        "ask": list(now.asks[0]) if now.asks else None,
-    }
 
 
 def trade_print(tick: Print, at_ns: int) -> Facts:
@@ -66,7 +45,7 @@ def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list
     return walked
 
 
-def fee_lines(rules: Sequence[FeeRule], worth: int, before: list[int], after: list[int]) -> list[Facts]:
+def fee_lines(lines: FeeLines, worth: int, before: list[int], after: list[int]) -> list[Facts]:
     """`amount` = F(base) - `charged`, where F is max(base x rate half-up, least): see fees.py."""
     return [
         {
@@ -78,7 +57,7 @@ def fee_lines(rules: Sequence[FeeRule], worth: int, before: list[int], after: li
             "amount": now - was,
             "row": line.row,
         }
-        for line, was, now in zip(rules, before, after, strict=True)
+        for line, was, now in zip(lines.rules, before, after, strict=True)
     ]
 
 
@@ -87,7 +66,7 @@ def order(what: str, order: Order, at_ns: int, why: Facts, **more: Any) -> Facts
     receipt = {
         "decided": what,
         "at": at_ns,
-        "quote": quote(order.market, at_ns),
+        "quote": order.market.looked_at(at_ns),
         "queue_ahead": order.queue_ahead,
         "limit_price": order.limit_price,
         "rule": why,

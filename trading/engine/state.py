@@ -12,11 +12,10 @@ from typing import Final
 
 import msgspec
 
-from market.book import Book
-from market.rulebook.rules import PERMITS, FeeRule, InstrumentRules, Permit, Phase
-from market.ticks import Level, Quote, Reference
-from trading.engine import accounts, fees, prices
+from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
+from trading.engine import accounts
 from trading.engine.events import BalanceRow, OrderRow, PositionRow
+from trading.engine.markets import Market
 from trading.engine.orders import SUSPENDED, Order
 
 CLOSED_KEPT_MAX: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
@@ -98,79 +97,10 @@ class Portfolio:
         self.positions: dict[str, Position] = {}
 
 
-class Market:
-    """One instrument: its rules, what the market shows of it, and the players' book in it."""
-
-    __slots__ = (
-        "book", "buy_fees", "halt_reason", "halted", "last_price", "limits", "quote", "reference", "rules",
-        "sell_fees", "symbol", "taken_asks", "taken_bids", "waiting",
-    )  # fmt: skip
-
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-        self.rules: InstrumentRules | None = None
-        self.buy_fees: tuple[FeeRule, ...] = ()
-        self.sell_fees: tuple[FeeRule, ...] = ()
-        self.quote: Quote | None = None
-        self.taken_bids: dict[int, int] = {}  # price → how much of the displayed size players took
-        self.taken_asks: dict[int, int] = {}
-        self.reference: Reference | None = None
-        self.limits: tuple[int, int] = (0, 0)  # the day's band, 0 where there is none
-        self.last_price = 0
-        self.halted = False
-        self.halt_reason = ""
-        self.book: Book[Order] = Book()
-        self.waiting: dict[str, Order] = {}  # in the book, but came when nothing could match
-
-    def set_rules(self, rules: InstrumentRules) -> None:
-        self.rules = rules
-        self.buy_fees = fees.lines_for(rules, "buy")
-        self.sell_fees = fees.lines_for(rules, "sell")
-        self._set_limits()
-
-    def set_reference(self, reference: Reference) -> None:
-        self.reference = reference
-        self._set_limits()
-
-    def _set_limits(self) -> None:
-        """The limits the day's reference states; else the rule's band around the previous close."""
-        rules, day = self.rules, self.reference
-        if day is None or rules is None:
-            self.limits = (0, 0)
-        elif day.limit_low or day.limit_high or not (rules.band_ppb and day.previous_close):
-            self.limits = (day.limit_low, day.limit_high)
-        else:
-            self.limits = prices.band(day.previous_close, rules.band_ppb, rules.tick)
-
-    def is_fresh(self, at_ns: int) -> bool:
-        return (
-            self.quote is not None
-            and self.rules is not None
-            and at_ns - self.quote.received_ns <= self.rules.quote_age_ns_max
-        )
-
-    def shown(self, *, bids: bool) -> tuple[Level, ...]:
-        if self.quote is None:
-            return ()
-        return self.quote.bids if bids else self.quote.asks
-
-    def taken(self, *, bids: bool) -> dict[int, int]:
-        return self.taken_bids if bids else self.taken_asks
-
-    def reservation(self, price: int, leaves: int, filled_cash: int) -> int:
-        """Cash a buy holds back for what it may still take: worst price, and the fees on it.
-
-        R = ceil(leaves x price) + F(filled + that) - F(filled), so that no fill can lack money.
-        """
-        assert self.rules is not None
-        hold = prices.worth_at_most(self.rules, price, leaves)
-        return hold + fees.total(self.buy_fees, filled_cash + hold) - fees.total(self.buy_fees, filled_cash)
-
-
 class State:
     __slots__ = (
-        "balances", "closed", "fills_n", "market_day", "markets", "orders", "permit", "phase", "portfolios",
-        "traded", "transfers_n", "turns", "world_number",
+        "_system", "balances", "closed", "fills_n", "market_day", "markets", "orders", "permit", "phase",
+        "portfolios", "traded", "transfers_n", "turns", "world_number",
     )  # fmt: skip
 
     def __init__(self, world_number: int) -> None:
@@ -187,9 +117,14 @@ class State:
         self.fills_n = 0
         self.transfers_n = 0
         self.turns = 0
+        self._system: dict[tuple[int, str], Balance] = {}  # the world's own, by code and asset
 
     def system(self, code: int, asset: str) -> Balance:
-        return self.balance(accounts.system_account(self.world_number, code), asset)
+        found = self._system.get((code, asset))
+        if found is None:
+            found = self.balance(accounts.system_account(self.world_number, code), asset)
+            self._system[code, asset] = found
+        return found
 
     def balance(self, account: int, asset: str) -> Balance:
         key = (account, asset)
@@ -221,7 +156,7 @@ class State:
 
     def can_match(self, market: Market, at_ns: int) -> bool:
         """No fill when the phase forbids it, the instrument is halted, or its quote is not fresh."""
-        return self.permit.match and not market.halted and market.is_fresh(at_ns)
+        return self.permit.match and not market.halted and at_ns <= market.fresh_until_ns
 
     def forget(self, order: Order) -> None:
         """The order has ended: it leaves the open ones, and only its end is remembered."""
@@ -296,10 +231,10 @@ def _restore_order(state: State, row: OrderRow) -> None:
     for name in ("id", "client_order_id", "side", "type", "time_in_force", "qty", "limit_price", "status",
                  "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
                  "reserved_qty", "queue_ahead", "priority", "version", "market_day", "submitted_ns",
-                 "updated_ns", "closed_ns", "receipt"):  # fmt: skip
+                 "updated_ns", "closed_ns"):  # fmt: skip
         setattr(order, name, getattr(row, name))
     state.orders[order.id] = order.portfolio.orders[order.id] = order
-    market.book.side(buys=order.buys).add(order)
+    market.side(buys=order.buys).book.add(order)
     if order.waits:
         market.waiting[order.id] = order
     if order.status == SUSPENDED:

@@ -54,23 +54,23 @@ class Turn:
             return
         assert amount > 0
         assert debit.asset == credit.asset
-        self.state.transfers_n += 1
-        debit.posted -= amount
-        credit.posted += amount
-        self.touch(debit)
-        self.touch(credit)
-        self.events.append(
-            TransferRow(
-                self.state.transfers_n, code, debit.account, credit.account, debit.asset, amount, fill
-            )
-        )
+        state = self.state
+        n = state.transfers_n = state.transfers_n + 1
+        for balance, change in ((debit, -amount), (credit, amount)):
+            balance.posted += change
+            if balance.turn != self.number:
+                balance.turn = self.number
+                self.balances.append(balance)
+        self.events.append(TransferRow(n, code, debit.account, credit.account, debit.asset, amount, fill))
 
     def reserve_cash(self, order: Order, amount: int) -> None:
         """Hold back exactly `amount` of cash for the order from now on."""
         cash = order.portfolio.cash
         cash.reserved += amount - order.reserved_cash
         order.reserved_cash = amount
-        self.touch(cash)
+        if cash.turn != self.number:
+            cash.turn = self.number
+            self.balances.append(cash)
 
     def reserve_qty(self, order: Order, qty: int) -> None:
         """Hold back exactly `qty` of the holding for the order from now on."""
@@ -84,7 +84,6 @@ class Turn:
         order.status = next_status(order.status, event)
         order.version += 1
         order.updated_ns = self.at_ns
-        order.receipt = receipt
         if order.status in TERMINAL:
             order.reason = reason
             order.closed_ns = self.at_ns
@@ -95,15 +94,16 @@ class Turn:
             if order.reserved_qty:
                 self.reserve_qty(order, 0)
             self.state.forget(order)
-        self.events.append(order.row(EXEC_TYPE[event]))
+        self.events.append(order.row(EXEC_TYPE[event], receipt))
 
     def close(self) -> list[Event]:
         """Everything that happened. Raises BrokenBooks rather than let a wrong balance out."""
         events = self.events
         for balance in self.balances:
+            row = balance.row()
             if balance.account > 0 and not 0 <= balance.reserved <= balance.posted:
-                raise BrokenBooks(f"account {balance.account} has {balance.row()}")
-            events.append(balance.row())
+                raise BrokenBooks(f"account {balance.account} has {row}")
+            events.append(row)
         for position in self.positions:
             if position.sellable < 0:
                 raise BrokenBooks(f"more is promised than held: {position.row()}")

@@ -1,0 +1,190 @@
+"""One instrument in memory: its rules, what the market shows of it, and the players' book in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from market.book import BookSide
+from market.rulebook.rules import InstrumentRules
+from market.ticks import Level, Quote, Reference
+from trading.engine import fees, prices
+from trading.engine.fees import FeeLines
+
+if TYPE_CHECKING:
+    from trading.engine.orders import Order
+
+NEVER_FRESH = -1
+NS_PER_MS = 1_000_000
+
+
+class Side:
+    """One side of a market: the players' book, and what the market displays."""
+
+    __slots__ = ("bids", "book", "shown", "sizes", "taken")
+
+    def __init__(self, *, bids: bool) -> None:
+        self.bids = bids
+        self.book: BookSide[Order] = BookSide(buys=bids)
+        self.shown: tuple[Level, ...] = ()  # displayed levels, best first
+        self.sizes: dict[int, int] = {}  # displayed size by price
+        self.taken: dict[int, int] = {}  # price → how much of the displayed size players took
+
+    def show(self, levels: tuple[Level, ...]) -> None:
+        self.shown = levels
+        self.sizes = dict(levels)
+
+    def left_at(self, price: int) -> int:
+        """Displayed size at a price that no player has taken; 0 when the price is not displayed."""
+        size = self.sizes.get(price, 0)
+        return max(size - self.taken.get(price, 0), 0) if size else 0
+
+    def best(self) -> tuple[int, int] | None:
+        """The best price, displayed or a player's, and the displayed size left there."""
+        booked = self.book.price()
+        if not self.shown:
+            return None if booked is None else (booked, 0)
+        price = self.shown[0][0]
+        if booked is not None and (booked > price if self.bids else booked < price):
+            return booked, 0
+        return price, self.left_at(price)
+
+
+class Market:
+    __slots__ = (
+        "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times", "asks", "bids", "buy_fees",
+        "fresh_until_ns", "halt_reason", "halted", "last_price", "limits", "quote", "reference", "rules",
+        "sell_fees", "symbol", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.rules: InstrumentRules | None = None
+        self.buy_fees = self.sell_fees = FeeLines(())
+        self.quote: Quote | None = None
+        self.fresh_until_ns = NEVER_FRESH  # engine time up to which its quote may be traded on
+        self.bids = Side(bids=True)
+        self.asks = Side(bids=False)
+        self.reference: Reference | None = None
+        self.limits: tuple[int, int] = (0, 0)  # the day's band, 0 where there is none
+        self.last_price = 0
+        self.halted = False
+        self.halt_reason = ""
+        self.waiting: dict[str, Order] = {}  # in the book, but came when nothing could match
+        self._cage_of_buys = self._cage_of_sells = 0  # 0: not computed since the quote came
+        self._looked_at: dict[str, Any] | None = None  # the quote as receipts tell it
+        self._looked_at_ns = 0
+        self._times = self._round_by = 1  # price x qty x times / round_by = minor units
+
+    def set_rules(self, rules: InstrumentRules) -> None:
+        self.rules = rules
+        self.buy_fees = fees.lines_for(rules, "buy")
+        self.sell_fees = fees.lines_for(rules, "sell")
+        self._times, self._round_by = prices.worth_factors(rules)
+        self._set_limits()
+        self._set_freshness()
+
+    def set_reference(self, reference: Reference) -> None:
+        self.reference = reference
+        self._set_limits()
+
+    def set_quote(self, quote: Quote) -> None:
+        self.quote = quote
+        self.bids.show(quote.bids)
+        self.asks.show(quote.asks)
+        self._set_freshness()
+
+    def _set_freshness(self) -> None:
+        self._looked_at = None
+        self._cage_of_buys = self._cage_of_sells = 0
+        if self.quote is not None and self.rules is not None:
+            self.fresh_until_ns = self.quote.received_ns + self.rules.quote_age_ns_max
+
+    def _set_limits(self) -> None:
+        """The limits the day's reference states; else the rule's band around the previous close."""
+        rules, day = self.rules, self.reference
+        if day is None or rules is None:
+            self.limits = (0, 0)
+        elif day.limit_low or day.limit_high or not (rules.band_ppb and day.previous_close):
+            self.limits = (day.limit_low, day.limit_high)
+        else:
+            self.limits = prices.band(day.previous_close, rules.band_ppb, rules.tick)
+
+    def is_fresh(self, at_ns: int) -> bool:
+        """Whether its quote is young enough to trade on."""
+        return at_ns <= self.fresh_until_ns
+
+    def side(self, *, buys: bool) -> Side:
+        """The side where an order rests."""
+        return self.bids if buys else self.asks
+
+    def orders(self) -> list[Order]:
+        """Every open order, bids first, each side in order of priority."""
+        return [*self.bids.book, *self.asks.book]
+
+    def cage(self, at_ns: int, *, buys: bool) -> int:
+        """The worst price the venue's cage lets in now; 0 where there is none.
+
+        A buy is measured from the best ask, else the best bid, else the last trade, else the previous
+        close; a sell the other way round. Source: SSE trading rules 3.3.13 (2023).
+        """
+        rules = self.rules
+        if rules is None or not rules.cage_ppb:
+            return 0
+        if at_ns <= self.fresh_until_ns:
+            cage = self._cage_of_buys if buys else self._cage_of_sells
+            if cage:
+                return cage
+            near, far = (self.asks, self.bids) if buys else (self.bids, self.asks)
+            if levels := near.shown or far.shown:
+                cage = prices.distant(levels[0][0], rules.cage_ppb, rules.tick, rules.cage_ticks, above=buys)
+                if buys:
+                    self._cage_of_buys = cage
+                else:
+                    self._cage_of_sells = cage
+                return cage
+        base = self.last_price or (self.reference.previous_close if self.reference else 0)
+        if not base:
+            return 0
+        return prices.distant(base, rules.cage_ppb, rules.tick, rules.cage_ticks, above=buys)
+
+    def looked_at(self, at_ns: int) -> dict[str, Any] | None:
+        """Which quote is looked at, its best levels, and how old it is: for receipts."""
+        now = self.quote
+        if now is None:
+            return None
+        if self._looked_at is not None and self._looked_at_ns == at_ns:
+            return self._looked_at
+        if self._looked_at is None:
+            self._looked_at = {
+                "source": now.source,
+                "seq": now.seq,
+                "epoch": now.source_epoch,
+                "source_seq": now.source_seq,
+                "at": now.at_ns,
+                "age_ms": 0,
+                "age_ms_max": self.rules.quote_age_ns_max // NS_PER_MS if self.rules else 0,
+                "made": now.made,
+                "bid": list(now.bids[0]) if now.bids else None,
+                "ask": list(now.asks[0]) if now.asks else None,
+            }
+        self._looked_at_ns = at_ns
+        self._looked_at = self._looked_at.copy()  # earlier receipts keep theirs
+        self._looked_at["age_ms"] = (at_ns - now.received_ns) // NS_PER_MS
+        return self._looked_at
+
+    def worth(self, price: int, qty: int) -> int:
+        """price x qty in minor units, rounded down: what a fill moves."""
+        return price * qty * self._times // self._round_by
+
+    def worth_at_most(self, price: int, qty: int) -> int:
+        """price x qty in minor units, rounded up: what a reservation holds."""
+        return -(-price * qty * self._times // self._round_by)
+
+    def reservation(self, price: int, leaves: int, filled_cash: int) -> int:
+        """Cash a buy holds back for what it may still take: worst price, and the fees on it.
+
+        R = ceil(leaves x price) + F(filled + that) - F(filled), so that no fill can lack money.
+        """
+        hold = -(-price * leaves * self._times // self._round_by)
+        total = self.buy_fees.total
+        return hold + total(filled_cash + hold) - (total(filled_cash) if filled_cash else 0)
