@@ -7,7 +7,7 @@ reason. The others store nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from simgame.kernel import errors
 from simgame.kernel.errors import SimGameError
@@ -96,25 +96,32 @@ class PortfolioExists(TradingError):
 # --- stored: the order is rejected ------------------------------------------------------------
 class Rejection(TradingError):
     """A decision of the exchange: the stored order is in the answer under `order`, and its outcome is
-    `executed`. Some are known before the exchange is asked; then nothing is stored."""
+    `executed`. Some are known before the exchange is asked; then nothing is stored.
+
+    at_fault: JSON pointer to the field that a change of would help; "" when it is not the order's fault.
+    """
 
     status, alpaca = 422, 42210000
+    at_fault: ClassVar[str] = ""
 
 
 class UnknownSymbol(Rejection):
     """[OrdRejReason 1]"""
 
     code, alpaca = "UNKNOWN_SYMBOL", 42210000
+    at_fault = "/symbol"
     title = "This world has no such instrument"
 
 
 class NotTradable(Rejection):
     code = "NOT_TRADABLE"
+    at_fault = "/symbol"
     title = "This instrument cannot be traded here"
 
 
 class Halted(Rejection):
     code = "HALTED"
+    at_fault = "/symbol"
     title = "Trading in this instrument is halted"
 
 
@@ -129,11 +136,13 @@ class ExceedsLimit(Rejection):
     """[OrdRejReason 3]"""
 
     code = "EXCEEDS_LIMIT"
+    at_fault = "/qty"
     title = "The order is larger than the venue allows"
 
 
 class InsufficientCash(Rejection):
     code, status, alpaca = "INSUFFICIENT_CASH", 403, 40310000
+    at_fault = "/qty"
     title = "insufficient buying power"
 
 
@@ -141,6 +150,7 @@ class InsufficientSellable(Rejection):
     """Its text tells when shares bought today are locked until the next market day (T+1)."""
 
     code, status, alpaca = "INSUFFICIENT_SELLABLE", 403, 40310000
+    at_fault = "/qty"
     title = "insufficient qty available for order"
 
 
@@ -162,6 +172,7 @@ class BadQtyOrLot(Rejection):
     """[OrdRejReason 13]"""
 
     code = "BAD_QTY_OR_LOT"
+    at_fault = "/qty"
     title = "The quantity does not fit the instrument's lot"
 
 
@@ -183,6 +194,7 @@ class PriceOutOfBand(Rejection):
     """[OrdRejReason 16]"""
 
     code = "PRICE_OUT_OF_BAND"
+    at_fault = "/limit_price"
     title = "The price lies outside what the venue allows now"
 
 
@@ -190,6 +202,7 @@ class BadTickSize(Rejection):
     """[OrdRejReason 18]"""
 
     code = "BAD_TICK_SIZE"
+    at_fault = "/limit_price"
     title = "The price is not a multiple of the instrument's tick"
 
 
@@ -213,6 +226,7 @@ _CLASSES = by_code()
 
 def make(code: str, detail: str = "", facts: Mapping[str, Any] | None = None) -> SimGameError:
     """The refusal of a code that came over the wire; a code that nobody knows is our own fault."""
-    refusal = _CLASSES.get(code, TradingError)(detail)
+    cls = _CLASSES.get(code, TradingError)
+    refusal = cls(detail, pointer=cls.at_fault if issubclass(cls, Rejection) else "")
     refusal.facts.update(facts or {})
     return refusal

@@ -18,6 +18,7 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import structlog
 
 from market import errors
@@ -28,6 +29,9 @@ from market.ticks import Tick, decode_many
 BACKOFF_FIRST_S = 0.1  # the feed is on this machine: a restart takes a second or two
 BACKOFF_MAX_S = 3.0
 ANSWER_TIMEOUT_S = 5.0
+
+# A feed that is not there, ends in the middle, or speaks another version's language.
+NOT_HEARD = (OSError, asyncio.IncompleteReadError, wire.BadFrame, msgspec.DecodeError)
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +57,7 @@ class FeedClient:
                 async for ticks in self._one_connection():
                     attempt = 0
                     yield ticks
-            except (OSError, asyncio.IncompleteReadError, wire.BadFrame, errors.FeedUnavailable) as error:
+            except (*NOT_HEARD, errors.FeedUnavailable) as error:
                 log.info("feed_lost", world=self.world_number, role=self.role, why=str(error))
             finally:
                 await self._disconnect()
@@ -145,7 +149,7 @@ async def ask(address: str, question: dict[str, Any]) -> dict[str, Any]:
                 return _checked(wire.decode_map(await wire.read_frame(reader)))
             finally:
                 writer.close()
-    except (OSError, asyncio.IncompleteReadError, wire.BadFrame, TimeoutError) as error:
+    except (*NOT_HEARD, TimeoutError) as error:
         raise errors.FeedUnavailable(f"The feed at {address} does not answer: {error!r}.") from error
 
 
@@ -158,7 +162,7 @@ def ask_sync(world_number: int, question: dict[str, Any]) -> dict[str, Any]:
             connection.connect(path_of(address))
             connection.sendall(wire.frame(wire.encode_map(question)))
             return _checked(wire.decode_map(wire.read_frame_sync(connection)))
-    except (OSError, wire.BadFrame) as error:
+    except NOT_HEARD as error:
         raise errors.FeedUnavailable(f"The feed at {address} does not answer: {error}.") from error
 
 

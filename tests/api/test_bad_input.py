@@ -59,6 +59,8 @@ ADDRESSES = [
         "/api/v1/desk?since=x",
         "/api/v1/desk?since=-1",
         "/api/v1/desk?portfolio=x",
+        "/api/v1/games?limit=a",
+        "/api/v1/games/season-street/standings?cursor=x",
     ),
     *("/api/v1/games/%00", "/api/v1/games/x/standings", "/api/v1/desk?nope=1", "/v2/orders?limit[]=1"),
     *("/v2/orders:by_client_order_id", "/v2/orders:by_client_order_id?client_order_id=%00"),
@@ -113,3 +115,14 @@ async def test_no_odd_address_is_a_fault(alice: Client, settings: Any) -> None:
         answer = await alice.get(path)
         assert answer.status in {400, 404, 422}, (path, answer)
         assert answer.headers["content-type"] == "application/problem+json", path
+
+
+async def test_what_the_exchange_refuses_names_the_field(alice: Client) -> None:
+    for field, value, reason in [
+        ("symbol", "NOPE", "UNKNOWN_SYMBOL"),
+        ("qty", "150", "BAD_QTY_OR_LOT"),
+        ("limit_price", "99", "PRICE_OUT_OF_BAND"),
+        ("qty", "1000000", "INSUFFICIENT_CASH"),
+    ]:
+        answer = await alice.post("/v2/orders", REST | {field: value})
+        assert (answer.json["reason"], answer.json["errors"][0]["pointer"]) == (reason, f"/{field}"), answer

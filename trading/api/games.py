@@ -8,6 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.doors import Strict
 from trading import lobby, queries
 from trading.api.door import Door, NotByKey, Problem
 
@@ -20,6 +21,7 @@ class Games(Door):
     @extend_schema(responses=OpenApiTypes.OBJECT, tags=["games"])
     def get(self, request: Request) -> Response:
         """Every public game, the running ones first."""
+        self.query(Strict)
         return Response({"games": lobby.rows(_player_id(request))})
 
 
@@ -29,6 +31,7 @@ class Game(Door):
     @extend_schema(responses=GAME, tags=["games"])
     def get(self, request: Request, game: str) -> Response:
         """One game, by its number or slug."""
+        self.query(Strict)
         return Response(lobby.row(lobby.find(game), _player_id(request)))
 
 
@@ -48,6 +51,7 @@ class Standings(Door):
     @extend_schema(responses=GAME, tags=["games"])
     def get(self, request: Request, game: str) -> Response:
         """The ranked portfolios, best first; the asking player with its neighbours."""
+        self.query(Strict)
         found = lobby.find(game)
         return Response(queries.standings(found, lobby.portfolio_in(found, _player_id(request))))
 
