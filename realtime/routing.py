@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
-from realtime.consumers import NewsConsumer
+from realtime.consumers import NewsConsumer, NowhereConsumer
 
-websocket_urlpatterns = [path("ws/v1", NewsConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/v1", NewsConsumer.as_asgi()),
+    re_path("", NowhereConsumer.as_asgi()),
+]

@@ -101,3 +101,9 @@ async def test_signing_out_closes_the_socket(alice: Client) -> None:
         said = await socket.receive_output(PATIENCE_S)
     assert said["code"] == 4500
     await socket.disconnect()
+
+
+@pytest.mark.parametrize("path", ["/ws/v2", "/ws/", "/", "/ws/v1/more"])
+async def test_an_address_without_a_socket_is_refused(path: str) -> None:
+    nowhere = WebsocketCommunicator(application, path, [(b"host", b"localhost")])
+    assert (await nowhere.connect(PATIENCE_S))[0] is False
