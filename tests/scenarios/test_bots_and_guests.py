@@ -52,7 +52,8 @@ def test_a_bot_trades_replaces_cancels_and_closes(bot: Client, alice: Person) ->
     assert D(position["cost_basis"]) == 300 * D(bought.json["filled_avg_price"]) + D(bought.json["fees"])
     assert bot.read("/v2/positions/ALB")["asset_id"] == position["asset_id"]
 
-    low = alice.read("/api/v1/quotes?symbols=ALB")["quotes"]["ALB"]["limit_low"]
+    quote = alice.read("/api/v1/quotes?symbols=ALB")["quotes"]["ALB"]
+    low, high = quote["limit_low"], quote["limit_high"]
     name = str(uuid.uuid4())
     limit = market("buy", "100") | {"type": "limit", "limit_price": low, "client_order_id": name}
     resting = bot.ask("POST", "/v2/orders", limit).json
@@ -67,10 +68,25 @@ def test_a_bot_trades_replaces_cancels_and_closes(bot: Client, alice: Person) ->
         bot.ask("POST", "/v2/orders", limit | {"client_order_id": str(uuid.uuid4())})
     swept = bot.ask("DELETE", "/v2/orders")
     assert (swept.status, [entry["status"] for entry in swept.json]) == (207, [200, 200]), swept
-    closed = bot.ask("DELETE", "/v2/positions/ALB")
-    assert (closed.status, closed.json["side"], closed.json["status"]) == (200, "sell", "filled"), closed
+    half = bot.ask("DELETE", "/v2/positions/ALB?percentage=34")
+    assert (half.status, half.json["side"], half.json["qty"], half.json["status"]) == (
+        200,
+        "sell",
+        "100",
+        "filled",
+    )
+    bot.ask("POST", "/v2/orders", market("sell", "100") | {"type": "limit", "limit_price": high})
+    (offered,) = bot.ask("DELETE", "/v2/positions").json  # a part of it is on offer already
+    assert (offered["symbol"], offered["status"], offered["body"]["reason"]) == (
+        "ALB",
+        403,
+        "INSUFFICIENT_SELLABLE",
+    )
+    whole = bot.ask("DELETE", "/v2/positions?cancel_orders=true")
+    assert (whole.status, [entry["status"] for entry in whole.json]) == (207, [200]), whole
+    assert whole.json[0]["body"]["id"] == whole.json[0]["order_id"]
     assert bot.read("/v2/positions") == []
-    assert len(bot.read("/v2/orders?status=closed&limit=500")) == 5
+    assert len(bot.read("/v2/orders?status=closed&limit=500")) == 8
     # The player sees what the bot did: it is the same portfolio.
     assert {order["id"] for order in alice.desk()["orders"]} >= {bought.json["id"], resting["id"]}
 

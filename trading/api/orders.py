@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from asgiref.sync import async_to_sync
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -20,6 +21,7 @@ from rest_framework.response import Response
 
 from accounts.doors import Strict
 from simgame import problem
+from simgame.kernel.errors import SimGameError
 from trading import alpaca, gateway
 from trading.api.door import X_PORTFOLIO, Door, Problem
 from trading.api.preview import previewed
@@ -63,6 +65,10 @@ class CloseQuery(Strict):
     )
 
 
+class CloseAllQuery(Strict):
+    cancel_orders = serializers.BooleanField(default=False, help_text="Cancel every open order first")
+
+
 class RawJson(BaseParser):
     """The gateway's own parser reads the bytes."""
 
@@ -80,8 +86,13 @@ class OrderDoor(Door):
 
     def ask(self, verb: Verb, order_id: str = "", body: bytes | None = None) -> HttpResponse:
         """One verb of the gateway, and its answer as the gateway sends it."""
+        return self.answered(verb, self.call(order_id, body))
+
+    def call(self, order_id: str = "", body: bytes | None = None) -> Call:
         headers = {name.lower(): value for name, value in self.request.headers.items()}
-        call = Call(self.identity, headers, self.raw() if body is None else body, order_id)
+        return Call(self.identity, headers, self.raw() if body is None else body, order_id)
+
+    def answered(self, verb: Verb, call: Call) -> HttpResponse:
         try:
             answer = async_to_sync(verb)(call)
         except Rejected as rejected:
@@ -161,6 +172,35 @@ class Positions(OrderDoor):
     def get(self, request: Request) -> Response:
         """What the portfolio holds."""
         return Response(alpaca.positions(self.portfolio().id))
+
+    @extend_schema(
+        responses={207: OpenApiTypes.OBJECT, 422: Problem},
+        parameters=[CloseAllQuery, X_PORTFOLIO],
+        tags=["v2 positions"],
+    )
+    def delete(self, request: Request) -> Response:
+        """Sell everything at the market: one entry per position, with its order or why there is none."""
+        if self.query(CloseAllQuery)["cancel_orders"]:
+            self.answered(gateway.cancel_all, self.unkeyed(b""))
+        held = alpaca.positions(self.portfolio().id)
+        return Response([self.closed(row["symbol"]) for row in held], status=207)
+
+    def closed(self, symbol: str) -> dict[str, Any]:
+        try:
+            body = alpaca.closing_order(self.portfolio().id, symbol)
+            answer = self.answered(gateway.place, self.unkeyed(body))
+        except SimGameError as refusal:
+            answer = problem.response(refusal, self.request._request)
+        said = msgspec.json.decode(answer.content)
+        order = said if answer.status_code == 200 else said.get("order") or {}
+        return {"symbol": symbol, "status": answer.status_code, "order_id": order.get("id"), "body": said}
+
+    def unkeyed(self, body: bytes) -> Call:
+        """One Idempotency-Key cannot stand for several orders."""
+        call = self.call(body=body)
+        return call._replace(
+            headers={name: value for name, value in call.headers.items() if name != "idempotency-key"}
+        )
 
 
 class Position(OrderDoor):
