@@ -29,8 +29,7 @@ def town(services: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         town.close()
 
 
-@pytest.fixture(scope="package")
-def seeded(town: Town) -> Iterator[str]:
-    """The seeded world, trading. Its slug."""
-    with town.open_world("seeded") as slug:
-        yield slug
+@pytest.fixture
+def seeded(town: Town) -> str:
+    """The seeded world, trading under its plain rules. Its slug."""
+    return town.play_seeded("plain")

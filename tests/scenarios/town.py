@@ -63,6 +63,7 @@ class Town:
     def __init__(self, home: Path, server_url: str, redis_url: str):
         self.home = home
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._seeded_rules: str | None = None  # of the seeded world that runs
         self._server_url = server_url
         self.database = f"scenarios_{os.getpid()}"
         self.database_url = urlunsplit(urlsplit(server_url)._replace(path=f"/{self.database}"))
@@ -113,12 +114,32 @@ class Town:
         self.start(f"feed {slug}", [*MANAGE, "run_feed", "--world", slug], **settings)
         self.start_exchange(slug, **settings)
         try:
-            wait_for(self.web_answers, "the web server")
-            wait_for(lambda: self.exchange_serves(slug), f"the exchange of {slug}")
+            self.wait_until_open(slug)
             yield slug
         finally:
-            self.stop(f"exchange {slug}")
-            self.stop(f"feed {slug}")
+            self.close_world(slug)
+
+    def play_seeded(self, rules: str) -> str:
+        """The seeded world runs under this rulebook; an operator changes it by seeding, and starts anew."""
+        slug = "seeded"
+        if self._seeded_rules == rules:
+            return slug
+        self.close_world(slug)
+        if (self._seeded_rules or "plain") != rules:
+            self.run([*MANAGE, "seed", "--world", slug], SIMGAME_SEEDED_RULES=rules)
+        self.start(f"feed {slug}", [*MANAGE, "run_feed", "--world", slug])
+        self.start_exchange(slug)
+        self.wait_until_open(slug)
+        self._seeded_rules = rules
+        return slug
+
+    def wait_until_open(self, slug: str) -> None:
+        wait_for(self.web_answers, "the web server")
+        wait_for(lambda: self.exchange_serves(slug), f"the exchange of {slug}")
+
+    def close_world(self, slug: str) -> None:
+        self.stop(f"exchange {slug}")
+        self.stop(f"feed {slug}")
 
     def start_exchange(self, slug: str, **settings: str) -> None:
         self.start(f"exchange {slug}", [*MANAGE, "run_exchange", "--world", slug], **settings)

@@ -47,7 +47,9 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
         wanted = 0
         if not order.buys:
             held[market.symbol] = held.get(market.symbol, 0) + order.leaves
-        elif market.rules is not None:
+        elif market.rules is None:  # just restored: its rules come, and restate what does not fit them
+            wanted = order.reserved_cash
+        else:
             wanted = market.reservation(order.price, order.leaves, order.filled_cash)
         if order.reserved_cash != wanted or order.reserved_qty != (0 if order.buys else order.leaves):
             yield Breach("I4", subject, {"reserved": order.reserved_cash, "needed": wanted})

@@ -43,7 +43,9 @@ class Loop:
         reader: Reader,
         publish: Callable[[list[Message]], Awaitable[Any]],
         why_quarantined: str = "",
+        begin_with: list[Any] | None = None,
     ):
+        """`begin_with`: rules, applied before anybody is heard."""
         self.applier = applier
         self.writer = writer
         self.reader = reader
@@ -55,6 +57,7 @@ class Loop:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._wake = asyncio.Event()
         self._work = applier.new_work()  # applied, not yet on its way
+        applier.apply(self._work, begin_with or [], {})
         self._committing: tuple[Work, asyncio.Future[Fate]] | None = None
         self._stopping = False
         self._failure: BaseException | None = None

@@ -25,6 +25,7 @@ from market.models import World
 from realtime.publish import Publisher
 from simgame.kernel import clock
 from trading import invariants
+from trading.engine.commands import SetRules
 from trading.exchange import recovery, ticks
 from trading.exchange.applier import Applier
 from trading.exchange.database import connect
@@ -113,10 +114,14 @@ class Exchange:
         books = await asyncio.to_thread(recovery.read, connection, self.world.number)
         rules = ticks.Rules(self.world)
         of_the_day = await database_sync_to_async(rules.of)(books.market_day)
-        engine = recovery.engine_of(books, self.world.number, of_the_day, rules.halted)
+        engine = recovery.engine_of(books, self.world.number, (), rules.halted)
         streams = Streams(self.world.number, self.world.stream_epoch, rules.scales, books.stream_heads)
         writer = Writer(lease, connection)
         books.breaks += [invariants.Found(breach.invariant, str(breach), {}) for breach in engine.breaches()]
+        begin_with = [SetRules(each) for each in of_the_day]
+        if books.breaks:  # in doubt: nothing is restated
+            engine = recovery.engine_of(books, self.world.number, of_the_day, rules.halted)
+            begin_with = []
         why = "; ".join(f"{found.invariant} {found.subject}" for found in books.breaks[:5])
         loop = Loop(
             applier=Applier(engine, streams, books.head),
@@ -124,6 +129,7 @@ class Exchange:
             reader=Reader(await asyncio.to_thread(connect, "reader")),
             publish=self.publisher.publish_now,
             why_quarantined=why,
+            begin_with=begin_with,
         )
         self._tell(books, loop, clock.monotonic_s() - started)
         _make_way()

@@ -98,6 +98,8 @@ def read(connection: Connection, world: int) -> Books:
 
 
 def engine_of(books: Books, world: int, rules: Iterable[Any], halted: Iterable[str]) -> Engine:
+    """Without `rules` they come as the first commands: they may have changed since these rows, and then
+    orders hold more or less, or end."""
     engine = Engine(world)
     engine.restore(
         portfolios=books.portfolios,
