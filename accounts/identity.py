@@ -22,7 +22,6 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.core.handlers.asgi import ASGIRequest
-from django.db.models import Q
 from django.http import HttpRequest, parse_cookie
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.crypto import constant_time_compare
@@ -184,8 +183,9 @@ def _find(credential: Credential) -> Known:
 
 def _by_key(key_id: str, secret: str) -> Known:
     key = keys.verified(key_id, secret)
-    stale = Q(used_at=None) | Q(used_at__lt=clock.now() - USED_EVERY)
-    ApiKey.objects.filter(stale, pk=key.pk).update(used_at=clock.now())
+    now = clock.now()
+    if key.used_at is None or key.used_at < now - USED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(used_at=now)
     return Known(Identity(key.player_id, key.portfolio_id, None, key.key_id, "key"), key.player)
 
 
@@ -213,7 +213,9 @@ def _living(login_id: object) -> Login | None:
     login = Login.objects.select_related("player").filter(pk=login_id, revoked_at=None).first()
     if login is None or not login.player.is_active:
         return None
-    Login.objects.filter(pk=login.pk, used_at__lt=clock.now() - USED_EVERY).update(used_at=clock.now())
+    now = clock.now()
+    if login.used_at < now - USED_EVERY:
+        Login.objects.filter(pk=login.pk).update(used_at=now)
     return login
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from simgame.bootstrap import chromium as browser
+from trading import portfolios
 
 pytest_plugins = ["tests.services"]
+
+
+@pytest.fixture(autouse=True)
+def _numbers_begin_again() -> Iterator[None]:
+    """Each test makes the portfolios 1, 2, … anew: nobody may remember those of the last one."""
+    yield
+    portfolios.forget()
 
 
 @pytest.fixture(scope="session")

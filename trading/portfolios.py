@@ -21,7 +21,8 @@ NOT_JOINED = (
     "You have no portfolio in the Season that is played now: join it (GET /api/v1/games lists it, "
     "POST /api/v1/games/{id}/join), or name another portfolio with X-Portfolio."
 )
-CACHE_S = 5  # a portfolio's owner and world never change; its life in the cache bounds memory only
+CACHE_S = 5  # which portfolio is meant without a name changes when a season begins
+NAMED_CACHE_S = 600  # a portfolio's owner and world never change
 
 
 class PortfolioRef(msgspec.Struct, frozen=True):
@@ -47,7 +48,8 @@ class Worth(msgspec.Struct, frozen=True):
         return self.cash + self.value
 
 
-_known: Recent[PortfolioRef] = Recent(CACHE_S, size_max=20_000)
+_meant: Recent[PortfolioRef] = Recent(CACHE_S, size_max=20_000)
+_named: Recent[PortfolioRef] = Recent(NAMED_CACHE_S, size_max=20_000)
 
 
 async def portfolio_for(identity: Identity, wanted: str | None) -> PortfolioRef:
@@ -55,12 +57,12 @@ async def portfolio_for(identity: Identity, wanted: str | None) -> PortfolioRef:
 
     Raises Invalid for a header that is no number and NotFound for a portfolio that is not theirs.
     """
-    known = _known.get(_cache_key(identity, wanted))
+    known = _known(identity, wanted).get(_cache_key(identity, wanted))
     return known or await database_sync_to_async(_find)(identity, wanted)
 
 
 def portfolio_for_sync(identity: Identity, wanted: str | None) -> PortfolioRef:
-    return _known.get(_cache_key(identity, wanted)) or _find(identity, wanted)
+    return _known(identity, wanted).get(_cache_key(identity, wanted)) or _find(identity, wanted)
 
 
 def world_of(request: Request) -> World:
@@ -77,6 +79,16 @@ def world_of(request: Request) -> World:
         if wanted is None and identity.portfolio_id is None:
             return caller.world_played()  # somebody who has not joined yet may look
         raise
+
+
+def forget() -> None:
+    """For tests, which make the same numbers again."""
+    _meant.forget()
+    _named.forget()
+
+
+def _known(identity: Identity, wanted: str | None) -> Recent[PortfolioRef]:
+    return _meant if identity.portfolio_id is None and wanted is None else _named
 
 
 def _cache_key(identity: Identity, wanted: str | None) -> tuple[int, int | None, str | None]:
@@ -109,7 +121,7 @@ def _find(identity: Identity, wanted: str | None) -> PortfolioRef:
         world_slug=found.game.world.slug,
         currency=found.game.currency,
     )
-    _known.put(_cache_key(identity, wanted), ref)
+    _known(identity, wanted).put(_cache_key(identity, wanted), ref)
     return ref
 
 

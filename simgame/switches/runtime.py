@@ -14,8 +14,10 @@ from simgame.switches.errors import BadSwitchValue, UnknownSwitch
 from simgame.switches.models import Switch, SwitchChange
 
 FRESH_S: Final = 1.0
+ASKING_S: Final = 0.25  # so long one reader's question counts as the answer for the others
 _log = structlog.get_logger()
 _values: dict[str, Value] = {}
+_values_known = False
 _read_at_s = float("-inf")
 
 
@@ -38,9 +40,12 @@ def get(key: str) -> Value:
 
 
 async def aget(key: str) -> Value:
-    """As `get`; leaves the event loop only when the values are stale."""
+    """As `get`. One reader asks when the values are stale; the others go on with those there are."""
+    global _read_at_s  # noqa: PLW0603
     default = _declared(key).default
     if not _fresh():
+        if _values_known:
+            _read_at_s = clock.monotonic_s() - FRESH_S + ASKING_S
         await database_sync_to_async(_read)()
     return _values.get(key, default)
 
@@ -80,8 +85,8 @@ def listing() -> list[Setting]:
 
 def forget() -> None:
     """The next reader asks the database."""
-    global _read_at_s  # noqa: PLW0603  one snapshot per process
-    _read_at_s = float("-inf")
+    global _read_at_s, _values_known
+    _read_at_s, _values_known = float("-inf"), False
 
 
 def _declared(key: str) -> Declared:
@@ -107,7 +112,7 @@ def _fresh() -> bool:
 
 def _read() -> None:
     """When the database does not answer, the last known values hold and the next reader tries again."""
-    global _values, _read_at_s  # noqa: PLW0603
+    global _values, _values_known, _read_at_s  # noqa: PLW0603
     try:
         rows = dict(Switch.objects.values_list("key", "value"))
     except DatabaseError as error:
@@ -115,4 +120,4 @@ def _read() -> None:
         return
     # A row that an older or newer version wrote and this one cannot use counts as not set.
     _values = {k: v for k, v in rows.items() if k in SWITCHES and type(v) is type(SWITCHES[k].default)}
-    _read_at_s = clock.monotonic_s()
+    _values_known, _read_at_s = True, clock.monotonic_s()
