@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import csrf, defaults
 from rest_framework import exceptions as drf
@@ -27,10 +28,12 @@ from simgame.kernel.errors import (
     RateLimited,
     SimGameError,
     Unauthenticated,
+    Unavailable,
 )
 
 API_PREFIXES: Final = ("/api/", "/v2/", "/udf/")
 CONTENT_TYPE: Final = "application/problem+json"
+log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -52,6 +55,13 @@ class TooLarge(SimGameError):
 class CsrfFailed(Forbidden):
     code = "CSRF_FAILED"
     title = "The request does not prove that it comes from our own pages"
+
+
+class DatabaseAway(Unavailable):
+    """While it restarts, or when more requests wait for a connection than it serves."""
+
+    code, alpaca, outcome = "DATABASE_AWAY", 50310001, "unknown"
+    title = "The database does not answer just now: ask again in a moment"
 
 
 class Internal(SimGameError):
@@ -145,6 +155,9 @@ def translated(error: Exception) -> SimGameError | None:
             return UnsupportedMediaType()
         case drf.NotAcceptable():
             return NotAcceptable()
+        case OperationalError() | InterfaceError():
+            log.warning("database_away", why=str(error))
+            return DatabaseAway()
         case drf.Throttled():
             return RateLimited(headers={"Retry-After": str(int(error.wait or 1))})
     return None

@@ -31,7 +31,10 @@ log = structlog.get_logger(__name__)
 
 
 def until_stopped(world: World, *, speed: int | None = None, seed: int | None = None) -> None:
-    """Serve `world` until SIGTERM or SIGINT, or until another feed takes over. Raises MarketError."""
+    """Serve `world` until SIGTERM or SIGINT, or until another feed takes over.
+
+    Raises MarketError, and OSError when the folder of the write-ahead log cannot be used.
+    """
     if speed is not None and not 1 <= speed <= SPEED_MAX:
         raise errors.BadControl(f"Speed {speed} is not possible: 1 to {SPEED_MAX}.")
     plan = plan_for(world, seed=seed, speed=speed)
@@ -55,7 +58,7 @@ async def _main(plan: Plan) -> None:
             stop.set()
     except* Superseded:
         log.info("feed_leaves", world=plan.world.slug, why="another feed of this world has taken over")
-    except* errors.MarketError as group_error:
+    except* (errors.MarketError, OSError) as group_error:
         raise group_error.exceptions[0] from None
 
 

@@ -14,6 +14,7 @@ from . import environment, extras, play, verify
 from .progress import Progress, SetupFailed
 
 SERVERS = ("daphne", "uvicorn")
+NO_DATABASE = "It runs while `manage.py play` runs; another one is used when DATABASE_URL names it."
 HELP = """SimGame
 
   python3 manage.py play      get what is missing, start everything, open the game
@@ -62,7 +63,12 @@ def _django(words: Sequence[str]) -> int:
     if not words or words[0] in {"help", "-h", "--help"}:
         print(HELP)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "simgame.settings")
-    importlib.import_module("django.core.management").execute_from_command_line([sys.argv[0], *words])
+    django = importlib.import_module("django.db")
+    try:
+        importlib.import_module("django.core.management").execute_from_command_line([sys.argv[0], *words])
+    except django.OperationalError as error:
+        reason = next(iter(str(error).strip().splitlines()), "")
+        raise SetupFailed(f"PostgreSQL cannot be used: {reason}\n  {NO_DATABASE}") from error
     return 0
 
 

@@ -15,7 +15,7 @@ from .identity import reachable, server_identity
 RUN_DIR_BYTES_MAX = 64
 ROOTS_PLACE = Path("/var/lib/simgame")  # for root, when the plain user cannot enter the home
 POSTGRES_PORT = 5432  # only names the socket file
-POOL = {"min_size": 1, "max_size": 8}
+POOL = {"min_size": 1, "max_size": 8, "timeout": 5.0}  # seconds: longer than the database's restart
 
 
 def _short(home: Path) -> str:

@@ -243,6 +243,15 @@ def test_a_second_game_says_where_the_first_one_is(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize("words", [["reconcile"], ["feed", "status"], ["run_feed"], ["migrate", "--check"]])
+def test_without_a_database_a_command_says_who_starts_one(words: list[str], tmp_path: Path):
+    done = manage(*words, SIMGAME_HOME=str(tmp_path), DATABASE_URL="", REDIS_URL="")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "PostgreSQL cannot be used" in done.stderr
+    assert "`manage.py play`" in done.stderr
+
+
 def test_later_commands_speak_of_the_world_that_is_played(tmp_path: Path):
     (tmp_path / env.STATE).write_text(json.dumps({"pid": 1, "address": "", "world": "replay:/a/b"}))
     shown = ["shell", "--no-imports", "-c", "from django.conf import settings; print(settings.WORLD)"]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -19,6 +20,9 @@ from simgame import parsing, problem
 from simgame.kernel.errors import Invalid, RateLimited, Unavailable
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+AWAY = OperationalError("couldn't get a connection after 5.00 sec")
 
 
 class Line(serializers.Serializer):
@@ -40,7 +44,9 @@ class Door(APIView):
         return Response(repr(request.data))
 
     def get(self, request: Any) -> Response:
-        raise {"limit": RateLimited(), "missing": Http404(), "fault": ZeroDivisionError()}[request.GET["why"]]
+        raise {"limit": RateLimited(), "missing": Http404(), "fault": ZeroDivisionError(), "db": AWAY}[
+            request.GET["why"]
+        ]
 
 
 class Private(APIView):
@@ -180,3 +186,11 @@ def test_raw_asgi_sends_the_same_document() -> None:
     headers = dict(raw.headers)
     assert headers[b"content-length"] == str(len(raw.body)).encode()
     assert headers[b"retry-after"] == b"1"
+
+
+def test_a_database_that_restarts_is_no_fault_and_the_outcome_is_open(client: Client):
+    answer = client.get("/api/v1/door?why=db")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    said = json.loads(answer.content)
+    assert (said["code"], said["retryable"], said["outcome"]) == ("DATABASE_AWAY", True, "unknown")
+    assert "connection after" not in said["detail"]

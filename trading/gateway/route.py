@@ -68,9 +68,11 @@ async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_i
         return _refused(refusal, path, request_id)
     except Gone:
         raise
-    except Exception:
-        log.exception("gateway_failed", path=path, request_id=request_id)
-        return _refused(problem.Internal(), path, request_id)
+    except Exception as error:
+        known = problem.translated(error)
+        if known is None:
+            log.exception("gateway_failed", path=path, request_id=request_id)
+        return _refused(known or problem.Internal(), path, request_id)
 
 
 def _refused(refusal: SimGameError, path: str, request_id: str) -> Answer:

@@ -38,3 +38,6 @@ class Command(BaseCommand):
             run.until_stopped(worlds.resolve(world), speed=speed, seed=seed)
         except MarketError as error:
             raise CommandError(error.detail, returncode=1) from error
+        except OSError as error:
+            where = f"Its write-ahead log lies in {settings.WAL_DIR}."
+            raise CommandError(f"The feed cannot go on: {error}. {where}", returncode=1) from error
