@@ -94,10 +94,10 @@ class Town:
         with psycopg.connect(self._server_url, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{self.database}"')
+        self.start("web", [PYTHON, "-m", *web_server("uvicorn", "127.0.0.1", self.port)])
         worlds = ["seeded", *(f"replay:{path}" for path in recordings.values())]
         seeded = self.run([PYTHON, "-c", PREPARE, *worlds])
         self.slugs = dict(zip(["seeded", *recordings], seeded.stdout.split(), strict=True))
-        self.start("web", [PYTHON, "-m", *web_server("uvicorn", "127.0.0.1", self.port)])
 
     def close(self) -> None:
         for name in list(self._running):
