@@ -10,10 +10,14 @@ import io
 import sys
 
 import django
+import psycopg
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from .progress import Progress
+
+CONNECT_TIMEOUT_S = 3
 
 
 def main() -> int:
@@ -31,9 +35,18 @@ def main() -> int:
         progress.say(f"  {refusal}")
         return 1
     except OperationalError as error:
-        progress.say(f"  PostgreSQL cannot be used: {str(error).strip().splitlines()[0]}")
+        progress.say(f"  PostgreSQL cannot be used: {why_not(error)}")
         return 1
     return 0
+
+
+def why_not(error: Exception) -> str:
+    """One line without a password. The pool says only that it waited; a connection of its own says why."""
+    try:
+        psycopg.connect(settings.DATABASE_URL, connect_timeout=CONNECT_TIMEOUT_S).close()
+    except psycopg.Error as reason:
+        error = reason
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def _django(words: Sequence[str]) -> int:
     try:
         importlib.import_module("django.core.management").execute_from_command_line([sys.argv[0], *words])
     except django.OperationalError as error:
-        reason = next(iter(str(error).strip().splitlines()), "")
+        reason = importlib.import_module("simgame.bootstrap.data").why_not(error)
         raise SetupFailed(f"PostgreSQL cannot be used: {reason}\n  {NO_DATABASE}") from error
     return 0
 

@@ -27,6 +27,8 @@ STOP_S = 20.0
 LOG_BYTES_MAX = 10_000_000
 Server = Postgres | Valkey
 
+TELLING = ("FATAL", "PANIC", "rror", "could not")
+
 
 class Embedded:
     """The pair of one home. As a context manager it runs inside; `start` may be called again to heal.
@@ -148,6 +150,7 @@ class Embedded:
         command = server.prepared_command()
         log_path = server.folder / "server.log"
         with _log(log_path) as log:
+            begun = log.tell()
             process = children.spawn(
                 command,
                 death_signal=server.stop_signal,
@@ -161,13 +164,18 @@ class Embedded:
         if not children.KERNEL_BINDS:
             self._watchdog = self._watchdog or children.Watchdog()
             self._watchdog.watch(process, server.stop_signal)
-        self._await_ready(server, process, log_path)
+        self._await_ready(server, process, log_path, begun)
 
-    def _await_ready(self, server: Server, process: subprocess.Popen[bytes], log_path: Path) -> None:
+    def _await_ready(
+        self, server: Server, process: subprocess.Popen[bytes], log_path: Path, begun: int
+    ) -> None:
+        """`begun`: where this start's lines begin in the log."""
         deadline = time.monotonic() + READY_S
         while server.probe() is not Answer.READY:
             if process.poll() is not None:
-                raise ServiceFailed(f"{server.name} did not start: {_last_words(log_path)} (log: {log_path})")
+                raise ServiceFailed(
+                    f"{server.name} did not start: {_last_words(log_path, begun)} (log: {log_path})"
+                )
             if time.monotonic() > deadline:
                 raise ServiceFailed(f"{server.name} was not ready after {READY_S:.0f} s (log: {log_path}).")
             time.sleep(0.01)
@@ -219,7 +227,11 @@ def _log(path: Path) -> BinaryIO:
     return open(path, "wb" if too_long else "ab")
 
 
-def _last_words(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    telling = [line for line in lines[-50:] if "FATAL" in line or "rror" in line]
-    return (telling or lines or ["no reason given"])[-1].strip()
+def _last_words(path: Path, begun: int) -> str:
+    """The last line of this start that tells; what it answered to our own probes does not."""
+    with open(path, "rb") as log:
+        log.seek(begun)
+        lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    said = [line for line in lines if "is starting up" not in line]
+    telling = [line for line in said if any(word in line for word in TELLING)]
+    return (telling or said or ["no reason given"])[-1].strip()

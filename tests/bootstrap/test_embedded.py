@@ -182,6 +182,19 @@ def test_data_of_another_version_is_refused_and_kept(initialised: Path):
         version.write_text(before, encoding="ascii")
 
 
+def test_the_reason_is_that_of_this_start_not_of_an_older_one(initialised: Path):
+    folder = addresses.place(initialised) / "postgres"
+    with open(folder / "server.log", "ab") as log:
+        log.write(b"FATAL:  something that went wrong yesterday\n")
+    control = folder / "data" / "global" / "pg_control"
+    control.rename(folder / "kept")
+    try:
+        with pytest.raises(ServiceFailed, match=r"PostgreSQL did not start: .*pg_control"):
+            Embedded(initialised).start()
+    finally:
+        (folder / "kept").rename(control)
+
+
 def test_a_server_that_does_not_start_says_why(initialised: Path):
     configuration = addresses.place(initialised) / "postgres" / "data" / "postgresql.conf"
     before = configuration.read_text(encoding="utf-8")

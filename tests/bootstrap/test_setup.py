@@ -252,6 +252,13 @@ def test_without_a_database_a_command_says_who_starts_one(words: list[str], tmp_
     assert "`manage.py play`" in done.stderr
 
 
+def test_a_given_database_that_is_not_there_is_named_without_its_password(tmp_path: Path):
+    url = "postgresql://alice:opensesame@127.0.0.1:1/game"
+    done = manage("migrate", "--check", SIMGAME_HOME=str(tmp_path), DATABASE_URL=url)
+    assert (done.returncode, "Traceback" in done.stderr, "opensesame" in done.stderr) == (1, False, False)
+    assert 'server at "127.0.0.1", port 1 failed: Connection refused' in done.stderr
+
+
 def test_later_commands_speak_of_the_world_that_is_played(tmp_path: Path):
     (tmp_path / env.STATE).write_text(json.dumps({"pid": 1, "address": "", "world": "replay:/a/b"}))
     shown = ["shell", "--no-imports", "-c", "from django.conf import settings; print(settings.WORLD)"]
