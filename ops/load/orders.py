@@ -37,7 +37,7 @@ SETTINGS = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--connections", type=positive_int, default=64)
+    parser.add_argument("--connections", type=positive_int, default=128)
     parser.add_argument("--seconds", type=positive, default=5.0, help="of each measurement")
     parser.add_argument("--marketable", type=positive_int, default=50, help="percent of orders that can fill")
     parser.add_argument("--keep", action="store_true", help="leave the bench's home for a look")

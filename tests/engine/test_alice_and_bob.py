@@ -176,3 +176,16 @@ def test_every_order_row_is_one_event_of_the_order():
         ("replaced", 4),
         ("canceled", 5),
     ]
+
+
+def test_the_receipt_of_a_market_order_names_the_collar_and_of_a_limit_order_the_limit():
+    pit = Pit()
+    pit.open(ALICE)
+    pit.quote(bids=((990, 50),), asks=((1000, 30),))
+
+    taken = pit.buy(ALICE, 10)
+    receipts = [event.receipt for event in pit.events if isinstance(event, FillRow)]
+
+    assert taken.receipt["rule"]["name"] == "collar"
+    assert [receipt["rule"]["name"] for receipt in receipts] == ["collar"]
+    assert pit.buy(ALICE, 10, 1000).receipt["rule"]["name"] == "limit_price"

@@ -51,7 +51,8 @@ class Side:
 
 class Market:
     __slots__ = (
-        "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times", "asks", "bids", "buy_fees",
+        "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times",
+        "asks", "bids", "buy_fees",
         "fresh_until_ns", "halt_reason", "halted", "last_price", "limits", "quote", "reference", "rules",
         "sell_fees", "symbol", "waiting",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from trading.engine.orders import FILL_PART, FILL_REST, KILL, RESTATE, STOP_SELF
 from trading.engine.turn import Turn
 
 LIMIT = receipts.rule("limit_price", "Your own limit.")
+COLLAR = receipts.rule("collar", "No limit of yours: a market order takes the best prices inside the collar.")
 NO_PHASE = receipts.rule("phase", "It waits: nothing is matched in this phase.")
 NO_QUOTE = receipts.rule("quote_age", "It waits: the last quote is too old to trade on.")
 
@@ -54,7 +55,7 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         if order.leaves and step is not walk.steps[-1]:
             turn.change(order, FILL_PART, {})
     if not order.leaves:
-        turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, LIMIT, levels=seen))
+        turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, _bound(order), levels=seen))
     elif rests:
         _rest(order)
         receipt = receipts.order("rested", order, turn.at_ns, LIMIT, levels=seen)
@@ -63,6 +64,11 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         if walk.steps:
             turn.change(order, FILL_PART, {})
         _end_remainder(turn, order, walk.own, seen)
+
+
+def _bound(order: Order) -> receipts.Facts:
+    """The rule that decided how far the order went."""
+    return LIMIT if order.type == "limit" else COLLAR
 
 
 def _wait(turn: Turn, order: Order, event: str) -> None:
@@ -228,14 +234,14 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
 
 
 def _take_step(turn: Turn, order: Order, step: Step, looked_at: receipts.Facts | None) -> None:
-    facts = {"quote": looked_at, "levels": receipts.levels((step,)), "queue_ahead": 0, "rule": LIMIT}
+    facts = {"quote": looked_at, "levels": receipts.levels((step,)), "queue_ahead": 0, "rule": _bound(order)}
     if step.maker is None:
         liquidity.take(order.market.side(buys=not order.buys), step.price, step.size)
         trade_with_market(turn, order, step.price, step.size, facts)
         return
     maker = step.maker
     trade_with_player(turn, order, maker, step.size, facts)
-    _tell_maker(turn, maker, {**facts, "queue_ahead": 0})
+    _tell_maker(turn, maker, {**facts, "queue_ahead": 0, "rule": LIMIT})
 
 
 def _tell_maker(turn: Turn, order: Order, facts: dict[str, Any]) -> None:
