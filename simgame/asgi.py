@@ -18,7 +18,7 @@ django_application = get_asgi_application()  # before anything that imports mode
 from django.conf import settings  # noqa: E402
 
 from realtime import hub  # noqa: E402
-from realtime.routing import websocket_urlpatterns  # noqa: E402
+from realtime.routing import nowhere, websocket_urlpatterns  # noqa: E402
 from trading import gateway, sockets  # noqa: E402
 
 sockets.register_identities()
@@ -44,5 +44,5 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = ProtocolTypeRouter(
-    {"http": http, "websocket": URLRouter(websocket_urlpatterns), "lifespan": lifespan}
+    {"http": http, "websocket": URLRouter([*websocket_urlpatterns, nowhere]), "lifespan": lifespan}
 )

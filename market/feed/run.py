@@ -49,6 +49,7 @@ async def _main(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    failed: Exception | None = None
     try:
         async with asyncio.TaskGroup() as group:
             served = group.create_task(
@@ -59,7 +60,9 @@ async def _main(plan: Plan) -> None:
     except* Superseded:
         log.info("feed_leaves", world=plan.world.slug, why="another feed of this world has taken over")
     except* (errors.MarketError, OSError) as group_error:
-        raise group_error.exceptions[0] from None
+        failed = group_error.exceptions[0]
+    if failed is not None:  # raised in there it would come out as a group again, in some Python 3.11
+        raise failed
 
 
 def _stopper(group: asyncio.TaskGroup, stop: asyncio.Event):
