@@ -182,7 +182,7 @@ def test_a_day_order_ends_with_its_day_and_gtc_stays(town: Town, world: str, ali
     gtc = alice.placed("buy", 100, TWO, "9.50", time_in_force="gtc")
     assert alice.balance() == (START, D("1910.02"))  # twice 950.00 + 5.00 + 0.01
     town.go_to(world, at("2026-11-09", "09:31"))  # over the weekend
-    ended = alice.sees(day)
+    ended = alice.waits_until(day, "expired")  # the exchange hears of the roll a moment after the feed
     assert (ended["status"], ended["reason"]) == ("expired", "DAY_ENDED")
     assert alice.sees(gtc)["status"] == "new"
     assert alice.balance() == (START, D("955.01"))
