@@ -16,12 +16,16 @@ from trading.engine.commands import (
     Adjust,
     CancelAll,
     CancelOrder,
+    ClosePosition,
     Freeze,
     Halt,
     NewOrder,
+    NewOrderWithTerms,
     OpenPortfolio,
     ReplaceOrder,
+    ReplaceWithTerms,
     SetRules,
+    Terms,
 )
 from trading.engine.engine import Engine
 from trading.engine.events import Event, FillRow, OrderRow, Refused
@@ -131,6 +135,35 @@ class Pit:
     def sell(self, who: int, qty: int, price: int | None = None, tif: str = "day", **more: Any) -> OrderRow:
         return self.order(who, "sell", qty, price, tif, **more)
 
+    def ask(
+        self,
+        who: int,
+        side: str,
+        qty: int,
+        price: int | None = None,
+        tif: str = "day",
+        *,
+        kind: str = "",
+        order_id: str = "",
+        **terms: Any,
+    ) -> OrderRow | None:
+        """An order with terms (commands.Terms); None when no order was made of it."""
+        self.orders += 1
+        order_id = order_id or f"o{self.orders}"
+        kind = kind or ("market" if price is None else "limit")
+        plain = (who, order_id, f"c-{order_id}", self.symbol, side, kind, tif, qty, price, 0)
+        self.do(NewOrderWithTerms(*plain, terms=Terms(**terms)))
+        return self.audit.orders.get(order_id)
+
+    def close_position(self, who: int, **what: Any) -> OrderRow | None:
+        self.orders += 1
+        order_id = f"o{self.orders}"
+        self.do(ClosePosition(who, order_id, f"c-{order_id}", self.symbol, 0, **what))
+        return self.audit.orders.get(order_id)
+
+    def change_terms(self, who: int, order_id: str, **changes: Any) -> list[Event]:
+        return self.do(ReplaceWithTerms(who, order_id, "x", 0, **changes))
+
     def cancel(self, who: int, order_id: str, *, if_version: int = 0) -> list[Event]:
         return self.do(CancelOrder(who, order_id, "x", 0, if_version))
 
@@ -198,6 +231,11 @@ def codes(events: list[Event]) -> list[str]:
 
 def statuses(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.id, event.status) for event in events if isinstance(event, OrderRow)]
+
+
+def stand(pit: Pit, *order_ids: str) -> list[tuple[str, int, int]]:
+    """(status, quantity, filled) of each order."""
+    return [(row.status, row.qty, row.filled_qty) for row in map(pit.row, order_ids)]
 
 
 def queue(pit: Pit, order_id: str) -> int:

@@ -30,6 +30,7 @@ from trading.engine.commands import (
 )
 from trading.engine.engine import Engine
 from trading.engine.events import Event, FillRow
+from trading.engine.orders import HELD
 from trading.engine.state import PortfolioState
 
 # Coins have odd exponents and a multiplier: price in 0.001, quantity in 0.0001, ten of them a contract.
@@ -95,7 +96,8 @@ class RandomCommands(RuleBasedStateMachine):
 
     def do(self, command: Any) -> list[Event]:
         seq = len(self.log) + 1
-        before = {key: (o.price, o.priority, o.waits) for key, o in self.engine.state.orders.items()}
+        booked = {key: o for key, o in self.engine.state.orders.items() if o.status != HELD}
+        before = {key: (o.price, o.priority, o.waits) for key, o in booked.items()}
         events = self.engine.apply(command, seq, self.at_ns)
         self.log.append((command, seq, self.at_ns, msgspec.msgpack.encode(events)))
         self.audit.follow(events)
@@ -109,6 +111,8 @@ class RandomCommands(RuleBasedStateMachine):
         for event in events:
             if not isinstance(event, FillRow) or event.order_id not in before:
                 continue
+            if "auction" in event.receipt:
+                continue  # test_auctions.py checks who is served first there
             price, priority, waits = before[event.order_id]
             if waits or self.audit.orders[event.order_id].priority != priority:
                 continue  # it came as a taker
@@ -128,7 +132,7 @@ class RandomCommands(RuleBasedStateMachine):
         for event in events:
             if isinstance(event, FillRow):
                 market = self.engine.state.markets[event.symbol]
-                assert PERMITS[self.phase].match, "I17 phase"
+                assert PERMITS[self.phase].match or "auction" in event.receipt, "I17 phase"
                 assert not market.halted, "I17 halted"
                 assert self.at_ns - market.quote.received_ns <= market.rules.quote_age_ns_max, "I17 stale"
 
@@ -179,6 +183,13 @@ class RandomCommands(RuleBasedStateMachine):
     def resting_order(self, who: int, symbol: str, side: str, price: int) -> None:
         self.new(who, symbol, price, (side, 100, "gtc", False))
 
+    def name(self) -> str:
+        self.names += 1
+        return f"o{self.names}"
+
+    def on_tick(self, symbol: str, price: int | None) -> int | None:
+        return price // 5 * 5 if price is not None and symbol == "COIN" else price
+
     @rule(who=PERSON, pick=st.integers(0, 50), version=st.sampled_from([0, 0, 1]))
     def cancel(self, who: int, pick: int, version: int) -> None:
         self.do(CancelOrder(who, self.pick(pick), "x", 0, version))
@@ -224,7 +235,8 @@ class RandomCommands(RuleBasedStateMachine):
     def trade(self, symbol: str, price: int, size: int, side: str) -> None:
         filled_before = self.audit.fill_n
         events = self.do(Print(symbol, price, size, side, self.at_ns, self.at_ns, "sim", seq=len(self.log)))
-        assert sum(e.qty for e in events if isinstance(e, FillRow)) <= size, "more than was printed"
+        printed = [e.qty for e in events if isinstance(e, FillRow) and "print" in e.receipt]
+        assert sum(printed) <= size, "more than was printed"
         assert self.audit.fill_n >= filled_before
 
     @rule(seconds=st.sampled_from([1, 1, 5]))
@@ -237,7 +249,8 @@ class RandomCommands(RuleBasedStateMachine):
         self.tick_phase()
         self.references()
         for order in self.engine.state.orders.values():
-            assert order.time_in_force == "gtc" or order.market_day == self.day, "I17 day orders end"
+            kept = order.time_in_force in ("gtc", "gtd")
+            assert kept or order.market_day == self.day, "I17 day orders end"
         for portfolio in self.engine.state.portfolios.values():
             assert all(position.is_at_rest for position in portfolio.positions.values())
 
@@ -307,7 +320,7 @@ class RandomCommands(RuleBasedStateMachine):
             ticks.append(Quote(symbol, (), (), at, at, "sim", seq=seq))
             ticks.append(Print(symbol, CLOSE, 0, "", at, at, "sim", seq=seq))
         for tick in ticks:
-            assert len({msgspec.msgpack.encode(engine.apply(tick, seq, at)) for engine in both}) == 1, tick
+            assert len({told_without_quote(engine.apply(tick, seq, at)) for engine in both}) == 1, tick
         assert other.state_hash() == self.engine.state_hash()
         for command in self.afterwards():
             seq, at = seq + 1, at + NS
@@ -330,6 +343,15 @@ class RandomCommands(RuleBasedStateMachine):
         ]
 
 
+def told_without_quote(events: list[Event]) -> bytes:
+    """A restored engine has seen no quote yet that its receipts could name."""
+    told = msgspec.to_builtins(events)
+    for event in told:
+        if "receipt" in event:
+            event["receipt"].pop("quote", None)
+    return msgspec.msgpack.encode(told)
+
+
 def restored(engine: Engine, audit: Audit) -> Engine:
     """A second engine, from the rows that were told; only the queues are taken from memory."""
     state = engine.state
@@ -347,11 +369,12 @@ def restored(engine: Engine, audit: Audit) -> Engine:
         transfers_n=audit.transfer_n,
         halted=[market.symbol for market in state.markets.values() if market.halted],
         closed=[(key, *ended) for key, ended in state.closed.items()],
+        has_opened=state.has_opened,
     )
     return other
 
 
 RandomCommands.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestRandomCommands = RandomCommands.TestCase

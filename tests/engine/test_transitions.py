@@ -20,26 +20,31 @@ from trading.engine.orders import (
 from trading.engine.turn import Turn
 
 # Written by hand from the order state machine, not from the table it checks. One letter per status:
-# N new, P partially filled, F filled, C canceled, R rejected, E expired, S suspended, · refused.
+# N new, P partially filled, F filled, C canceled, R rejected, E expired, S suspended, H held,
+# · refused.
 EXPECTED = """
-                    .  N  P  F  C  R  E  S
-accept              N  ·  ·  ·  ·  ·  ·  ·
-reject              R  ·  ·  ·  ·  ·  ·  ·
-fill_part           ·  P  P  ·  ·  ·  ·  ·
-fill_rest           ·  F  F  ·  ·  ·  ·  ·
-cancel              ·  C  C  ·  ·  ·  ·  C
-kill                ·  C  C  ·  ·  ·  ·  ·
-stop_self_trade     ·  C  C  ·  ·  ·  ·  ·
-mass_cancel         ·  C  C  ·  ·  ·  ·  C
-replace             ·  N  P  ·  ·  ·  ·  ·
-replace_to_filled   ·  ·  F  ·  ·  ·  ·  ·
-expire              ·  E  E  ·  ·  ·  ·  E
-halt                ·  S  S  ·  ·  ·  ·  ·
-resume              ·  ·  ·  ·  ·  ·  ·  N
-resume_part_filled  ·  ·  ·  ·  ·  ·  ·  P
-restate             ·  N  P  ·  ·  ·  ·  S
+                    .  N  P  F  C  R  E  S  H
+accept              N  ·  ·  ·  ·  ·  ·  ·  ·
+reject              R  ·  ·  ·  ·  ·  ·  ·  ·
+fill_part           ·  P  P  ·  ·  ·  ·  ·  ·
+fill_rest           ·  F  F  ·  ·  ·  ·  ·  ·
+cancel              ·  C  C  ·  ·  ·  ·  C  C
+kill                ·  C  C  ·  ·  ·  ·  ·  ·
+stop_self_trade     ·  C  C  ·  ·  ·  ·  ·  ·
+mass_cancel         ·  C  C  ·  ·  ·  ·  C  C
+replace             ·  N  P  ·  ·  ·  ·  ·  H
+replace_to_filled   ·  ·  F  ·  ·  ·  ·  ·  ·
+expire              ·  E  E  ·  ·  ·  ·  E  E
+halt                ·  S  S  ·  ·  ·  ·  ·  ·
+resume              ·  ·  ·  ·  ·  ·  ·  N  ·
+resume_part_filled  ·  ·  ·  ·  ·  ·  ·  P  ·
+restate             ·  N  P  ·  ·  ·  ·  S  H
+hold                H  ·  ·  ·  ·  ·  ·  ·  ·
+activate            ·  ·  ·  ·  ·  ·  ·  ·  N
+trigger             ·  N  ·  ·  ·  ·  ·  ·  N
+cancel_linked       ·  C  C  ·  ·  ·  ·  C  C
 """
-LETTERS = dict(zip(".NPFCRES", STATUSES, strict=True))
+LETTERS = dict(zip(".NPFCRESH", STATUSES, strict=True))
 
 
 def expected() -> dict[tuple[str, str], str | None]:

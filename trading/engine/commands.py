@@ -15,8 +15,10 @@ from market.rulebook.rules import InstrumentRules
 from market.ticks import PhaseTick, Print, Quote, Reference
 
 Side = Literal["buy", "sell"]
-OrderType = Literal["market", "limit"]
-TimeInForce = Literal["day", "gtc", "ioc", "fok"]
+OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
+TimeInForce = Literal["day", "gtc", "ioc", "fok", "gtd", "opg", "cls"]
+OrderClass = Literal["simple", "bracket", "oco", "oto"]
+FiredBy = Literal["print", "quote"]  # what sets a stop off: trade prints, or the best displayed price
 
 
 class OpenPortfolio(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="open_portfolio"):
@@ -41,6 +43,47 @@ class NewOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="
     deadline_ns: int  # refused as STALE_ORDER when applied later
 
 
+class Leg(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A protective order. A take profit has a limit price; a stop loss a stop price, and perhaps a limit."""
+
+    order_id: str
+    client_order_id: str
+    limit_price: int | None = None
+    stop_price: int | None = None
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What an order may ask for beyond price, quantity and time in force. README.md says what each does."""
+
+    stop_price: int | None = None
+    trail_price: int | None = None  # a trailing stop has this distance …
+    trail_ppb: int | None = None  # … or this one, in parts per billion of the best price since
+    fired_by: FiredBy = "print"
+    expire_ns: int = 0  # world time at which a gtd order ends
+    post_only: bool = False
+    reduce_only: bool = False
+    notional: int | None = None  # minor units to spend or to raise; then `qty` is 0
+    order_class: OrderClass = "simple"
+    take_profit: Leg | None = None
+    stop_loss: Leg | None = None
+
+
+class NewOrderWithTerms(NewOrder, frozen=True, gc=False, tag_field="command", tag="new_order_with_terms"):
+    terms: Terms = Terms()
+
+
+class ClosePosition(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="close_position"):
+    """Sell a holding at market: all that may be sold, or so much of it. A new order like any other."""
+
+    portfolio: int
+    order_id: str
+    client_order_id: str
+    symbol: str
+    deadline_ns: int
+    qty: int | None = None
+    share_ppb: int | None = None  # parts per billion of what is held, rounded down to the lot
+
+
 class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="cancel"):
     portfolio: int
     order_id: str
@@ -60,6 +103,13 @@ class ReplaceOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", t
     limit_price: int | None = None
     time_in_force: TimeInForce | None = None
     if_version: int = 0
+
+
+class ReplaceWithTerms(ReplaceOrder, frozen=True, gc=False, tag_field="command", tag="replace_with_terms"):
+    stop_price: int | None = None
+    trail_price: int | None = None
+    trail_ppb: int | None = None
+    expire_ns: int | None = None
 
 
 class CancelAll(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="cancel_all"):
@@ -99,5 +149,17 @@ class SetRules(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="
     rules: InstrumentRules
 
 
-PlayerCommand = OpenPortfolio | NewOrder | CancelOrder | ReplaceOrder | CancelAll | Adjust | Freeze | Halt
+PlayerCommand = (
+    OpenPortfolio
+    | NewOrder
+    | NewOrderWithTerms
+    | ClosePosition
+    | CancelOrder
+    | ReplaceOrder
+    | ReplaceWithTerms
+    | CancelAll
+    | Adjust
+    | Freeze
+    | Halt
+)
 Command = PlayerCommand | SetRules | Quote | Print | Reference | PhaseTick

@@ -6,27 +6,36 @@ from operator import itemgetter
 
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick, Reference
-from trading.engine import receipts, risk
+from trading.engine import auction, receipts, risk
 from trading.engine.commands import SetRules
 from trading.engine.entry import end, refuse
 from trading.engine.markets import Market
 from trading.engine.matching import resume_matching
 from trading.engine.orders import EXPIRE, MASS_CANCEL, RESTATE, Order, by_priority
 from trading.engine.refusals import Refusal
+from trading.engine.state import AUCTIONS
 from trading.engine.turn import Turn
 
 NEW_RULES = receipts.rule("fees", "The fees have changed, and with them what it holds back.")
+OF_THE_DAY = frozenset(("day", "opg", "cls"))
+TIME_REACHED = receipts.rule("time_in_force", "The time it was good till has come.")
 DAY_ENDED = receipts.rule("time_in_force", "A day order ends with its market day.")
 
 
 def on_phase(turn: Turn, tick: PhaseTick) -> None:
     """The world's clock: most ticks change nothing."""
     state = turn.state
+    state.world_ns = 0  # a replayed world may have been taken back
+    note_time(turn, tick.at_ns)
     new_day = tick.market_day != state.market_day
     phase = Phase.PAUSED.value if tick.paused else tick.phase
     if not new_day and phase == state.phase:
         return
     could_match = state.permit.match
+    if state.in_auction and tick.phase not in AUCTIONS and not new_day and not tick.paused:
+        _cross(turn, closing=state.has_opened or tick.phase == Phase.CLOSED)
+    if new_day and state.market_day:  # else just restored, and told whether it had opened
+        state.has_opened = False
     state.set_phase(tick.phase, paused=tick.paused)
     if new_day:
         state.market_day = tick.market_day
@@ -37,6 +46,21 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
         for _, market in sorted(state.markets.items()):
             if market.bids.book or market.asks.book:
                 resume_matching(turn, market)
+
+
+def note_time(turn: Turn, world_ns: int) -> None:
+    """The world's clock goes on, and gtd orders whose time has come expire before anything else."""
+    state = turn.state
+    if world_ns > state.world_ns:
+        state.world_ns = world_ns
+        for order in state.expired():
+            end(turn, order, EXPIRE, "TIME_REACHED", TIME_REACHED)
+
+
+def _cross(turn: Turn, *, closing: bool) -> None:
+    for _, market in sorted(turn.state.markets.items()):
+        if market.rules is not None and (market.waiting or market.aside):
+            auction.cross(turn, market, closing=closing)
 
 
 def _roll(turn: Turn) -> None:
@@ -57,7 +81,7 @@ def _roll(turn: Turn) -> None:
 def _expire_day_orders(turn: Turn, *, closed: bool) -> None:
     """Day orders of another day; and those of today too when the market has closed."""
     for order in sorted(turn.state.orders.values(), key=by_priority):
-        if order.time_in_force == "day" and (closed or order.market_day != turn.state.market_day):
+        if order.time_in_force in OF_THE_DAY and (closed or order.market_day != turn.state.market_day):
             end(turn, order, EXPIRE, "DAY_ENDED", DAY_ENDED, market_day=order.market_day)
 
 
@@ -100,16 +124,27 @@ def _recheck(turn: Turn, market: Market) -> None:
     if market.rules is None:
         return
     for order in market.orders():
+        was, order.price = order.price, _worst_price(order)
         if refusal := risk.refuse_resting(market, order):
             why = receipts.rule(refusal.rule, refusal.detail, refusal.row)
             end(turn, order, MASS_CANCEL, refusal.code, why, **refusal.facts)
-        elif order.buys:
-            _reserve_anew(turn, order)
+        elif order.buys or order.price != was:
+            _reserve_anew(turn, order, moved=order.price != was)
 
 
-def _reserve_anew(turn: Turn, order: Order) -> None:
-    needed = order.market.reservation(order.price, order.leaves, order.filled_cash)
-    if needed == order.reserved_cash:
+def _worst_price(order: Order) -> int:
+    """That of an order that waits without a limit follows the rules and the day's limits."""
+    market, (low, high) = order.market, order.market.limits
+    if order.limit_price is not None:
+        return order.price
+    if order.terms is not None and order.terms.stop_price is not None:
+        return market.collar(order.terms.stop_price, buys=order.buys)
+    return max(order.price, low) if not order.buys else min(order.price, high or order.price)
+
+
+def _reserve_anew(turn: Turn, order: Order, *, moved: bool) -> None:
+    needed = order.market.reservation(order.price, order.leaves, order.filled_cash) if order.buys else 0
+    if needed == order.reserved_cash and not moved:
         return
     turn.reserve_cash(order, needed)
     more = {"waits": order.waits} if order.waits else {}

@@ -10,17 +10,20 @@ from typing import Any
 
 from market.rulebook.rules import InstrumentRules
 from market.ticks import PhaseTick, Print, Quote, Reference
-from trading.engine import days, entry, halts, matching, portfolios, preview, state
+from trading.engine import changes, days, entry, halts, linked, portfolios, preview, state, ticks
 from trading.engine.commands import (
     Adjust,
     CancelAll,
     CancelOrder,
+    ClosePosition,
     Command,
     Freeze,
     Halt,
     NewOrder,
+    NewOrderWithTerms,
     OpenPortfolio,
     ReplaceOrder,
+    ReplaceWithTerms,
     SetRules,
 )
 from trading.engine.events import BalanceRow, Event, OrderRow, PositionRow
@@ -30,11 +33,14 @@ from trading.engine.turn import Turn
 
 VERBS: dict[type, Callable[[Turn, Any], None]] = {
     NewOrder: entry.place,
+    NewOrderWithTerms: entry.place,
+    ClosePosition: entry.close_position,
     CancelOrder: entry.cancel,
-    ReplaceOrder: entry.replace,
+    ReplaceOrder: changes.replace,
+    ReplaceWithTerms: changes.replace,
     CancelAll: entry.cancel_all,
-    Quote: matching.on_quote,
-    Print: matching.on_print,
+    Quote: ticks.on_quote,
+    Print: ticks.on_print,
     PhaseTick: days.on_phase,
     Reference: days.on_reference,
     SetRules: days.set_rules,
@@ -60,6 +66,8 @@ class Engine:
         """
         turn = Turn(self.state, seq, at_ns)
         VERBS[type(command)](turn, command)
+        if turn.links:
+            linked.follow(turn)
         return turn.close()
 
     def preview(self, order: NewOrder, at_ns: int) -> dict[str, Any]:
@@ -78,11 +86,14 @@ class Engine:
         transfers_n: int = 0,
         halted: Iterable[str] = (),
         closed: Iterable[tuple[str, int, str]] = (),
+        has_opened: bool = False,
     ) -> None:
         """Rebuild an empty engine from rows: all balances and positions, the open orders, the counters.
 
         `closed`: recently ended orders as (id, portfolio, status), so that a late cancel hears that it
-        is late. Phase, references and quotes come with the feed's snapshot afterwards.
+        is late. `has_opened`: continuous trading has begun on the market day, so that its next auction is
+        the closing one even when the market does not close right after it. Phase, references and quotes
+        come with the feed's snapshot afterwards.
         """
         state.restore(
             self.state,
@@ -95,6 +106,7 @@ class Engine:
             transfers_n=transfers_n,
             halted=halted,
             closed=closed,
+            has_opened=has_opened,
         )
 
     def state_hash(self) -> str:

@@ -10,7 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
-ExecType = Literal["new", "fill", "canceled", "replaced", "rejected", "expired", "suspended", "restated"]
+ExecType = Literal[
+    "new", "fill", "canceled", "replaced", "rejected", "expired", "suspended", "restated", "held", "triggered"
+]
+LegName = Literal["", "take_profit", "stop_loss"]
 
 
 class OrderRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="order"):
@@ -42,6 +45,41 @@ class OrderRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="or
     updated_ns: int
     closed_ns: int  # 0 while open
     receipt: dict[str, Any]
+
+
+class OrderTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where an order stands that asks for more than price and quantity (commands.Terms)."""
+
+    stop_price: int | None = None  # now: that of a trailing stop moves
+    trail_price: int | None = None
+    trail_ppb: int | None = None
+    hwm: int | None = None  # the best price of the market since a trailing stop began
+    fired_by: Literal["print", "quote"] = "print"
+    triggered: bool = False
+    expire_ns: int = 0
+    post_only: bool = False
+    reduce_only: bool = False
+    notional: int | None = None
+    order_class: str = "simple"
+    legs: tuple[str, ...] = ()  # ids of the orders that wait for this one
+    parent: str = ""  # id of the order that this leg waits for
+    leg: LegName = ""
+    sibling: str = ""  # id of the other leg: where one is done, so is the other
+
+    @property
+    def is_linked(self) -> bool:
+        return bool(self.legs or self.parent or self.sibling)
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it still waits for its stop price."""
+        return self.stop_price is not None and not self.triggered
+
+
+class OrderRowWithTerms(OrderRow, frozen=True, gc=False, tag_field="event", tag="order_with_terms"):
+    """The row of an order that has terms; what has none stays an OrderRow."""
+
+    terms: OrderTerms = OrderTerms()
 
 
 class FillRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="fill"):
@@ -117,4 +155,14 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="ref
     order_id: str = ""
 
 
-Event = OrderRow | FillRow | TransferRow | BalanceRow | PositionRow | PortfolioRow | Notice | Refused
+Event = (
+    OrderRow
+    | OrderRowWithTerms
+    | FillRow
+    | TransferRow
+    | BalanceRow
+    | PositionRow
+    | PortfolioRow
+    | Notice
+    | Refused
+)

@@ -29,15 +29,27 @@ def trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dic
         turn.transfer(TRADE_ASSET, own_asset, market_asset, qty, n)
 
 
-def trade_with_player(turn: Turn, taker: Order, maker: Order, qty: int, facts: dict[str, Any]) -> None:
-    """Two rows of one match, at the price of the order that rested."""
-    state, price = turn.state, maker.price
+def trade_with_player(
+    turn: Turn,
+    taker: Order,
+    maker: Order,
+    price: int,
+    qty: int,
+    facts: dict[str, Any],
+    makers: dict[str, Any] | None = None,
+) -> None:
+    """Two rows of one match: at the price of the order that rested, or at an auction's.
+
+    `facts` are the taker's receipt's; `makers` are what differs for the maker.
+    """
+    state = turn.state
     cash = maker.market.worth(price, qty)
     n = state.fills_n + 1
     buyer, seller = (taker, maker) if taker.buys else (maker, taker)
     given = state.position(seller.portfolio, seller.market)
     gotten = state.position(buyer.portfolio, buyer.market)
     _book(turn, taker, gotten if taker.buys else given, n, price, qty, cash, "player", facts)
+    facts = {**facts, **makers} if makers else facts
     _book(turn, maker, gotten if maker.buys else given, n, price, qty, cash, "player", facts)
     turn.transfer(TRADE_CASH, buyer.portfolio.cash, seller.portfolio.cash, cash, n)
     turn.transfer(TRADE_ASSET, given.held, gotten.held, qty, n)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from trading.engine.markets import Market
-from trading.engine.orders import NEW, PARTIALLY_FILLED, SUSPENDED
+from trading.engine.orders import HELD, NEW, PARTIALLY_FILLED, SUSPENDED, Order
 from trading.engine.state import Portfolio, State
 
 
@@ -43,26 +43,10 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
     cash = 0
     held: dict[str, int] = {}
     for order in portfolio.orders.values():
-        subject, market = f"order {order.id}", order.market
-        wanted = 0
-        if not order.buys:
-            held[market.symbol] = held.get(market.symbol, 0) + order.leaves
-        elif market.rules is None:  # just restored: its rules come, and restate what does not fit them
-            wanted = order.reserved_cash
-        else:
-            wanted = market.reservation(order.price, order.leaves, order.filled_cash)
-        if order.reserved_cash != wanted or order.reserved_qty != (0 if order.buys else order.leaves):
-            yield Breach("I4", subject, {"reserved": order.reserved_cash, "needed": wanted})
+        yield from _order(order)
         cash += order.reserved_cash
-        fits = {
-            NEW: order.filled_qty == 0,
-            PARTIALLY_FILLED: order.filled_qty > 0,
-            SUSPENDED: True,
-        }.get(order.status, False)
-        if not fits or not 0 <= order.filled_qty < order.qty:
-            yield Breach(
-                "I7", subject, {"status": order.status, "qty": order.qty, "filled": order.filled_qty}
-            )
+        if order.reserved_qty:
+            held[order.market.symbol] = held.get(order.market.symbol, 0) + order.reserved_qty
     if portfolio.cash.reserved != cash:
         yield Breach("I4", f"portfolio {portfolio.id}", {"reserved": portfolio.cash.reserved, "orders": cash})
     for symbol, position in portfolio.positions.items():
@@ -78,13 +62,35 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
         yield Breach("I4s", f"portfolio {portfolio.id} {symbol}", {"reserved": 0, "orders": offered})
 
 
+def _order(order: Order) -> Iterator[Breach]:
+    subject, market = f"order {order.id}", order.market
+    held = order.status == HELD  # it reserves nothing yet
+    cash = market.reservation(order.price, order.leaves, order.filled_cash) if order.buys and not held else 0
+    qty = 0 if order.buys or held else order.leaves
+    if (market.rules is not None and order.reserved_cash != cash) or order.reserved_qty != qty:
+        facts = {"reserved": order.reserved_cash or order.reserved_qty, "needed": cash or qty}
+        yield Breach("I4", subject, facts)
+    fits = {
+        NEW: order.filled_qty == 0,
+        PARTIALLY_FILLED: order.filled_qty > 0,
+        SUSPENDED: True,
+        HELD: order.filled_qty == 0,
+    }.get(order.status, False)
+    if not fits or not 0 <= order.filled_qty < order.qty:
+        yield Breach("I7", subject, {"status": order.status, "qty": order.qty, "filled": order.filled_qty})
+
+
 def _market(state: State, market: Market) -> Iterator[Breach]:
-    booked = market.orders()
+    booked = [*market.bids.book, *market.asks.book]
     resting = [each for each in booked if not each.waits]
     bids = [each.price for each in resting if each.buys]
     asks = [each.price for each in resting if not each.buys]
     if bids and asks and max(bids) >= min(asks):
         yield Breach("I11", market.symbol, {"bid": max(bids), "ask": min(asks)})
+    for order in market.aside.values():
+        standing = order.status in (NEW, SUSPENDED)
+        if not standing or (order.waits == "stop") != (order.trigger is not None):
+            yield Breach("I13", f"order {order.id}", {"status": order.status, "waits": order.waits})
     for order in booked:
         if state.orders.get(order.id) is not order or (order.id in market.waiting) != bool(order.waits):
             yield Breach("I10", f"order {order.id}", {"waits": order.waits})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from market.book import BookSide
+from market.book import Book, BookSide
 from market.rulebook.rules import InstrumentRules
 from market.ticks import Level, Quote, Reference
 from trading.engine import fees, prices
 from trading.engine.fees import FeeLines
-
-if TYPE_CHECKING:
-    from trading.engine.orders import Order
+from trading.engine.orders import Order, by_priority
 
 NEVER_FRESH = -1
 NS_PER_MS = 1_000_000
@@ -49,12 +47,22 @@ class Side:
         return price, self.left_at(price)
 
 
+class Trigger:
+    """An armed stop. A buy's waits above the market like an ask, a sell's below it like a bid."""
+
+    __slots__ = ("id", "order", "price")
+
+    def __init__(self, order: Order, price: int) -> None:
+        self.id = order.id
+        self.order = order
+        self.price = price
+
+
 class Market:
     __slots__ = (
-        "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times",
-        "asks", "bids", "buy_fees",
-        "fresh_until_ns", "halt_reason", "halted", "last_price", "limits", "quote", "reference", "rules",
-        "sell_fees", "symbol", "waiting",
+        "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times", "aside",
+        "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "last_price", "limits",
+        "quote", "reference", "rules", "sell_fees", "stops", "symbol", "trailing", "waiting",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
@@ -71,6 +79,9 @@ class Market:
         self.halted = False
         self.halt_reason = ""
         self.waiting: dict[str, Order] = {}  # in the book, but came when nothing could match
+        self.aside: dict[str, Order] = {}  # open, but not in the book: untriggered stops, auction-only
+        self.stops: dict[str, Book[Trigger]] = {}  # what fires them ("print", "quote") → armed stops
+        self.trailing: dict[str, Order] = {}  # those of them whose stop follows the market
         self._cage_of_buys = self._cage_of_sells = 0  # 0: not computed since the quote came
         self._looked_at: dict[str, Any] | None = None  # the quote as receipts tell it
         self._looked_at_ns = 0
@@ -119,8 +130,25 @@ class Market:
         return self.bids if buys else self.asks
 
     def orders(self) -> list[Order]:
-        """Every open order, bids first, each side in order of priority."""
-        return [*self.bids.book, *self.asks.book]
+        """Every live order: the book, bids first, each side in order of priority; then those aside."""
+        return [*self.bids.book, *self.asks.book, *sorted(self.aside.values(), key=by_priority)]
+
+    def arm(self, order: Order) -> None:
+        """From now on the market's price may fire the order's stop."""
+        terms = order.terms
+        assert terms is not None
+        assert terms.stop_price is not None
+        order.trigger = Trigger(order, terms.stop_price)
+        self.stops.setdefault(terms.fired_by, Book()).side(buys=not order.buys).add(order.trigger)
+        if terms.hwm is not None:
+            self.trailing[order.id] = order
+
+    def disarm(self, order: Order) -> None:
+        """Its stop waits for nothing any more."""
+        if order.trigger is not None and order.terms is not None:
+            self.stops[order.terms.fired_by].side(buys=not order.buys).remove(order.trigger)
+            self.trailing.pop(order.id, None)
+            order.trigger = None
 
     def cage(self, at_ns: int, *, buys: bool) -> int:
         """The worst price the venue's cage lets in now; 0 where there is none.
@@ -143,7 +171,7 @@ class Market:
                 else:
                     self._cage_of_sells = cage
                 return cage
-        base = self.last_price or (self.reference.previous_close if self.reference else 0)
+        base = self.base_price()
         if not base:
             return 0
         return prices.distant(base, rules.cage_ppb, rules.tick, rules.cage_ticks, above=buys)
@@ -172,6 +200,23 @@ class Market:
         self._looked_at = self._looked_at.copy()  # earlier receipts keep theirs
         self._looked_at["age_ms"] = (at_ns - now.received_ns) // NS_PER_MS
         return self._looked_at
+
+    def collar(self, base: int, *, buys: bool) -> int:
+        """The worst price of an order without a limit that meets `base`."""
+        assert self.rules is not None
+        return prices.collar(self.rules, base, self.limits, buys=buys)
+
+    def base_price(self) -> int:
+        """What the day's prices are measured from when nobody asks the quote: the last trade, else the
+        previous close; 0 when there is neither.
+        """
+        return self.last_price or (self.reference.previous_close if self.reference else 0)
+
+    def lots_for(self, notional: int, price: int) -> int:
+        """The most whole lots that `notional` minor units pay for at `price`, fees aside."""
+        if self.rules is None or price <= 0:
+            return 0
+        return notional * self._round_by // (price * self._times) // self.rules.lot * self.rules.lot
 
     def worth(self, price: int, qty: int) -> int:
         """price x qty in minor units, rounded down: what a fill moves."""

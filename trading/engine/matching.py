@@ -14,12 +14,24 @@ from trading.engine import liquidity, receipts
 from trading.engine.fills import trade_with_market, trade_with_player
 from trading.engine.liquidity import Step
 from trading.engine.markets import Market, Side
-from trading.engine.orders import FILL_PART, FILL_REST, KILL, RESTATE, STOP_SELF_TRADE, Order
+from trading.engine.orders import (
+    EXPIRE,
+    FILL_PART,
+    FILL_REST,
+    HELD,
+    IMMEDIATE,
+    KILL,
+    RESTATE,
+    STOP_SELF_TRADE,
+    Order,
+    by_priority,
+)
 from trading.engine.turn import Turn
 
 LIMIT = receipts.rule("limit_price", "Your own limit.")
 COLLAR = receipts.rule("collar", "No limit of yours: a market order takes the best prices inside the collar.")
 NO_PHASE = receipts.rule("phase", "It waits: nothing is matched in this phase.")
+NO_AUCTION = receipts.rule("time_in_force", "It waits for its auction, and takes part in nothing else.")
 NO_QUOTE = receipts.rule("quote_age", "It waits: the last quote is too old to trade on.")
 
 
@@ -37,7 +49,7 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         release(turn, market)
     other = market.asks if order.buys else market.bids
     walk = liquidity.walk(other, price=order.price, qty=order.leaves, portfolio=order.portfolio)
-    rests = order.type == "limit" and order.time_in_force in ("day", "gtc") and walk.own is None
+    rests = order.limit_price is not None and order.time_in_force not in IMMEDIATE and walk.own is None
     if not walk.steps and rests:
         _rest(order)
         beyond = receipts.levels((), walk.beyond)
@@ -46,6 +58,9 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     seen = receipts.levels(walk.steps, walk.beyond)
     if event != RESTATE:
         turn.change(order, event, {})
+    if order.terms is not None and order.terms.post_only:
+        _kill(turn, order, "POST_ONLY", "It would have traded at once, and was to rest or not to be.", seen)
+        return
     if order.time_in_force == "fok" and walk.filled < order.leaves:
         _kill(turn, order, "FOK_NOT_FILLABLE", "Fill or kill: not all of it was there.", seen)
         return
@@ -68,12 +83,12 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
 
 def _bound(order: Order) -> receipts.Facts:
     """The rule that decided how far the order went."""
-    return LIMIT if order.type == "limit" else COLLAR
+    return COLLAR if order.limit_price is None else LIMIT
 
 
 def _wait(turn: Turn, order: Order, event: str) -> None:
     """Nothing can match now. Orders that may rest do so, and arrive again when trading begins."""
-    if order.time_in_force in ("ioc", "fok"):
+    if order.time_in_force in IMMEDIATE:
         turn.change(order, event, {})
         _kill(turn, order, "NO_FRESH_PRICE", "There is no fresh quote to trade on.", [])
         return
@@ -90,7 +105,21 @@ def _rest(order: Order) -> None:
     side = order.market.bids if order.buys else order.market.asks
     order.waits = ""
     order.queue_ahead = side.left_at(order.price)
-    side.book.add(order)
+    if order.terms is None:
+        side.book.add(order)
+    else:
+        _seat(side, order)
+
+
+def _seat(side: Side, order: Order) -> None:
+    """What one tick set off has one priority: at one price it stands in order of id, as a restored engine
+    would seat it.
+    """
+    later = [each for each in side.book.at(order.price) if by_priority(each) > by_priority(order)]
+    for each in later:
+        side.book.remove(each)
+    for each in (order, *later):
+        side.book.add(each)
 
 
 def _end_remainder(turn: Turn, order: Order, own: Order | None, seen: list[receipts.Facts]) -> None:
@@ -101,7 +130,7 @@ def _end_remainder(turn: Turn, order: Order, own: Order | None, seen: list[recei
             "canceled", order, turn.at_ns, why, levels=seen, facts={"own_order": own.id, "price": own.price}
         )
         turn.change(order, STOP_SELF_TRADE, receipt, "SELF_TRADE")
-    elif order.type == "market":
+    elif order.limit_price is None:
         _kill(turn, order, "NO_MORE_DEPTH", "Nothing more was displayed within the collar.", seen)
     else:
         _kill(turn, order, "IOC_REMAINDER", "Immediate or cancel: this much was not there.", seen)
@@ -112,8 +141,32 @@ def _kill(turn: Turn, order: Order, reason: str, text: str, seen: list[receipts.
     turn.change(order, KILL, receipts.order("canceled", order, turn.at_ns, why, levels=seen), reason)
 
 
+def stand_aside(turn: Turn, order: Order, event: str) -> None:
+    """The order is for one auction only: until then it is in no book."""
+    order.waits = "auction"
+    order.market.aside[order.id] = order
+    turn.change(order, event, receipts.order("rested", order, turn.at_ns, NO_AUCTION, waits="auction"))
+
+
+def end(turn: Turn, order: Order, event: str, reason: str, why: receipts.Facts, **facts: object) -> None:
+    """An order that rests or waits ends unfilled, or filled in part."""
+    leave(order)
+    finish(turn, order, event, reason, why, **facts)
+
+
+def finish(turn: Turn, order: Order, event: str, reason: str, why: receipts.Facts, **facts: object) -> None:
+    """The same for an order that stands nowhere."""
+    what = "expired" if event == EXPIRE else "canceled"
+    more = {"facts": facts} if facts else {}
+    turn.change(order, event, receipts.order(what, order, turn.at_ns, why, **more), reason)
+
+
 def leave(order: Order) -> None:
-    """Out of the book."""
+    """Out of the book, or of where else it stands."""
+    if order.trigger is not None:
+        order.market.disarm(order)
+    if order.status == HELD or order.market.aside.pop(order.id, None) is not None:
+        return
     order.market.side(buys=order.buys).book.remove(order)
     if order.waits:
         del order.market.waiting[order.id]
@@ -128,20 +181,22 @@ def release(turn: Turn, market: Market) -> None:
         arrive(turn, order, RESTATE)
 
 
-def on_quote(turn: Turn, quote: Quote) -> None:
+def on_quote(turn: Turn, quote: Quote) -> bool:
+    """Whether orders match just now, and so were held against the quote."""
     market = turn.state.market(quote.symbol)
     liquidity.show(market, quote)
-    resume_matching(turn, market)
+    return resume_matching(turn, market)
 
 
-def resume_matching(turn: Turn, market: Market) -> None:
+def resume_matching(turn: Turn, market: Market) -> bool:
     """After anything that may let orders match: a quote, a phase, a resumption, new rules."""
     if not turn.state.can_match(market, turn.at_ns):
-        return
+        return False
     if market.waiting:
         release(turn, market)
     _meet_quote(turn, market, buys=True)
     _meet_quote(turn, market, buys=False)
+    return True
 
 
 def _meet_quote(turn: Turn, market: Market, *, buys: bool) -> None:
@@ -177,8 +232,10 @@ def _reaching(side: Side, order: Order) -> list[Step]:
     return steps
 
 
-def on_print(turn: Turn, tick: Print) -> None:
-    """A print through a resting order's price fills it; one at its price, after the queue before it.
+def on_print(turn: Turn, tick: Print) -> bool:
+    """Whether orders match just now, and so were held against the print.
+
+    A print through a resting order's price fills it; one at its price, after the queue before it.
 
     All players together never get more than was printed. At the price itself only the side that the
     print's taker hit is filled; when the taker is unknown, either.
@@ -187,9 +244,9 @@ def on_print(turn: Turn, tick: Print) -> None:
     market.last_price = tick.price
     rules = market.rules
     if rules is None or turn.at_ns - tick.received_ns > rules.quote_age_ns_max:
-        return
+        return False
     if not turn.state.can_match(market, turn.at_ns):
-        return
+        return False
     left = tick.size
     for buys in (True, False):
         book = market.side(buys=buys).book
@@ -201,6 +258,7 @@ def on_print(turn: Turn, tick: Print) -> None:
             if not hit:
                 break
             left = _print_at(turn, tick, list(book.at(price)), left)
+    return True
 
 
 def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
@@ -240,8 +298,9 @@ def _take_step(turn: Turn, order: Order, step: Step, looked_at: receipts.Facts |
         trade_with_market(turn, order, step.price, step.size, facts)
         return
     maker = step.maker
-    trade_with_player(turn, order, maker, step.size, facts)
-    _tell_maker(turn, maker, {**facts, "queue_ahead": 0, "rule": LIMIT})
+    rested = {"rule": LIMIT}
+    trade_with_player(turn, order, maker, step.price, step.size, facts, rested)
+    _tell_maker(turn, maker, {**facts, **rested})
 
 
 def _tell_maker(turn: Turn, order: Order, facts: dict[str, Any]) -> None:

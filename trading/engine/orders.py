@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from trading.engine.events import ExecType, OrderRow
+from trading.engine.events import ExecType, OrderRow, OrderRowWithTerms, OrderTerms
 
 if TYPE_CHECKING:
-    from trading.engine.state import Market, Portfolio
+    from trading.engine.markets import Market, Trigger
+    from trading.engine.state import Portfolio
 
 # Statuses
 NOT_YET: Final = ""  # before the engine has decided
@@ -21,10 +22,11 @@ CANCELED: Final = "canceled"
 REJECTED: Final = "rejected"
 EXPIRED: Final = "expired"
 SUSPENDED: Final = "suspended"
+HELD: Final = "held"  # a leg that waits for its parent or beside its sibling, and reserves nothing
 
-OPEN: Final = frozenset((NEW, PARTIALLY_FILLED, SUSPENDED))
+OPEN: Final = frozenset((NEW, PARTIALLY_FILLED, SUSPENDED, HELD))
 TERMINAL: Final = frozenset((FILLED, CANCELED, REJECTED, EXPIRED))
-STATUSES: Final = (NOT_YET, NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED, SUSPENDED)
+STATUSES: Final = (NOT_YET, NEW, PARTIALLY_FILLED, FILLED, CANCELED, REJECTED, EXPIRED, SUSPENDED, HELD)
 
 # What can happen
 ACCEPT: Final = "accept"
@@ -42,10 +44,15 @@ HALT: Final = "halt"
 RESUME: Final = "resume"
 RESUME_PART_FILLED: Final = "resume_part_filled"
 RESTATE: Final = "restate"  # it took its place when trading began, or new rules changed what it holds
+HOLD: Final = "hold"  # a leg comes with its parent
+ACTIVATE: Final = "activate"  # its parent was filled
+TRIGGER: Final = "trigger"  # the market reached its stop price
+CANCEL_LINKED: Final = "cancel_linked"  # an order it is linked to has ended, or taken its place
 
 EVENTS: Final = (
     ACCEPT, REJECT, FILL_PART, FILL_REST, CANCEL, KILL, STOP_SELF_TRADE, MASS_CANCEL,
     REPLACE, REPLACE_TO_FILLED, EXPIRE, HALT, RESUME, RESUME_PART_FILLED, RESTATE,
+    HOLD, ACTIVATE, TRIGGER, CANCEL_LINKED,
 )  # fmt: skip
 
 NEXT_STATUS: Final[dict[tuple[str, str], str]] = {
@@ -78,6 +85,19 @@ NEXT_STATUS: Final[dict[tuple[str, str], str]] = {
     (NEW, RESTATE): NEW,
     (PARTIALLY_FILLED, RESTATE): PARTIALLY_FILLED,
     (SUSPENDED, RESTATE): SUSPENDED,
+    (NOT_YET, HOLD): HELD,
+    (HELD, ACTIVATE): NEW,
+    (HELD, TRIGGER): NEW,
+    (NEW, TRIGGER): NEW,
+    (HELD, RESTATE): HELD,
+    (HELD, REPLACE): HELD,
+    (HELD, CANCEL): CANCELED,
+    (HELD, MASS_CANCEL): CANCELED,
+    (HELD, EXPIRE): EXPIRED,
+    (NEW, CANCEL_LINKED): CANCELED,
+    (PARTIALLY_FILLED, CANCEL_LINKED): CANCELED,
+    (SUSPENDED, CANCEL_LINKED): CANCELED,
+    (HELD, CANCEL_LINKED): CANCELED,
 }
 
 EXEC_TYPE: Final[dict[str, ExecType]] = {
@@ -96,6 +116,10 @@ EXEC_TYPE: Final[dict[str, ExecType]] = {
     RESUME: "restated",
     RESUME_PART_FILLED: "restated",
     RESTATE: "restated",
+    HOLD: "held",
+    ACTIVATE: "new",
+    TRIGGER: "triggered",
+    CANCEL_LINKED: "canceled",
 }
 
 
@@ -111,6 +135,12 @@ def next_status(status: str, event: str) -> str:
     return following
 
 
+STOPS: Final = frozenset(("stop", "stop_limit", "trailing_stop"))
+HAVE_LIMIT: Final = frozenset(("limit", "stop_limit"))
+IMMEDIATE: Final = frozenset(("ioc", "fok"))  # they never rest
+AUCTION_ONLY: Final = frozenset(("opg", "cls"))  # they take part in one auction, and in nothing else
+
+
 class Order:
     """An order the engine knows. `price` is the worst it may trade at: its limit, or its collar."""
 
@@ -118,7 +148,7 @@ class Order:
         "buys", "client_order_id", "closed_ns", "fees", "filled_cash", "filled_qty", "filled_value", "id",
         "limit_price", "market", "market_day", "portfolio", "price", "priority", "qty", "queue_ahead",
         "reason", "reserved_cash", "reserved_qty", "side", "status", "submitted_ns",
-        "time_in_force", "type", "updated_ns", "version", "waits",
+        "terms", "time_in_force", "trigger", "type", "updated_ns", "version", "waits",
     )  # fmt: skip
 
     id: str
@@ -147,7 +177,42 @@ class Order:
     submitted_ns: int
     updated_ns: int
     closed_ns: int
-    waits: str  # "" or why nothing could match when it came: "phase", "quote"
+    waits: str  # "" or why it cannot match yet: "phase", "quote", "auction", "stop"
+    terms: OrderTerms | None
+    trigger: Trigger | None  # its armed stop
+
+    def __init__(
+        self,
+        order_id: str,
+        portfolio: Portfolio,
+        market: Market,
+        client_order_id: str,
+        side: str,
+        kind: str,
+        time_in_force: str,
+        qty: int,
+        limit_price: int | None,
+        price: int,
+        terms: OrderTerms | None = None,
+    ) -> None:
+        self.id = order_id
+        self.portfolio = portfolio
+        self.market = market
+        self.client_order_id = client_order_id
+        self.side = side
+        self.buys = side == "buy"
+        self.type = kind
+        self.time_in_force = time_in_force
+        self.qty = qty
+        self.limit_price = limit_price
+        self.price = price
+        self.terms = terms
+        self.status = NOT_YET
+        self.reason = self.waits = ""
+        self.filled_qty = self.filled_value = self.filled_cash = self.fees = 0
+        self.reserved_cash = self.reserved_qty = self.queue_ahead = self.version = 0
+        self.closed_ns = 0
+        self.trigger = None
 
     @property
     def leaves(self) -> int:
@@ -155,7 +220,7 @@ class Order:
 
     def row(self, exec_type: ExecType, receipt: dict[str, Any]) -> OrderRow:
         """The order as the tables keep it. What decided it is told with the row, and not kept here."""
-        return OrderRow(
+        facts = (
             exec_type,
             self.id,
             self.portfolio.id,
@@ -183,8 +248,9 @@ class Order:
             self.closed_ns,
             receipt,
         )
+        return OrderRow(*facts) if self.terms is None else OrderRowWithTerms(*facts, self.terms)
 
 
-def by_priority(order: Order) -> int:
+def by_priority(order: Order) -> tuple[int, str]:
     """Whatever touches many orders does so in this order, which a restored engine knows too."""
-    return order.priority
+    return order.priority, order.id

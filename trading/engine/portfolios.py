@@ -7,15 +7,14 @@ from typing import Literal
 from trading.engine import receipts
 from trading.engine.accounts import MINT
 from trading.engine.commands import Adjust, Freeze, OpenPortfolio
-from trading.engine.entry import end, refuse
+from trading.engine.entry import refuse
 from trading.engine.events import Notice, PortfolioRow
 from trading.engine.markets import Market
+from trading.engine.matching import end
 from trading.engine.orders import MASS_CANCEL, by_priority
-from trading.engine.refusals import Refusal
+from trading.engine.refusals import NO_BOOKS, Refusal
 from trading.engine.state import Portfolio, State
 from trading.engine.turn import ADJUST, GRANT, Turn
-
-NO_BOOKS = Refusal("UNKNOWN_ACCOUNT", "This portfolio has no books here.", {})
 
 
 def open_books(turn: Turn, asked: OpenPortfolio) -> None:

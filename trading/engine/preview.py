@@ -9,9 +9,10 @@ import msgspec
 
 from trading.engine import liquidity, receipts, risk
 from trading.engine.commands import NewOrder
+from trading.engine.draft import Draft, draft_of
 from trading.engine.liquidity import Walk
+from trading.engine.orders import AUCTION_ONLY, IMMEDIATE
 from trading.engine.refusals import Refusal
-from trading.engine.risk import Draft
 from trading.engine.state import State
 
 STEPS_MAX: Final = 6  # tick, band, cage, lot, size, money: each is mended at most once
@@ -24,7 +25,7 @@ def preview(state: State, new: NewOrder, at_ns: int) -> dict[str, Any]:
             "refusal": _told(Refusal("UNKNOWN_ACCOUNT", "This portfolio has no books here.", {})),
             "nearest": None,
         }
-    draft = risk.draft_of(state, new)
+    draft = draft_of(state, new)
     refusal = risk.refuse_new(state, new, draft, at_ns)
     if refusal or draft is None:
         return {"refusal": _told(refusal), "nearest": _nearest(state, new, at_ns)}
@@ -39,17 +40,21 @@ def _told(refusal: Refusal | None) -> dict[str, Any]:
 
 def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str, Any]:
     market, buys, price = draft.market, draft.buys, draft.worst_price()
-    matches = state.can_match(market, at_ns)
+    aside = "stop" if draft.stop is not None else "auction" if new.time_in_force in AUCTION_ONLY else ""
+    matches = state.can_match(market, at_ns) and not aside
     walk = Walk([], 0, None, None)
     if matches:
-        walk = liquidity.walk(market.side(buys=not buys), price=price, qty=new.qty, portfolio=draft.portfolio)
-    if new.time_in_force == "fok" and walk.filled < new.qty:
+        walk = liquidity.walk(
+            market.side(buys=not buys), price=price, qty=draft.qty, portfolio=draft.portfolio
+        )
+    if new.time_in_force == "fok" and walk.filled < draft.qty:
         walk = Walk([], 0, walk.own, walk.beyond)
     cash = sum(market.worth(step.price, step.size) for step in walk.steps)
     lines = market.buy_fees if buys else market.sell_fees
     charged = lines.charge(cash, capped=not buys)
-    left = new.qty - walk.filled
-    rests = left if new.type == "limit" and new.time_in_force in ("day", "gtc") and not walk.own else 0
+    left = draft.qty - walk.filled
+    may_rest = aside or (new.limit_price is not None and new.time_in_force not in IMMEDIATE)
+    rests = left if may_rest and not walk.own else 0
     reserved = market.reservation(price, rests, cash) if buys and rests else 0
     moved = -(cash + sum(charged)) if buys else cash - sum(charged)
     return {
@@ -63,7 +68,7 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "rests_qty": rests,
         "canceled_qty": left - rests,
         "queue_ahead": market.side(buys=buys).left_at(price) if rests and matches else 0,
-        "waits": "" if matches else "quote" if state.permit.match else "phase",
+        "waits": aside or ("" if matches else "quote" if state.permit.match else "phase"),
         "own_order": walk.own.id if walk.own else None,
         "limit_price": new.limit_price,
         "collar": price if new.limit_price is None else None,
@@ -77,7 +82,7 @@ def _nearest(state: State, new: NewOrder, at_ns: int) -> dict[str, Any] | None:
     """Mend one refusal after another; None when something cannot be mended by price or quantity."""
     candidate = new
     for _ in range(STEPS_MAX):
-        draft = risk.draft_of(state, candidate)
+        draft = draft_of(state, candidate)
         refusal = risk.refuse_new(state, candidate, draft, at_ns)
         if refusal is None:
             return {

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simgame.kernel.money import show, show_trimmed
 from trading.engine.markets import NS_PER_MS, Market
+from trading.engine.orders import HAVE_LIMIT
 
 if TYPE_CHECKING:
-    from trading.engine.risk import Draft
+    from trading.engine.draft import Draft
     from trading.engine.state import Portfolio, State
 
 
@@ -41,6 +42,11 @@ def unknown_symbol(symbol: str) -> Refusal:
 
 def unsupported(text: str, **facts: Any) -> Refusal:
     return Refusal("UNSUPPORTED", text, facts)
+
+
+def limit_price(kind: str) -> Refusal:
+    word = "needs a" if kind in HAVE_LIMIT else "has no"
+    return unsupported(f"A {kind.replace('_', ' ')} order {word} limit price.")
 
 
 def instrument(draft: Draft) -> Refusal:

@@ -7,102 +7,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from market.rulebook.rules import InstrumentRules, Phase
+from market.rulebook.rules import Phase
 from simgame.kernel.money import INT64_MAX
-from trading.engine import prices, refusals
-from trading.engine.commands import NewOrder
+from trading.engine import refusals, terms
+from trading.engine.commands import NewOrder, NewOrderWithTerms
+from trading.engine.draft import Draft
 from trading.engine.markets import Market
-from trading.engine.orders import Order
+from trading.engine.orders import AUCTION_ONLY, HAVE_LIMIT, HELD, IMMEDIATE, STOPS, Order
 from trading.engine.refusals import Refusal
-from trading.engine.state import Portfolio, State
+from trading.engine.state import State
 
 ORDERS_OPEN_MAX: Final = 10_000  # per portfolio: cancelling them all stays one short command
-IMMEDIATE: Final = ("ioc", "fok")
+ORDINARY: Final = frozenset(("day", "gtc", "ioc", "fok"))
 NO_ENTRY: Final = "The market takes no orders in this phase."
 NEEDS_MATCHING: Final = "Market, ioc and fok orders need a phase that matches; a limit order may wait for it."
-
-
-class Draft:
-    """What an order would be: new, or replaced (then `of` is the order that stands).
-
-    Its worst price and the cash it needs are computed once, where they are first asked for.
-    """
-
-    __slots__ = (
-        "_needed",
-        "_worst",
-        "buys",
-        "filled_qty",
-        "market",
-        "of",
-        "portfolio",
-        "price",
-        "qty",
-        "rules",
-    )
-
-    def __init__(
-        self,
-        portfolio: Portfolio,
-        market: Market,
-        rules: InstrumentRules,
-        buys: bool,
-        qty: int,
-        price: int | None,  # its limit; None for a market order
-        filled_qty: int = 0,
-        of: Order | None = None,
-    ) -> None:
-        self.portfolio = portfolio
-        self.market = market
-        self.rules = rules
-        self.buys = buys
-        self.qty = qty
-        self.price = price
-        self.filled_qty = filled_qty
-        self.of = of
-        self._worst: int | None = price
-        self._needed: int | None = None
-
-    def of_qty(self, qty: int) -> Draft:
-        return Draft(
-            self.portfolio, self.market, self.rules, self.buys, qty, self.price, self.filled_qty, self.of
-        )
-
-    @property
-    def sellable(self) -> int:
-        """What could be sold now, this order's own reservation included."""
-        own = self.of.reserved_qty if self.of else 0
-        position = self.portfolio.positions.get(self.market.symbol)
-        return (position.sellable if position else 0) + own
-
-    @property
-    def free_cash(self) -> int:
-        """What it may cost at most, this order's own reservation included."""
-        return self.portfolio.cash.available + (self.of.reserved_cash if self.of else 0)
-
-    def worst_price(self) -> int:
-        """The worst price it may trade at: its limit, or the collar around the best displayed price."""
-        if self._worst is None:
-            best = self.market.side(buys=not self.buys).shown[0][0]
-            self._worst = prices.collar(self.rules, best, self.market.limits, buys=self.buys)
-        return self._worst
-
-    def cash_needed(self) -> int:
-        """What a buy must hold back: see Market.reservation."""
-        if self._needed is None:
-            filled_cash = self.of.filled_cash if self.of else 0
-            leaves = self.qty - self.filled_qty
-            self._needed = self.market.reservation(self.worst_price(), leaves, filled_cash)
-        return self._needed
-
-
-def draft_of(state: State, new: NewOrder) -> Draft | None:
-    """What the portfolio, which must exist, asks for; None when there is no such instrument."""
-    market = state.markets.get(new.symbol)
-    if market is None or market.rules is None:
-        return None
-    price = new.limit_price if new.type == "limit" else None
-    return Draft(state.portfolios[new.portfolio], market, market.rules, new.side == "buy", new.qty, price)
 
 
 def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> Refusal | None:
@@ -113,15 +31,13 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
         return refusals.unknown_symbol(new.symbol)
     if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
         return refusals.instrument(draft)
-    if new.type == "limit" and new.limit_price is None:
-        return refusals.unsupported("A limit order needs a limit price.")
-    if new.type == "market" and new.limit_price is not None:
-        return refusals.unsupported("A market order has no limit price.")
+    if refusal := _refuse_words(state, new, draft):
+        return refusal
     if not state.permit.enter:
         return refusals.closed(state, NO_ENTRY)
     if draft.market.halted:
         return refusals.halted(state, draft.market)
-    if not state.permit.match and (draft.price is None or new.time_in_force in IMMEDIATE):
+    if not state.permit.match and _needs_matching(new):
         return refusals.closed(state, NEEDS_MATCHING)
     if refusal := _refuse_shape(state, draft, at_ns):
         return refusal
@@ -132,6 +48,18 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
     return _refuse_money(draft)
 
 
+def _refuse_words(state: State, new: NewOrder, draft: Draft) -> Refusal | None:
+    """Whether what it says fits together."""
+    if (new.type in HAVE_LIMIT) != (new.limit_price is not None):
+        return refusals.limit_price(new.type)
+    if isinstance(new, NewOrderWithTerms):
+        if refusal := terms.refuse(state, new, draft):
+            return refusal
+    elif new.type in STOPS or new.time_in_force == "gtd":
+        return refusals.unsupported(f"A {new.type} {new.time_in_force} order needs terms: when?")
+    return None if new.time_in_force in ORDINARY else _refuse_auction(state, new)
+
+
 def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
     """Whether an open order may become `draft`. Its being open was checked before."""
     if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
@@ -140,11 +68,16 @@ def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
         return refusals.closed(state, NO_ENTRY)
     if draft.market.halted:
         return refusals.halted(state, draft.market)
+    if draft.of is not None and draft.of.status == HELD:
+        return _refuse_shape(state, draft, at_ns)  # it reserves nothing yet
     return _refuse_shape(state, draft, at_ns) or _refuse_money(draft)
 
 
 def refuse_resting(market: Market, order: Order) -> Refusal | None:
-    """Whether an order that rests may go on doing so under today's rules and limits."""
+    """Whether an order that rests may go on doing so under today's rules and limits.
+
+    A stop that waits for its price may lie outside the day's limits: they may widen before it comes.
+    """
     assert market.rules is not None
     price, (low, high) = order.price, market.limits
     draft = Draft(
@@ -154,9 +87,21 @@ def refuse_resting(market: Market, order: Order) -> Refusal | None:
         return refusals.instrument(draft)
     if price <= 0 or price % draft.rules.tick:
         return refusals.tick(draft, price)
-    if price < low or (high and price > high):
+    if order.trigger is None and (price < low or (high and price > high)):
         return refusals.band(draft, price)
     return _refuse_money(draft)
+
+
+def refuse_triggered(market: Market, order: Order, at_ns: int) -> Refusal | None:
+    """Whether a stop limit order may enter, now that its stop price is reached."""
+    if refusal := refuse_resting(market, order):
+        return refusal
+    assert market.rules is not None
+    cage = market.cage(at_ns, buys=order.buys)
+    if cage and (order.price > cage if order.buys else order.price < cage):
+        draft = Draft(order.portfolio, market, market.rules, order.buys, order.qty, order.price)
+        return refusals.cage(draft, order.price, cage)
+    return None
 
 
 def refuse_late(deadline_ns: int, at_ns: int) -> Refusal | None:
@@ -173,16 +118,35 @@ def _refuse_shape(state: State, draft: Draft, at_ns: int) -> Refusal | None:
         return refusals.lot(draft)
     if qty > rules.qty_max or market.worth_at_most(price or market.last_price, qty) > INT64_MAX:
         return refusals.size(draft)
+    if draft.stop is not None and (draft.stop <= 0 or draft.stop % rules.tick):
+        return refusals.tick(draft, draft.stop)
     if price is None:
-        if not market.is_fresh(at_ns) or not market.side(buys=not draft.buys).shown:
+        if draft.base is None and not (market.is_fresh(at_ns) and market.side(buys=not draft.buys).shown):
             return refusals.no_price(draft, at_ns)
         return None
     if price < low or (high and price > high):
         return refusals.band(draft, price)
-    if rules.cage_ppb and state.phase == Phase.CONTINUOUS:
+    if rules.cage_ppb and state.phase == Phase.CONTINUOUS and draft.stop is None:
         cage = market.cage(at_ns, buys=draft.buys)
         if cage and (price > cage if draft.buys else price < cage):
             return refusals.cage(draft, price, cage)
+    return None
+
+
+def _needs_matching(new: NewOrder) -> bool:
+    return new.time_in_force in IMMEDIATE or (new.type == "market" and new.time_in_force not in AUCTION_ONLY)
+
+
+def _refuse_auction(state: State, new: NewOrder) -> Refusal | None:
+    """opg orders come before their auction has matched; both kinds are plain market or limit orders."""
+    if new.time_in_force not in AUCTION_ONLY:
+        return None
+    if new.type in STOPS:
+        return refusals.unsupported("A stop order cannot be for an auction only.")
+    if new.time_in_force == "opg" and state.has_opened:
+        return refusals.closed(state, "The opening auction of this day is over.")
+    if new.type == "market" and not state.markets[new.symbol].base_price():
+        return Refusal("NO_FRESH_PRICE", "Nothing says yet what a market order may cost at most.", {})
     return None
 
 

@@ -7,6 +7,7 @@ references, rules and the phase arrive again from the feed and the rulebook.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,11 +15,13 @@ import msgspec
 
 from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
 from trading.engine import accounts
-from trading.engine.events import BalanceRow, OrderRow, PositionRow
+from trading.engine.events import BalanceRow, OrderRow, OrderRowWithTerms, PositionRow
 from trading.engine.markets import Market
-from trading.engine.orders import SUSPENDED, Order
+from trading.engine.orders import HELD, SUSPENDED, Order, by_priority
 
+ASIDE: Final = ("stop", "auction")  # what an order waits for that is in no book
 CLOSED_KEPT_MAX: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
+AUCTIONS: Final = frozenset((Phase.AUCTION.value, Phase.AUCTION_LOCKED.value))
 PHASE_UNKNOWN: Final = Permit(enter=False, cancel=True, match=False)
 
 
@@ -99,8 +102,9 @@ class Portfolio:
 
 class State:
     __slots__ = (
-        "_system", "balances", "closed", "fills_n", "market_day", "markets", "orders", "permit", "phase",
-        "portfolios", "traded", "transfers_n", "turns", "world_number",
+        "_expiries", "_system", "balances", "closed", "fills_n", "has_opened", "in_auction", "market_day",
+        "markets", "orders", "permit", "phase", "portfolios", "traded", "transfers_n", "turns", "world_ns",
+        "world_number",
     )  # fmt: skip
 
     def __init__(self, world_number: int) -> None:
@@ -117,6 +121,10 @@ class State:
         self.fills_n = 0
         self.transfers_n = 0
         self.turns = 0
+        self.world_ns = 0  # the world's clock, as its ticks told it last
+        self.in_auction = False  # orders are collected, and matched when the phase ends
+        self.has_opened = False  # continuous trading has begun on this market day
+        self._expiries: list[tuple[int, str]] = []  # heap: world time, id of a gtd order
         self._system: dict[tuple[int, str], Balance] = {}  # the world's own, by code and asset
 
     def system(self, code: int, asset: str) -> Balance:
@@ -151,12 +159,28 @@ class State:
 
     def set_phase(self, phase: str, *, paused: bool) -> None:
         self.phase = Phase.PAUSED.value if paused else phase
+        self.in_auction = phase in AUCTIONS
+        self.has_opened = self.has_opened or phase == Phase.CONTINUOUS
         permit = PERMITS.get(phase, PHASE_UNKNOWN)
         self.permit = Permit(enter=permit.enter, cancel=permit.cancel, match=permit.match and not paused)
 
     def can_match(self, market: Market, at_ns: int) -> bool:
         """No fill when the phase forbids it, the instrument is halted, or its quote is not fresh."""
         return self.permit.match and not market.halted and at_ns <= market.fresh_until_ns
+
+    def note_expiry(self, order: Order) -> None:
+        if order.terms is not None and order.terms.expire_ns:
+            heapq.heappush(self._expiries, (order.terms.expire_ns, order.id))
+
+    def expired(self) -> list[Order]:
+        """The gtd orders whose time has come, first the one that came first. Each is told once."""
+        due: dict[str, Order] = {}
+        while self._expiries and self._expiries[0][0] <= self.world_ns:
+            _, order_id = heapq.heappop(self._expiries)
+            order = self.orders.get(order_id)
+            if order and order.terms and 0 < order.terms.expire_ns <= self.world_ns:
+                due[order_id] = order
+        return sorted(due.values(), key=by_priority)
 
     def forget(self, order: Order) -> None:
         """The order has ended: it leaves the open ones, and only its end is remembered."""
@@ -188,10 +212,11 @@ def restore(
     transfers_n: int,
     halted: Iterable[str],
     closed: Iterable[tuple[str, int, str]],
+    has_opened: bool,
 ) -> None:
     """Rebuild an empty state from rows. See `Engine.restore`."""
     assert not state.balances, "restore needs an empty engine"
-    state.fills_n, state.transfers_n = fills_n, transfers_n
+    state.fills_n, state.transfers_n, state.has_opened = fills_n, transfers_n, has_opened
     for rule in rules:
         state.market(rule.symbol).set_rules(rule)
     for row in balances:
@@ -204,7 +229,7 @@ def restore(
         _restore_position(state, position)
     for symbol in halted:
         state.market(symbol).halted = True
-    for order in sorted(orders, key=lambda each: each.priority):
+    for order in sorted(orders, key=lambda each: (each.priority, each.id)):
         _restore_order(state, order)
     for order_id, portfolio, status in closed:
         state.closed[order_id] = (portfolio, status)
@@ -221,24 +246,32 @@ def _restore_position(state: State, row: PositionRow) -> None:
 
 
 def _restore_order(state: State, row: OrderRow) -> None:
-    order = Order()
-    market = order.market = state.market(row.symbol)
-    order.portfolio = state.portfolios[row.portfolio]
-    order.buys = row.side == "buy"
-    assert row.limit_price is not None, "only limit orders rest"
-    order.price = row.limit_price
-    order.waits = row.receipt.get("waits", "")
-    for name in ("id", "client_order_id", "side", "type", "time_in_force", "qty", "limit_price", "status",
-                 "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
+    market, terms = state.market(row.symbol), row.terms if isinstance(row, OrderRowWithTerms) else None
+    price = row.limit_price if row.limit_price is not None else row.receipt["collar"]
+    order = Order(
+        row.id, state.portfolios[row.portfolio], market, row.client_order_id, row.side, row.type,
+        row.time_in_force, row.qty, row.limit_price, price, terms,
+    )  # fmt: skip
+    for name in ("status", "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
                  "reserved_qty", "queue_ahead", "priority", "version", "market_day", "submitted_ns",
                  "updated_ns", "closed_ns"):  # fmt: skip
         setattr(order, name, getattr(row, name))
+    order.waits = row.receipt.get("waits", "") if order.status != HELD else ""
     state.orders[order.id] = order.portfolio.orders[order.id] = order
-    market.side(buys=order.buys).book.add(order)
-    if order.waits:
-        market.waiting[order.id] = order
+    state.note_expiry(order)
     if order.status == SUSPENDED:
         market.halted = True
+    if order.status == HELD:
+        if row.receipt.get("waits") == "stop":
+            market.arm(order)
+    elif order.waits in ASIDE:
+        market.aside[order.id] = order
+        if order.waits == "stop":
+            market.arm(order)
+    else:
+        market.side(buys=order.buys).book.add(order)
+        if order.waits:
+            market.waiting[order.id] = order
 
 
 def state_hash(state: State) -> str:
@@ -250,7 +283,7 @@ def state_hash(state: State) -> str:
     orders = [
         (o.id, o.portfolio.id, o.market.symbol, o.side, o.type, o.time_in_force, o.qty, o.limit_price,
          o.status, o.reason, o.filled_qty, str(o.filled_value), o.filled_cash, o.fees, o.reserved_cash,
-         o.reserved_qty, o.priority, o.version, o.market_day)
+         o.reserved_qty, o.priority, o.version, o.market_day, *((o.terms,) if o.terms else ()))
         for o in state.orders.values()
     ]  # fmt: skip
     balances = [

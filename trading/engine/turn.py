@@ -25,7 +25,7 @@ class BrokenBooks(AssertionError):
 
 
 class Turn:
-    __slots__ = ("at_ns", "balances", "events", "number", "positions", "seq", "state")
+    __slots__ = ("at_ns", "balances", "events", "links", "number", "positions", "seq", "state")
 
     def __init__(self, state: State, seq: int, at_ns: int) -> None:
         state.turns += 1
@@ -36,6 +36,7 @@ class Turn:
         self.events: list[Event] = []
         self.balances: list[Balance] = []
         self.positions: list[Position] = []
+        self.links: dict[str, Order] = {}  # changed orders that others are linked to
 
     def touch(self, balance: Balance) -> None:
         if balance.turn != self.number:
@@ -47,6 +48,13 @@ class Turn:
         if position.turn != self.number:
             position.turn = self.number
             self.positions.append(position)
+
+    def enter(self, order: Order) -> None:
+        """The order is in: from now on it is open, with the priority of this command."""
+        order.priority = self.seq
+        order.market_day = self.state.market_day
+        order.submitted_ns = order.updated_ns = self.at_ns
+        self.state.orders[order.id] = order.portfolio.orders[order.id] = order
 
     def transfer(self, code: int, debit: Balance, credit: Balance, amount: int, fill: int = 0) -> None:
         """Move `amount` from debit to credit, both of one asset. Nothing is written for zero."""
@@ -95,6 +103,8 @@ class Turn:
                 self.reserve_qty(order, 0)
             self.state.forget(order)
         self.events.append(order.row(EXEC_TYPE[event], receipt))
+        if order.terms is not None and order.terms.is_linked:
+            self.links[order.id] = order
 
     def close(self) -> list[Event]:
         """Everything that happened. Raises BrokenBooks rather than let a wrong balance out."""

@@ -1,0 +1,120 @@
+"""What an order would be, if it came in: the numbers that its refusals are decided by."""
+
+from __future__ import annotations
+
+from market.rulebook.rules import InstrumentRules
+from trading.engine import prices
+from trading.engine.commands import NewOrder, NewOrderWithTerms, Terms
+from trading.engine.markets import Market
+from trading.engine.orders import AUCTION_ONLY, Order
+from trading.engine.state import Portfolio, State
+
+
+class Draft:
+    """A new order, or one that would be replaced (then `of` is the order that stands).
+
+    Its worst price and the cash it needs are computed once, where they are first asked for.
+    """
+
+    __slots__ = (
+        "_needed", "_worst", "base", "buys", "filled_qty", "market", "of", "portfolio", "price", "qty",
+        "rules", "stop",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        market: Market,
+        rules: InstrumentRules,
+        buys: bool,
+        qty: int,
+        price: int | None,  # its limit; None when it has none
+        filled_qty: int = 0,
+        of: Order | None = None,
+    ) -> None:
+        self.portfolio = portfolio
+        self.market = market
+        self.rules = rules
+        self.buys = buys
+        self.qty = qty
+        self.price = price
+        self.filled_qty = filled_qty
+        self.of = of
+        self.stop: int | None = None
+        self.base: int | None = None  # what its collar is measured from; None: the best displayed price
+        self._worst: int | None = price
+        self._needed: int | None = None
+
+    def of_qty(self, qty: int) -> Draft:
+        """The same with another quantity."""
+        other = Draft(
+            self.portfolio, self.market, self.rules, self.buys, qty, self.price, self.filled_qty, self.of
+        )
+        other.stop, other.base = self.stop, self.base
+        return other
+
+    @property
+    def sellable(self) -> int:
+        """What could be sold now, this order's own reservation included."""
+        own = self.of.reserved_qty if self.of else 0
+        position = self.portfolio.positions.get(self.market.symbol)
+        return (position.sellable if position else 0) + own
+
+    @property
+    def free_cash(self) -> int:
+        """What it may cost at most, this order's own reservation included."""
+        return self.portfolio.cash.available + (self.of.reserved_cash if self.of else 0)
+
+    def worst_price(self) -> int:
+        """The worst price it may trade at: its limit, or the collar around its base."""
+        if self._worst is None:
+            base = self.base or self.market.side(buys=not self.buys).shown[0][0]
+            self._worst = prices.collar(self.rules, base, self.market.limits, buys=self.buys)
+        return self._worst
+
+    def cash_needed(self) -> int:
+        """What a buy must hold back: see Market.reservation."""
+        if self._needed is None:
+            filled_cash = self.of.filled_cash if self.of else 0
+            leaves = self.qty - self.filled_qty
+            self._needed = self.market.reservation(self.worst_price(), leaves, filled_cash)
+        return self._needed
+
+
+def draft_of(state: State, new: NewOrder) -> Draft | None:
+    """What the portfolio, which must exist, asks for; None when there is no such instrument."""
+    market = state.markets.get(new.symbol)
+    if market is None or market.rules is None:
+        return None
+    draft = Draft(
+        state.portfolios[new.portfolio], market, market.rules, new.side == "buy", new.qty, new.limit_price
+    )
+    if new.time_in_force in AUCTION_ONLY:
+        draft.base = market.base_price()
+    if isinstance(new, NewOrderWithTerms):
+        _add_terms(draft, new.terms)
+    return draft
+
+
+def _add_terms(draft: Draft, terms: Terms) -> None:
+    market, touch = draft.market, draft.market.side(buys=not draft.buys).shown
+    if terms.stop_price is not None:
+        draft.stop = draft.base = terms.stop_price
+    elif terms.trail_price is not None or terms.trail_ppb is not None:
+        draft.stop = draft.base = stop_behind(
+            draft.rules, market.base_price(), terms.trail_price, terms.trail_ppb, buys=draft.buys
+        )
+    if terms.notional is not None:
+        price = draft.price or draft.base or (touch[0][0] if touch else 0)
+        draft.qty = market.lots_for(terms.notional, price)
+
+
+def stop_behind(
+    rules: InstrumentRules, hwm: int, trail_price: int | None, trail_ppb: int | None, *, buys: bool
+) -> int:
+    """The stop price that trails `hwm`; 0 when that is unknown. Percentages are half-up to the tick."""
+    if not hwm:
+        return 0
+    if trail_price is not None:
+        return max(hwm + trail_price if buys else hwm - trail_price, rules.tick)
+    return prices.distant(hwm, trail_ppb or 0, rules.tick, 1, above=buys)
