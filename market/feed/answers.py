@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from market.feed import rows, store
 from market.feed.worldclock import SPEED_MAX
+from market.rulebook import as_date
 from simgame.kernel import clock
 
 if TYPE_CHECKING:
@@ -63,16 +64,23 @@ def bars(feed: Feed, question: Question) -> Answer:
 
 
 def status(feed: Feed, _: Question) -> Answer:
-    """Counters since the process began, and how full its queues are."""
+    """Counters since the process began, and how full its queues are.
+
+    `world_time` is the clock's, which a seek moves at once; `phase` and `market_day` are those last said to
+    everybody, as of `phase_at`: up to a beat behind.
+    """
     ingress, sequence, gate = feed.ingress, feed.pipeline.sequence, feed.pipeline.gate
     now_ns = clock.now_ns()
+    phase = feed.state.phase
     newest = max((quote.received_ns for quote in feed.state.quotes.values()), default=0)
     return {
         "world": feed.plan.world.slug,
         "epoch": feed.epoch,
         "seq": feed.state.seq,
         "source": feed.source.describe(),
-        "phase": feed.state.phase.phase if feed.state.phase else None,
+        "phase": phase.phase if phase else None,
+        "market_day": as_date(phase.market_day).isoformat() if phase else None,
+        "phase_at": clock.rfc3339(phase.at_ns) if phase else None,
         "world_time": clock.rfc3339(feed.world_ns()),
         "speed": feed.speed,
         "paused": feed.paused,

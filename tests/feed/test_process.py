@@ -308,6 +308,9 @@ async def test_seek_speed_and_pause_of_a_replay(runner, transactional_db, tmp_pa
             await client.ask(address, {"op": "control", "seek": "noon"})
         await client.ask(address, {"op": "control", "seek": "09:10:30"})  # backwards: the next lap
         await until(lambda: feed.state.phase.market_day == 20190611, "the next day")
+        status = await client.ask(address, {"op": "status"})
+        assert status["market_day"] == "2019-06-11"
+        assert "2019-06-11T01:10" <= status["phase_at"] <= status["world_time"]
         await client.ask(address, {"op": "control", "speed": 1000})
         await until(lambda: feed.state.days["rb1910"].last == 3759, "the end of the hour")
         assert feed.speed == 1000

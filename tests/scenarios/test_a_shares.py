@@ -176,9 +176,6 @@ def test_at_lunch_orders_wait_and_in_the_afternoon_they_trade(town: Town, world:
     assert alice.cash() == START - D("1001.00") - D("5.01")
 
 
-@pytest.mark.xfail(
-    strict=False, reason="after a seek over a weekend the exchange sometimes misses the day's end: open fault"
-)
 def test_a_day_order_ends_with_its_day_and_gtc_stays(town: Town, world: str, alice: Person) -> None:
     town.go_to(world, at("2026-11-06", "14:00"))
     day = alice.placed("buy", 100, TWO, "9.50")

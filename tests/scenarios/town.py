@@ -241,12 +241,13 @@ class Town:
         return self.ask_feed(slug, op="control", **wanted)
 
     def go_to(self, slug: str, moment: str, phase: str = "continuous") -> None:
-        """Seek a replayed world to a moment (RFC 3339, world time); on return all have arrived there."""
+        """Seek a replayed world forward to a moment (RFC 3339, world time); on return all have arrived.
+
+        The clock is there at once; the day has rolled when the feed has said the phase of that moment.
+        """
         self.steer(slug, seek=moment)
         wait_for(
-            lambda: (
-                (now := self.ask_feed(slug, op="status"))["world_time"] >= moment and now["phase"] == phase
-            ),
+            lambda: (now := self.ask_feed(slug, op="status"))["phase_at"] >= moment and now["phase"] == phase,
             f"{phase} at {moment}",
         )
         self.in_step(slug)
