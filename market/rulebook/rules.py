@@ -42,14 +42,28 @@ PERMITS: dict[str, Permit] = {
 }
 
 
-class FeeRule(msgspec.Struct, frozen=True, gc=False):
-    """One fee line. `least` is the minimum **per order**, in minor units, over all its fills."""
+Side = Literal["both", "buy", "sell"]
+Effect = Literal["", "open", "close", "close_today"]  # what the fill does to the position; "": whatever
+Role = Literal["", "maker", "taker"]
+Ties = Literal["pressure", "middle", "nearest", "last_pair"]
+
+
+class FeeRule(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One fee line: worth x rate_ppb + quantity x unit_ppb, at least `least` and at most `most`.
+
+    `least` and `most` hold **per order**, in minor units, over all its fills. A line with a role is
+    asked of each fill alone (a fill is made or taken), rounded down, and has neither.
+    """
 
     name: str  # commission | transfer | stamp | …
-    side: Literal["both", "buy", "sell"]
+    side: Side
     rate_ppb: int
     least: int
     row: str  # id of the dated rulebook row it comes from
+    unit_ppb: int = 0  # billionths of a minor unit per scaled quantity: per contract, per share
+    most: int = 0  # 0: no most
+    effect: Effect = ""
+    role: Role = ""
 
 
 class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
@@ -77,3 +91,25 @@ class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
     tradable: bool = True
     why_not_tradable: str = ""
     quote_age_ns_max: int = 15_000_000_000
+    # --- the instrument's place -------------------------------------------------------------------
+    venue: str = ""  # SSE, SHFE, …: whose rules these are
+    board: str = ""
+    product: str = ""  # rb, IF: a futures product; bond, gold, …: a class of ETF
+    kind: str = ""  # stock | etf | future | fx | crypto
+    # --- the day's shape --------------------------------------------------------------------------
+    phases: dict[str, str] = {}  # span of the venue's day → this instrument's phase, where it differs
+    auction_ties: Ties = "pressure"  # how a call auction chooses among prices of equal volume
+    band_down_ppb: int = 0  # below the previous close, where it differs from band_ppb (first days)
+    qty_max_market: int = 0  # per market order; 0: as qty_max
+    # --- long, short, margin ------------------------------------------------------------------------
+    is_contract: bool = False  # nothing is paid for it: margin is held, and it is marked every day
+    close_today_apart: bool = False  # "close" means yesterday's position, "close_today" today's (SHFE, INE)
+    margin_long_ppb: int = 0  # own money needed to open, of its worth; 0: paid in full
+    margin_short_ppb: int = 0  # the same for a short position, besides what the sale brought
+    maintenance_long_ppb: int = 0  # own money needed to keep it, of its worth
+    maintenance_short_ppb: int = 0
+    short_allowed: bool = False
+    borrow_ppb: int = 0  # fee of borrowing it, of its worth, a year
+    interest_ppb: int = 0  # interest on a cash loan, a year
+    last_day: int = 0  # the market day on which it expires, 20191015; 0: never
+    settle_days: int = 0  # T+n at which money and holdings change hands: a stated fact, not acted on

@@ -77,7 +77,9 @@ class Audit:
         self.expect(within, "I9 within the limit", row)
         self.expect(row.fee == sum(amount for _, amount in row.fees), "fee lines add up", row)
         for line in row.receipt["fees"]:
-            due = max(half_up(line["base"] * line["rate_ppb"], PPB), line["least"]) if line["base"] else 0
+            asked = line["base"] * line["rate_ppb"] + line.get("qty", 0) * line.get("unit_ppb", 0)
+            due = max(half_up(asked, PPB), line["least"]) if line["base"] else 0
+            due = min(due, line.get("most", due))
             if row.side == "buy":
                 self.expect(line["amount"] == due - line["charged"], "I4f receipt recomputes", line)
             self.expect(line["amount"] >= 0, "fees never shrink", line)

@@ -181,6 +181,6 @@ def _become(turn: Turn, order: Order, wanted: Wanted, draft: Draft, *, renewed: 
 
 def _reserve(turn: Turn, order: Order) -> None:
     if order.buys:
-        turn.reserve_cash(order, order.market.reservation(order.price, order.leaves, order.filled_cash))
+        turn.reserve_cash(order, order.market.hold_of(order))
     else:
         turn.reserve_qty(order, order.leaves)

@@ -143,7 +143,7 @@ def _worst_price(order: Order) -> int:
 
 
 def _reserve_anew(turn: Turn, order: Order, *, moved: bool) -> None:
-    needed = order.market.reservation(order.price, order.leaves, order.filled_cash) if order.buys else 0
+    needed = order.market.hold_of(order) if order.buys else 0
     if needed == order.reserved_cash and not moved:
         return
     turn.reserve_cash(order, needed)

@@ -77,7 +77,7 @@ class Draft:
         if self._needed is None:
             filled_cash = self.of.filled_cash if self.of else 0
             leaves = self.qty - self.filled_qty
-            self._needed = self.market.reservation(self.worst_price(), leaves, filled_cash)
+            self._needed = self.market.reservation(self.worst_price(), leaves, filled_cash, self.filled_qty)
         return self._needed
 
 

@@ -1,8 +1,8 @@
 """What an order costs beyond its price.
 
-A fee line asks F(n) of an order whose fills are worth n minor units so far: the rate of n, halves
-rounded up, but at least `least` once anything is filled. A fill pays the difference, so the minimum
-is taken once per order and the fills' fees add up to F of the whole.
+A fee line asks F(n, q) of an order whose fills are worth n minor units for q units so far: n x rate +
+q x unit, halves rounded up, at least `least` once anything is filled and at most `most`. A fill pays
+the difference, so the minimum is taken once per order and the fills' fees add up to F of the whole.
 
 A sell never costs more than it brings: while its proceeds are smaller than the minimum, the lines
 take, in their order, what there is, and the rest with the next fill. So selling needs no free cash.
@@ -10,7 +10,7 @@ take, in their order, what there is, and the rest with the next fill. So selling
 
 from __future__ import annotations
 
-from market.rulebook.rules import PPB, FeeRule, InstrumentRules
+from market.rulebook.rules import PPB, Effect, FeeRule, InstrumentRules
 
 TWICE_PPB = 2 * PPB
 
@@ -22,18 +22,20 @@ class FeeLines:
 
     def __init__(self, rules: tuple[FeeRule, ...]) -> None:
         self.rules = rules
-        self._rates = [(2 * line.rate_ppb, line.least) for line in rules]
+        self._rates = [(2 * line.rate_ppb, 2 * line.unit_ppb, line.least, line.most) for line in rules]
         self._nothing = [0] * len(rules)
 
-    def charge(self, worth: int, *, capped: bool) -> list[int]:
-        """F(worth) of each line, in minor units. `capped`: together at most `worth` (sells)."""
+    def charge(self, worth: int, qty: int, *, capped: bool) -> list[int]:
+        """F(worth, qty) of each line, in minor units. `capped`: together at most `worth` (sells)."""
         if worth == 0:
             return self._nothing
         amounts = []
         left = worth
-        for twice_rate, least in self._rates:
-            amount = (worth * twice_rate + PPB) // TWICE_PPB
+        for twice_rate, twice_unit, least, most in self._rates:
+            amount = (worth * twice_rate + qty * twice_unit + PPB) // TWICE_PPB
             amount = max(amount, least)
+            if most and amount > most:
+                amount = most
             if capped and amount > left:
                 amount = left
             left -= amount
@@ -44,15 +46,19 @@ class FeeLines:
         """What each line asks now, after `before` was charged."""
         return tuple([(line.name, b - a) for line, a, b in zip(self.rules, before, after, strict=True)])
 
-    def total(self, worth: int) -> int:
-        """F(worth) of all lines of a buy, in minor units."""
+    def total(self, worth: int, qty: int) -> int:
+        """F(worth, qty) of all lines of a buy, in minor units."""
         asked = 0
         if worth:
-            for twice_rate, least in self._rates:
-                amount = (worth * twice_rate + PPB) // TWICE_PPB
-                asked += amount if amount > least else least
+            for twice_rate, twice_unit, least, most in self._rates:
+                amount = (worth * twice_rate + qty * twice_unit + PPB) // TWICE_PPB
+                amount = amount if amount > least else least
+                asked += most if most and amount > most else amount
         return asked
 
 
-def lines_for(rules: InstrumentRules, side: str) -> FeeLines:
-    return FeeLines(tuple(line for line in rules.fees if line.side in ("both", side)))
+def lines_for(rules: InstrumentRules, side: str, effect: Effect) -> FeeLines:
+    """The lines that a fill of this side pays, which opens or closes a position."""
+    return FeeLines(
+        tuple(line for line in rules.fees if line.side in ("both", side) and line.effect in ("", effect))
+    )

@@ -74,8 +74,8 @@ def _book(
     buys = order.buys
     lines = market.buy_fees if buys else market.sell_fees
     worth = order.filled_cash + cash
-    before = lines.charge(order.filled_cash, capped=not buys)
-    after = lines.charge(worth, capped=not buys)
+    before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
+    after = lines.charge(worth, order.filled_qty + qty, capped=not buys)
     fee = sum(after) - sum(before)
     order.filled_qty += qty
     order.filled_value += price * qty
@@ -89,7 +89,7 @@ def _book(
         "at": turn.at_ns,
         "limit_price": order.limit_price,
         **facts,
-        "fees": receipts.fee_lines(lines, worth, before, after),
+        "fees": receipts.fee_lines(lines, worth, order.filled_qty, before, after),
     }
     if order.limit_price is None:
         receipt["collar"] = order.price
@@ -126,7 +126,8 @@ def _book_position(turn: Turn, order: Order, position: Position, qty: int, cash:
         position.day_cash -= cash + fee
         if market.rules is not None and market.rules.lock_days:
             position.bought_today += qty
-        turn.reserve_cash(order, market.reservation(order.price, leaves, order.filled_cash) if leaves else 0)
+        hold = market.reservation(order.price, leaves, order.filled_cash, order.filled_qty) if leaves else 0
+        turn.reserve_cash(order, hold)
         return
     gone = position.cost * qty // position.held.posted
     position.cost -= gone

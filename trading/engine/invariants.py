@@ -65,7 +65,7 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
 def _order(order: Order) -> Iterator[Breach]:
     subject, market = f"order {order.id}", order.market
     held = order.status == HELD  # it reserves nothing yet
-    cash = market.reservation(order.price, order.leaves, order.filled_cash) if order.buys and not held else 0
+    cash = market.hold_of(order) if order.buys and not held else 0
     qty = 0 if order.buys or held else order.leaves
     if (market.rules is not None and order.reserved_cash != cash) or order.reserved_qty != qty:
         facts = {"reserved": order.reserved_cash or order.reserved_qty, "needed": cash or qty}

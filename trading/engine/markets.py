@@ -89,8 +89,8 @@ class Market:
 
     def set_rules(self, rules: InstrumentRules) -> None:
         self.rules = rules
-        self.buy_fees = fees.lines_for(rules, "buy")
-        self.sell_fees = fees.lines_for(rules, "sell")
+        self.buy_fees = fees.lines_for(rules, "buy", "open")
+        self.sell_fees = fees.lines_for(rules, "sell", "close")
         self._times, self._round_by = prices.worth_factors(rules)
         self._set_limits()
         self._set_freshness()
@@ -226,11 +226,16 @@ class Market:
         """price x qty in minor units, rounded up: what a reservation holds."""
         return -(-price * qty * self._times // self._round_by)
 
-    def reservation(self, price: int, leaves: int, filled_cash: int) -> int:
+    def reservation(self, price: int, leaves: int, filled_cash: int, filled_qty: int) -> int:
         """Cash a buy holds back for what it may still take: worst price, and the fees on it.
 
         R = ceil(leaves x price) + F(filled + that) - F(filled), so that no fill can lack money.
         """
         hold = -(-price * leaves * self._times // self._round_by)
         total = self.buy_fees.total
-        return hold + total(filled_cash + hold) - (total(filled_cash) if filled_cash else 0)
+        asked = total(filled_cash + hold, filled_qty + leaves)
+        return hold + asked - (total(filled_cash, filled_qty) if filled_cash else 0)
+
+    def hold_of(self, order: Order) -> int:
+        """`reservation` of a buy that is open."""
+        return self.reservation(order.price, order.leaves, order.filled_cash, order.filled_qty)

@@ -51,11 +51,11 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         walk = Walk([], 0, walk.own, walk.beyond)
     cash = sum(market.worth(step.price, step.size) for step in walk.steps)
     lines = market.buy_fees if buys else market.sell_fees
-    charged = lines.charge(cash, capped=not buys)
+    charged = lines.charge(cash, walk.filled, capped=not buys)
     left = draft.qty - walk.filled
     may_rest = aside or (new.limit_price is not None and new.time_in_force not in IMMEDIATE)
     rests = left if may_rest and not walk.own else 0
-    reserved = market.reservation(price, rests, cash) if buys and rests else 0
+    reserved = market.reservation(price, rests, cash, walk.filled) if buys and rests else 0
     moved = -(cash + sum(charged)) if buys else cash - sum(charged)
     return {
         "levels": receipts.levels(walk.steps, walk.beyond),
@@ -63,7 +63,7 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "filled_qty": walk.filled,
         "filled_value": sum(step.price * step.size for step in walk.steps),
         "cash": cash,
-        "fees": receipts.fee_lines(lines, cash, lines.charge(0, capped=False), charged),
+        "fees": receipts.fee_lines(lines, cash, walk.filled, lines.charge(0, 0, capped=False), charged),
         "fee": sum(charged),
         "rests_qty": rests,
         "canceled_qty": left - rests,

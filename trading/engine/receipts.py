@@ -45,8 +45,8 @@ def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list
     return walked
 
 
-def fee_lines(lines: FeeLines, worth: int, before: list[int], after: list[int]) -> list[Facts]:
-    """`amount` = F(base) - `charged`, where F is max(base x rate half-up, least): see fees.py."""
+def fee_lines(lines: FeeLines, worth: int, qty: int, before: list[int], after: list[int]) -> list[Facts]:
+    """`amount` = F(base, qty) - `charged`: see fees.py. `qty`, `unit_ppb` and `most` where they count."""
     return [
         {
             "name": line.name,
@@ -56,6 +56,8 @@ def fee_lines(lines: FeeLines, worth: int, before: list[int], after: list[int]) 
             "least": line.least,
             "amount": now - was,
             "row": line.row,
+            **({"qty": qty, "unit_ppb": line.unit_ppb} if line.unit_ppb else {}),
+            **({"most": line.most} if line.most else {}),
         }
         for line, was, now in zip(lines.rules, before, after, strict=True)
     ]

@@ -74,7 +74,7 @@ def _trail(turn: Turn, order: Order, price: int) -> None:
     order.market.arm(order)
     order.price = order.market.collar(stop, buys=order.buys)
     if order.buys:  # its stop came down, and with it what it may cost
-        turn.reserve_cash(order, order.market.reservation(order.price, order.leaves, order.filled_cash))
+        turn.reserve_cash(order, order.market.hold_of(order))
     turn.change(order, RESTATE, receipts.order("rested", order, turn.at_ns, TRAILS, waits="stop"))
 
 
@@ -137,7 +137,7 @@ def _set_worst_price(turn: Turn, order: Order) -> None:
     if not order.buys:
         order.price = price
         return
-    needed = market.reservation(price, order.leaves, order.filled_cash)
+    needed = market.reservation(price, order.leaves, order.filled_cash, order.filled_qty)
     if needed - order.reserved_cash <= order.portfolio.cash.available:
         order.price = price
         turn.reserve_cash(order, needed)
