@@ -27,7 +27,7 @@ from realtime.publish import BUS_CHANNEL, Frame, Message
 from realtime.state import TopicState, Verdict
 from realtime.topics import Policy, Snapshot, kind_of
 from realtime.watch import Watch
-from simgame.kernel import tasks
+from simgame.kernel import failpoints, tasks
 
 log = logging.getLogger(__name__)
 
@@ -284,6 +284,7 @@ class Hub:
 
     def _on_frame(self, frame: Frame) -> None:
         self.deliver(frame.messages)
+        failpoints.passing(failpoints.FP7_GATEWAY_SENT)
         if frame.lost:
             self.counters.bus_losses += 1
             self._watch.refresh_all()

@@ -14,9 +14,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from simgame.kernel import failpoints
 from tests.exchange import street
 from trading import invariants
-from trading.exchange import failpoints
 from trading.exchange.client import ask_at, ask_sync, decode_replies, encode_requests
 from trading.exchange.framing import Deframer, frame
 from trading.exchange.wire import Request

@@ -7,10 +7,10 @@ from typing import Any
 
 from market.ticks import Tick
 from realtime.publish import Message
-from simgame.kernel import clock
+from simgame.kernel import clock, failpoints
 from trading.engine.engine import Engine
 from trading.engine.events import Event, OrderRow, Refused
-from trading.exchange import idempotency, replies
+from trading.exchange import idempotency, jobs, replies
 from trading.exchange.batch import Batch, encode_json
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
@@ -110,6 +110,10 @@ class Applier:
             result=result,
             tick_seq=head.tick_seq,
         )
+        if failpoints.ARMED:
+            for job in jobs.of(command, events):
+                work.batch.jobs.append(job)
+                failpoints.passing(job)
         told = self.streams.record(work.batch, head.seq, events)
         work.told += told.messages
         return told.orders

@@ -39,6 +39,7 @@ class Batch:
     halts: dict[str, bool] = field(default_factory=dict)
     account_events: list[tuple[int, int, int, bytes]] = field(default_factory=list)
     last_seq: int = 0
+    jobs: list[str] = field(default_factory=list)  # failpoints that it passes, when any is armed
 
     @property
     def empty(self) -> bool:

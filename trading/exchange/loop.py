@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 
 from realtime.publish import Message
+from simgame.kernel import failpoints
 from trading.engine.commands import CancelAll, CancelOrder, NewOrder
-from trading.exchange import failpoints, idempotency
+from trading.exchange import idempotency
 from trading.exchange.applier import Applier, Stored, Work
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival, Intake
@@ -171,6 +172,8 @@ class Loop:
             _tell(waiting, "not_executed", "ENGINE_RECOVERING")
             raise Rebuild(f"the batch up to {work.batch.last_seq} was lost")
         failpoints.passing(failpoints.FP5_BEFORE_ACK)
+        for job in work.batch.jobs:
+            failpoints.passing(job)
         self._answer(work)
         failpoints.passing(failpoints.FP6_BEFORE_PUBLISH)
         self._publish(work.told)
@@ -234,11 +237,7 @@ class Loop:
         if told:
             sending = asyncio.ensure_future(self.publish(told))
             self._publishing.add(sending)
-            sending.add_done_callback(self._published)
-
-    def _published(self, sending: asyncio.Future[Any]) -> None:
-        self._publishing.discard(sending)
-        failpoints.passing(failpoints.FP7_AFTER_PUBLISH)
+            sending.add_done_callback(self._publishing.discard)
 
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()

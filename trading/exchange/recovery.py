@@ -13,14 +13,13 @@ from typing import Any
 import psycopg
 import structlog
 
-from simgame.kernel import clock
+from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import WORLD_SHIFT, world_key
 from trading import invariants
 from trading.engine.accounts import FEES, MARKET, MINT, system_account
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, OrderRow, PositionRow
 from trading.engine.state import PortfolioState
-from trading.exchange import failpoints
 from trading.exchange.applier import Head
 from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
 

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import structlog
 
-from simgame.kernel import clock
+from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import WORLD_SHIFT
-from trading.exchange import failpoints, statements
+from trading.exchange import statements
 from trading.exchange.batch import Batch
 from trading.exchange.database import connect
 from trading.exchange.idempotency import Key
@@ -92,6 +92,8 @@ class Writer:
             if failpoints.ARMED:
                 pipeline.sync()
                 failpoints.passing(failpoints.FP3_BEFORE_COMMIT)
+                for job in batch.jobs:
+                    failpoints.passing(job)
             done = connection.execute("COMMIT")
         if done.statusmessage != "COMMIT":
             raise psycopg.errors.TransactionRollbackError(f"COMMIT answered {done.statusmessage}")

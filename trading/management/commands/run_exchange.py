@@ -21,7 +21,7 @@ listens on exchange-<n>.sock in the run folder. SIGTERM ends it after the batch 
 Exit codes: 0 stopped as asked; 1 it gave up (see the log); 2 wrong usage; 4 another exchange took
 the world over. If the books do not hold it serves cancels only (state "quarantined").
 
-SIMGAME_FAILPOINTS arms planted faults for drills: see trading/exchange/failpoints.py.
+SIMGAME_FAILPOINTS arms planted faults for drills: see simgame/kernel/failpoints.py.
 """
 
 

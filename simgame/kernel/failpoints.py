@@ -1,9 +1,9 @@
-"""Named places where a test or a drill makes the exchange die, fail or dawdle.
+"""Named places where a test or a drill makes a process die, fail or dawdle.
 
 `SIMGAME_FAILPOINTS="fp3_before_commit=kill@40,fp6_before_publish=sleep:200"`: at the place's 40th
 passing the process kills itself with SIGKILL; every passing of the other waits 200 ms. Actions:
-`kill`, `raise` (FailpointHit), `sleep:<ms>`; `@n` acts at the n-th passing only. Not armed, a
-place costs one look into an empty dict.
+`kill`, `raise` (FailpointHit), `sleep:<ms>`; `@n` acts at the n-th passing only. Only the environment
+of the process arms them, at its start. Not armed, a place costs one look into an empty dict.
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ FP3_BEFORE_COMMIT = "fp3_before_commit"
 FP4_COMMIT_ANSWER = "fp4_commit_answer"  # committed, but the answer of the database is lost
 FP5_BEFORE_ACK = "fp5_before_ack"
 FP6_BEFORE_PUBLISH = "fp6_before_publish"
-FP7_AFTER_PUBLISH = "fp7_after_publish"
+FP7_GATEWAY_SENT = "fp7_gateway_sent"  # a web worker gave a frame to its sockets, and counts it nowhere yet
 FP8_IN_RECOVERY = "fp8_in_recovery"
+# A batch with such a job passes its place three times: applied, before COMMIT, after COMMIT.
+FP9_EXPIRY = "fp9_expiry"
+FP10_CLOSE = "fp10_close"
+FP11_DAY_ROLL = "fp11_day_roll"
+FP12_CORPORATE_ACTION = "fp12_corporate_action"
 NAMES = frozenset(value for name, value in list(globals().items()) if name.startswith("FP"))
 
 
