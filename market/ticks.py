@@ -77,6 +77,7 @@ class PhaseTick(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="p")
     paused: bool = False
     seq: int = 0
     note: str = ""  # why, in words a player reads: "recording ended"
+    opened: bool = False  # by the book, continuous trading has begun on this market day
 
 
 Tick = Quote | Print | Reference | PhaseTick

@@ -44,12 +44,14 @@ LEFT JOIN (SELECT portfolio_id, sum(reserved_cash) AS held FROM trading_order
 WHERE a.world_id = %(world)s AND b.asset = w.currency AND b.reserved <> coalesce(o.held, 0);
 
 -- I4s cheap: reserved holdings are what the open sells hold, and each holds what it may still sell
+-- (a held leg offers nothing yet)
 SELECT 'portfolio ' || coalesce(b.account, o.portfolio_id) AS subject, coalesce(b.asset, o.symbol) AS asset,
   b.reserved, o.held::bigint AS held_by_orders, o.leaves::bigint AS still_to_sell
 FROM (SELECT b.account, b.asset, b.reserved FROM trading_balance b
       JOIN trading_ledgeraccount a ON a.id = b.account JOIN market_world w ON w.number = a.world_id
       WHERE a.world_id = %(world)s AND b.asset <> w.currency) b
-FULL JOIN (SELECT portfolio_id, symbol, sum(reserved_qty) AS held, sum(qty - filled_qty) AS leaves
+FULL JOIN (SELECT portfolio_id, symbol, sum(reserved_qty) AS held,
+      coalesce(sum(qty - filled_qty) FILTER (WHERE status <> 'held'), 0) AS leaves
     FROM trading_order WHERE world_id = %(world)s AND side = 'sell'
       AND status IN ('new', 'partially_filled', 'suspended', 'held') GROUP BY portfolio_id, symbol) o
   ON o.portfolio_id = b.account AND o.symbol = b.asset
@@ -188,7 +190,31 @@ FROM trading_command c WHERE c.id BETWEEN %(low)s AND %(high)s
 SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, c.id AS command
 FROM trading_order o LEFT JOIN trading_command c
   ON c.portfolio_id = o.portfolio_id AND c.kind = 'new_order' AND c.client_id = o.client_order_id
-WHERE o.world_id = %(world)s AND (c.id IS NULL OR c.payload ->> 'order_id' IS DISTINCT FROM o.id::text);
+WHERE o.world_id = %(world)s AND o.client_order_id NOT LIKE 'leg-%%'
+  AND (c.id IS NULL OR c.payload ->> 'order_id' IS DISTINCT FROM o.id::text);
+
+-- I15l: each leg came with the command of one order, and says so
+SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, c.id AS command
+FROM trading_order o LEFT JOIN (
+    SELECT id, portfolio_id, payload -> 'terms' -> leg ->> 'order_id' AS leg_id
+    FROM trading_command, unnest(ARRAY['take_profit', 'stop_loss']) AS leg
+    WHERE id BETWEEN %(low)s AND %(high)s AND kind = 'new_order'
+      AND payload -> 'terms' -> leg ->> 'order_id' IS NOT NULL) c
+  ON c.leg_id = o.id::text AND c.portfolio_id = o.portfolio_id
+WHERE o.world_id = %(world)s AND o.client_order_id LIKE 'leg-%%'
+  AND (c.id IS NULL OR coalesce(o.terms ->> 'leg', '') = '');
+
+-- I4h cheap: only legs are held, and a held leg reserves nothing and has sold nothing
+SELECT 'order ' || id AS subject, status, reserved_cash, reserved_qty, filled_qty
+FROM trading_order WHERE world_id = %(world)s AND status = 'held'
+  AND (reserved_cash > 0 OR reserved_qty > 0 OR filled_qty > 0 OR coalesce(terms ->> 'leg', '') = '');
+
+-- I4l cheap: of a take profit and its stop loss at most one offers what they protect
+SELECT 'order ' || o.id AS subject, o.status, s.id AS sibling, s.status AS its_status
+FROM trading_order o JOIN trading_order s ON s.id = (o.terms ->> 'sibling')::uuid
+WHERE o.world_id = %(world)s AND o.terms ->> 'sibling' <> '' AND o.id < s.id
+  AND o.status IN ('new', 'partially_filled', 'suspended')
+  AND s.status IN ('new', 'partially_filled', 'suspended');
 
 -- I16: the epoch never goes back along the journal
 SELECT 'command ' || id AS subject, epoch, before FROM (

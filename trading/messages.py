@@ -15,9 +15,19 @@ import msgspec
 
 from market.models import Instrument
 from simgame.kernel import clock, ids, money
-from trading.engine.events import BalanceRow, Event, FillRow, Notice, OrderRow, PortfolioRow, PositionRow
+from trading.engine.events import (
+    BalanceRow,
+    Event,
+    FillRow,
+    Notice,
+    OrderRow,
+    OrderTerms,
+    PortfolioRow,
+    PositionRow,
+)
 from trading.models import Balance, Fill, Order, Position
 
+PERCENT_EXPONENT = 7  # parts per billion as percent
 AVERAGE_DECIMALS = 4  # digits an average price may have beyond the instrument's own
 
 JSON = dict[str, Any]
@@ -65,8 +75,8 @@ def scale_of(instrument: Instrument) -> Scale:
 
 def order_json(order: OrderRow | Order, scale: Scale) -> JSON:
     submitted, updated, closed = _times(order)
-    status = order.status
-    return {
+    status, terms = order.status, terms_of(order)
+    shown = {
         "id": str(order.id),
         "client_order_id": order.client_order_id,
         "created_at": submitted,
@@ -103,11 +113,51 @@ def order_json(order: OrderRow | Order, scale: Scale) -> JSON:
         "legs": None,
         "reason": order.reason or None,
         "fees": scale.cash(order.fees),
+        "fired_by": None,
+        "triggered": False,
+        "post_only": False,
+        "reduce_only": False,
+        "leg": None,
+        "parent_id": None,
+        "leg_ids": [],
         "reserved_cash": scale.cash(order.reserved_cash),
         "queue_ahead": scale.qty(order.queue_ahead),
+        "waits": order.receipt.get("waits") if closed is None else None,
         "version": order.version,
         "portfolio_id": _portfolio_id(order),
     }
+    return shown if terms is None else shown | _terms_json(terms, scale)
+
+
+def _terms_json(terms: OrderTerms, scale: Scale) -> JSON:
+    """What an order has that asks for more than price and quantity; `order_json` has the rest as null."""
+    percent = None if terms.trail_ppb is None else money.show_trimmed(terms.trail_ppb, PERCENT_EXPONENT)
+    return {
+        "expires_at": clock.rfc3339(terms.expire_ns) if terms.expire_ns else None,
+        "notional": None if terms.notional is None else scale.cash(terms.notional),
+        "order_class": terms.order_class,
+        "stop_price": scale.price(terms.stop_price),
+        "trail_price": scale.price(terms.trail_price),
+        "trail_percent": percent,
+        "hwm": scale.price(terms.hwm),
+        "fired_by": terms.fired_by if terms.stop_price is not None else None,
+        "triggered": terms.triggered,
+        "post_only": terms.post_only,
+        "reduce_only": terms.reduce_only,
+        "leg": terms.leg or None,
+        "parent_id": terms.made_by or None,
+        "leg_ids": list(terms.with_it),
+    }
+
+
+def terms_of(order: OrderRow | Order) -> OrderTerms | None:
+    found = order.terms
+    return msgspec.convert(found, OrderTerms) if isinstance(found, dict) else found
+
+
+def nested(order: JSON, legs: list[JSON]) -> JSON:
+    """An order with the orders that came with it, as Alpaca nests them."""
+    return {**order, "legs": legs} if legs else order
 
 
 def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON:

@@ -60,6 +60,7 @@ class Calendar:
             speed=speed,
             paused=paused,
             note=note,
+            opened=now.opened,
         )
 
     def references(

@@ -19,6 +19,7 @@ class PhaseNow(msgspec.Struct, frozen=True):
     phase: str
     next_phase: str
     next_change_ns: int  # world time
+    opened: bool = False  # continuous trading has begun on this market day
 
 
 class Hours:
@@ -40,13 +41,17 @@ class Hours:
             return self._now(opening, Phase.CLOSED, opening, 0)
         passed = sum(1 for start, _ in self.spans if start <= local.time())
         phase = self.spans[passed - 1][1] if passed else Phase.CLOSED
+        opened = any(phase == Phase.CONTINUOUS for _, phase in self.spans[:passed])
         if passed < len(self.spans):
-            return self._now(day, phase, day, passed)
-        return self._now(day, phase, self._trading_day(day + timedelta(days=1)), 0)
+            return self._now(day, phase, day, passed, opened=opened)
+        return self._now(day, phase, self._trading_day(day + timedelta(days=1)), 0, opened=opened)
 
-    def _now(self, market_day: date, phase: Phase, next_day: date, index: int) -> PhaseNow:
+    def _now(
+        self, market_day: date, phase: Phase, next_day: date, index: int, *, opened: bool = False
+    ) -> PhaseNow:
         start, next_phase = self.spans[index]
-        return PhaseNow(as_number(market_day), phase, next_phase, self._instant(next_day, start))
+        change = self._instant(next_day, start)
+        return PhaseNow(as_number(market_day), phase, next_phase, change, opened)
 
     def _trading_day(self, day: date) -> date:
         while day.weekday() not in self.weekdays:

@@ -21,10 +21,10 @@ from django.utils import timezone
 from accounts.models import Player
 from market.feed import wire as feed_wire
 from market.models import FeedLease, Instrument, World
-from market.ticks import PhaseTick, Quote, Reference, encode
+from market.ticks import PhaseTick, Print, Quote, Reference, encode
 from simgame.kernel import clock
 from simgame.kernel.ids import uuid7
-from trading.engine.commands import CancelOrder, NewOrder, OpenPortfolio
+from trading.engine.commands import CancelOrder, Leg, NewOrder, NewOrderWithTerms, OpenPortfolio, Terms
 from trading.exchange.client import ask_at, ask_sync
 from trading.exchange.process import Exchange
 from trading.exchange.wire import Reply, Status
@@ -93,6 +93,19 @@ def new_order(portfolio: int, client_order_id: str | None = None, **fields: Any)
     return NewOrder(**(values | fields))
 
 
+def with_terms(portfolio: int, client_order_id: str | None = None, **fields: Any) -> NewOrderWithTerms:
+    """The same with terms; what is no field of an order is one of its terms."""
+    known = set(NewOrder.__struct_fields__)
+    plain = new_order(portfolio, client_order_id, **{k: v for k, v in fields.items() if k in known})
+    terms = Terms(**{k: v for k, v in fields.items() if k not in known})
+    return NewOrderWithTerms(**{name: getattr(plain, name) for name in known}, terms=terms)
+
+
+def leg(**prices: int) -> Leg:
+    order_id = str(uuid7())
+    return Leg(order_id, f"leg-{order_id}", **prices)
+
+
 def cancel(portfolio: int, order_id: str, client_id: str = "") -> CancelOrder:
     deadline = clock.now_ns() + 30 * clock.NS_PER_S
     return CancelOrder(portfolio, order_id, client_id or str(uuid.uuid4()), deadline)
@@ -128,6 +141,10 @@ class Feed:
     def quote(self, symbol: str = SHARES, bid: int = 1000, ask: int = 1001, size: int = 1_000_000) -> None:
         now = clock.now_ns()
         self.say(Quote(symbol, ((bid, size),), ((ask, size),), now, now, "test"))
+
+    def trade(self, price: int, size: int = 100, symbol: str = SHARES) -> None:
+        now = clock.now_ns()
+        self.say(Print(symbol, price, size, "", now, now, "test"))
 
     def say(self, tick: Any) -> None:
         """Send one tick to everybody, and keep it for those who come later."""

@@ -24,6 +24,8 @@ PLANTED = {
     "I3": "UPDATE trading_transfer SET amount = amount + 1 WHERE id = (SELECT min(id) FROM trading_transfer)",
     "I4": "UPDATE trading_balance SET reserved = reserved + 1 WHERE account = {alice} AND asset = 'CNY'",
     "I4s": "UPDATE trading_order SET reserved_qty = 50 WHERE side = 'sell' AND status = 'new'",
+    "I4h": "UPDATE trading_order SET reserved_cash = 1 WHERE status = 'held'",
+    "I4l": "UPDATE trading_order SET status = 'new' WHERE status = 'held' AND terms ->> 'leg' = 'stop_loss'",
     "I5": "UPDATE trading_balance SET posted = reserved - 1 WHERE account = {bob} AND asset = 'CNY'",
     "I6": "UPDATE trading_fill SET qty = qty + 100 WHERE id = (SELECT min(id) FROM trading_fill)",
     "I6p": "UPDATE trading_position SET qty = qty + 1 WHERE portfolio_id = {alice}",
@@ -38,6 +40,8 @@ PLANTED = {
     "I14s": "DELETE FROM trading_accountevent WHERE portfolio_id = {alice} AND seq = 2",
     "I14c": "DELETE FROM trading_accountevent WHERE portfolio_id = {alice} AND seq = 3",
     "I15": "UPDATE trading_order SET client_order_id = 'stranger' WHERE status = 'new' AND side = 'buy'",
+    "I15l": "UPDATE trading_order SET client_order_id = 'leg-stranger', terms = NULL "
+    "WHERE status = 'new' AND side = 'buy'",
     "I16": "UPDATE trading_command SET epoch = 99 WHERE id = (SELECT min(id) FROM trading_command)",
     "I17": "UPDATE trading_command SET at = at + interval '1 day' "
     "WHERE id = (SELECT min(id) FROM trading_command)",
@@ -52,6 +56,9 @@ def traded(exchange, world):
     ask_sync(world.number, street.new_order(alice.id, side="sell", limit_price=1050))
     ask_sync(world.number, street.new_order(alice.id, symbol=street.SHARES))
     ask_sync(world.number, street.new_order(bob.id))
+    profit, loss = street.leg(limit_price=1080), street.leg(stop_price=950)
+    legs = {"order_class": "bracket", "take_profit": profit, "stop_loss": loss}
+    ask_sync(world.number, street.with_terms(bob.id, symbol=street.PENNY, limit_price=1001, **legs))
     return {"alice": alice.id, "bob": bob.id}
 
 
@@ -138,6 +145,6 @@ def test_an_exchange_that_finds_a_break_only_cancels(traded, world, exchange, co
     state = street.status(world)
     assert (state["state"], "I4" in state["why"]) == ("quarantined", True)
     assert ask_sync(world.number, street.new_order(traded["bob"])).code == "QUARANTINED"
-    order = Order.objects.filter(portfolio=traded["bob"]).get()
+    order = Order.objects.get(portfolio=traded["bob"], symbol=street.SHARES)
     assert ask_sync(world.number, street.cancel(traded["bob"], str(order.id))).outcome == "executed"
     doubtful.stop()

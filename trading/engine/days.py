@@ -36,6 +36,7 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
         _cross(turn, closing=state.has_opened or tick.phase == Phase.CLOSED)
     if new_day and state.market_day:  # else just restored, and told whether it had opened
         state.has_opened = False
+    state.has_opened = state.has_opened or tick.opened
     state.set_phase(tick.phase, paused=tick.paused)
     if new_day:
         state.market_day = tick.market_day
@@ -133,9 +134,12 @@ def _recheck(turn: Turn, market: Market) -> None:
 
 
 def _worst_price(order: Order) -> int:
-    """That of an order that waits without a limit follows the rules and the day's limits."""
+    """That of an order that waits without a limit follows the rules and the day's limits.
+
+    Just restored, the day's limits are not known yet: then it stays what it was under them.
+    """
     market, (low, high) = order.market, order.market.limits
-    if order.limit_price is not None:
+    if order.limit_price is not None or market.reference is None:
         return order.price
     if order.terms is not None and order.terms.stop_price is not None:
         return market.collar(order.terms.stop_price, buys=order.buys)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from simgame.kernel.money import PPB
 from trading.engine import linked, receipts, risk, terms, triggers
 from trading.engine.commands import (
@@ -15,7 +13,7 @@ from trading.engine.commands import (
     ReplaceOrder,
 )
 from trading.engine.draft import Draft, draft_of
-from trading.engine.events import OrderRow, OrderRowWithTerms, Refused
+from trading.engine.events import OrderRow, Refused
 from trading.engine.matching import arrive, end, stand_aside
 from trading.engine.orders import ACCEPT, AUCTION_ONLY, CANCEL, FILLED, REJECTED, Order, by_priority
 from trading.engine.refusals import NO_BOOKS, Refusal, unsupported
@@ -209,7 +207,6 @@ def _reject(turn: Turn, new: NewOrder, draft: Draft | None, refusal: Refusal | N
         updated_ns=at_ns,
         closed_ns=at_ns,
         receipt=receipt,
+        terms=terms.begun(new, draft) if isinstance(new, NewOrderWithTerms) and draft else None,
     )
-    if draft is not None and isinstance(new, NewOrderWithTerms):
-        row = OrderRowWithTerms(**msgspec.structs.asdict(row), terms=terms.begun(new, draft))
     turn.events.append(row)

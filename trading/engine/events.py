@@ -16,7 +16,46 @@ ExecType = Literal[
 LegName = Literal["", "take_profit", "stop_loss"]
 
 
-class OrderRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="order"):
+class OrderTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where an order stands that asks for more than price and quantity (commands.Terms)."""
+
+    stop_price: int | None = None  # now: that of a trailing stop moves
+    trail_price: int | None = None
+    trail_ppb: int | None = None
+    hwm: int | None = None  # the best price of the market since a trailing stop began
+    fired_by: Literal["print", "quote"] = "print"
+    triggered: bool = False
+    expire_ns: int = 0
+    post_only: bool = False
+    reduce_only: bool = False
+    notional: int | None = None
+    order_class: str = "simple"
+    legs: tuple[str, ...] = ()  # ids of the orders that wait for this one
+    parent: str = ""  # id of the order that this leg waits for
+    leg: LegName = ""
+    sibling: str = ""  # id of the other leg: where one is done, so is the other
+
+    @property
+    def made_by(self) -> str:
+        """The id of the order that this one came with as a leg; "" when it came by itself."""
+        return self.parent or (self.sibling if self.leg == "stop_loss" else "")
+
+    @property
+    def with_it(self) -> tuple[str, ...]:
+        """The ids of the orders that came with this one as its legs."""
+        return self.legs or ((self.sibling,) if self.sibling and not self.made_by else ())
+
+    @property
+    def is_linked(self) -> bool:
+        return bool(self.legs or self.parent or self.sibling)
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it still waits for its stop price."""
+        return self.stop_price is not None and not self.triggered
+
+
+class OrderRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="event", tag="order"):
     """The whole order after `exec_type` happened to it. Mirrors trading.models.Order."""
 
     exec_type: ExecType
@@ -45,41 +84,7 @@ class OrderRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="or
     updated_ns: int
     closed_ns: int  # 0 while open
     receipt: dict[str, Any]
-
-
-class OrderTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Where an order stands that asks for more than price and quantity (commands.Terms)."""
-
-    stop_price: int | None = None  # now: that of a trailing stop moves
-    trail_price: int | None = None
-    trail_ppb: int | None = None
-    hwm: int | None = None  # the best price of the market since a trailing stop began
-    fired_by: Literal["print", "quote"] = "print"
-    triggered: bool = False
-    expire_ns: int = 0
-    post_only: bool = False
-    reduce_only: bool = False
-    notional: int | None = None
-    order_class: str = "simple"
-    legs: tuple[str, ...] = ()  # ids of the orders that wait for this one
-    parent: str = ""  # id of the order that this leg waits for
-    leg: LegName = ""
-    sibling: str = ""  # id of the other leg: where one is done, so is the other
-
-    @property
-    def is_linked(self) -> bool:
-        return bool(self.legs or self.parent or self.sibling)
-
-    @property
-    def is_stop(self) -> bool:
-        """Whether it still waits for its stop price."""
-        return self.stop_price is not None and not self.triggered
-
-
-class OrderRowWithTerms(OrderRow, frozen=True, gc=False, tag_field="event", tag="order_with_terms"):
-    """The row of an order that has terms; what has none stays an OrderRow."""
-
-    terms: OrderTerms = OrderTerms()
+    terms: OrderTerms | None = None  # None: it asked for no more than price and quantity
 
 
 class FillRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="fill"):
@@ -155,14 +160,4 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="ref
     order_id: str = ""
 
 
-Event = (
-    OrderRow
-    | OrderRowWithTerms
-    | FillRow
-    | TransferRow
-    | BalanceRow
-    | PositionRow
-    | PortfolioRow
-    | Notice
-    | Refused
-)
+Event = OrderRow | FillRow | TransferRow | BalanceRow | PositionRow | PortfolioRow | Notice | Refused

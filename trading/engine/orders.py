@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from trading.engine.events import ExecType, OrderRow, OrderRowWithTerms, OrderTerms
+from trading.engine.events import ExecType, OrderRow, OrderTerms
 
 if TYPE_CHECKING:
     from trading.engine.markets import Market, Trigger
@@ -220,7 +220,7 @@ class Order:
 
     def row(self, exec_type: ExecType, receipt: dict[str, Any]) -> OrderRow:
         """The order as the tables keep it. What decided it is told with the row, and not kept here."""
-        facts = (
+        return OrderRow(
             exec_type,
             self.id,
             self.portfolio.id,
@@ -247,8 +247,8 @@ class Order:
             self.updated_ns,
             self.closed_ns,
             receipt,
+            self.terms,
         )
-        return OrderRow(*facts) if self.terms is None else OrderRowWithTerms(*facts, self.terms)
 
 
 def by_priority(order: Order) -> tuple[int, str]:

@@ -15,7 +15,7 @@ import msgspec
 
 from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
 from trading.engine import accounts
-from trading.engine.events import BalanceRow, OrderRow, OrderRowWithTerms, PositionRow
+from trading.engine.events import BalanceRow, OrderRow, PositionRow
 from trading.engine.markets import Market
 from trading.engine.orders import HELD, SUSPENDED, Order, by_priority
 
@@ -246,11 +246,11 @@ def _restore_position(state: State, row: PositionRow) -> None:
 
 
 def _restore_order(state: State, row: OrderRow) -> None:
-    market, terms = state.market(row.symbol), row.terms if isinstance(row, OrderRowWithTerms) else None
+    market = state.market(row.symbol)
     price = row.limit_price if row.limit_price is not None else row.receipt["collar"]
     order = Order(
         row.id, state.portfolios[row.portfolio], market, row.client_order_id, row.side, row.type,
-        row.time_in_force, row.qty, row.limit_price, price, terms,
+        row.time_in_force, row.qty, row.limit_price, price, row.terms,
     )  # fmt: skip
     for name in ("status", "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
                  "reserved_qty", "queue_ahead", "priority", "version", "market_day", "submitted_ns",

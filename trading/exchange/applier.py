@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from market.ticks import Tick
 from realtime.publish import Message
 from simgame.kernel import clock, failpoints
@@ -16,7 +18,7 @@ from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
 from trading.exchange.streams import Streams
 from trading.exchange.wire import Reply
-from trading.messages import JSON, order_json
+from trading.messages import JSON, nested, order_json
 
 Stored = dict[Key, tuple[bytes, dict[str, Any]]]  # fingerprint and result of keys used before
 
@@ -84,9 +86,7 @@ class Applier:
         orders = self._record(work, command, events, mark, result)
         if key:
             work.done[key] = (mark, result)
-        order = result.get("order")
-        shown = encode_json(orders[order.id]) if order else b""
-        return replies.executed(n, result, shown)
+        return replies.executed(n, result, _shown(result, orders))
 
     def _tick(self, work: Work, tick: Any) -> None:
         self.ticks += 1
@@ -118,5 +118,15 @@ class Applier:
         work.told += told.messages
         return told.orders
 
-    def _show(self, row: OrderRow) -> bytes:
-        return encode_json(order_json(row, self.streams.scales[row.symbol]))
+    def _show(self, result: dict[str, Any]) -> bytes:
+        """The stored answer of an order call, as it was shown then."""
+        order, *legs = msgspec.convert([result["order"], *result.get("legs", ())], list[OrderRow])
+        scale = self.streams.scales[order.symbol]
+        return encode_json(nested(order_json(order, scale), [order_json(leg, scale) for leg in legs]))
+
+
+def _shown(result: dict[str, Any], orders: dict[str, JSON]) -> bytes:
+    order = result.get("order")
+    if order is None:
+        return b""
+    return encode_json(nested(orders[order.id], [orders[leg.id] for leg in result.get("legs", ())]))

@@ -14,17 +14,25 @@ from trading.engine.commands import (
     Adjust,
     CancelAll,
     CancelOrder,
+    ClosePosition,
     Freeze,
+    Leg,
     NewOrder,
+    NewOrderWithTerms,
     OpenPortfolio,
     ReplaceOrder,
+    ReplaceWithTerms,
+    Terms,
 )
 
 Key = tuple[int, str, str]  # portfolio, kind, client id
 KINDS = {
     NewOrder: "new_order",
+    NewOrderWithTerms: "new_order",
+    ClosePosition: "new_order",  # it makes an order too, and names of orders are one family
     CancelOrder: "cancel",
     ReplaceOrder: "replace",
+    ReplaceWithTerms: "replace",
     CancelAll: "cancel_all",
     OpenPortfolio: "open_portfolio",
     Adjust: "adjust",
@@ -46,11 +54,23 @@ def key_of(command: Any) -> Key | None:
 
 def is_new_by_making(command: Any) -> bool:
     """The edge made this key itself, from the random order id: nobody can have used it before."""
-    return isinstance(command, NewOrder) and command.client_order_id == command.order_id
+    return isinstance(command, (NewOrder, ClosePosition)) and command.client_order_id == command.order_id
 
 
 def fingerprint(command: Any) -> bytes:
     """SHA-256 over the fields that mean something, in a canonical spelling."""
     ignored = _NOT_MEANT - {"order_id"} if isinstance(command, _NAMES_AN_ORDER) else _NOT_MEANT
-    meant = [getattr(command, name) for name in command.__struct_fields__ if name not in ignored]
+    meant = [_sense(getattr(command, name)) for name in command.__struct_fields__ if name not in ignored]
     return hashlib.sha256(_encode(meant)).digest()
+
+
+def _sense(value: Any) -> Any:
+    """A field without the ids in it that the edge makes anew for every sending."""
+    if not isinstance(value, Terms):
+        return value
+    legs = {name: _without_ids(getattr(value, name)) for name in ("take_profit", "stop_loss")}
+    return msgspec.structs.replace(value, **legs)
+
+
+def _without_ids(leg: Leg | None) -> Leg | None:
+    return leg and msgspec.structs.replace(leg, order_id="", client_order_id="")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import psycopg
 import structlog
 
@@ -18,7 +19,7 @@ from simgame.kernel.ids import WORLD_SHIFT, world_key
 from trading import invariants
 from trading.engine.accounts import FEES, MARKET, MINT, system_account
 from trading.engine.engine import Engine
-from trading.engine.events import BalanceRow, OrderRow, PositionRow
+from trading.engine.events import BalanceRow, OrderRow, OrderTerms, PositionRow
 from trading.engine.state import PortfolioState
 from trading.exchange.applier import Head
 from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
@@ -31,7 +32,7 @@ SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 OPEN_ORDERS = """
 SELECT id::text, portfolio_id, symbol, client_order_id, side, type, time_in_force, qty, limit_price, status,
     reason, filled_qty, filled_value::text, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead,
-    priority, version, market_day, submitted_at, updated_at, receipt
+    priority, version, market_day, submitted_at, updated_at, receipt, terms
 FROM trading_order WHERE world_id = %s AND status = ANY(%s)"""
 CLOSED_ORDERS = """
 SELECT id::text, portfolio_id, status FROM trading_order WHERE world_id = %s AND status = ANY(%s)
@@ -144,11 +145,11 @@ def _number(key: int) -> int:
 
 
 def _order(row: tuple[Any, ...]) -> OrderRow:
-    *head, value, cash, fees, cash_held, qty_held, queue, priority, version, day, submitted, updated, why = (
-        row
-    )
+    *head, value, cash, fees, cash_held, qty_held, queue, priority, version, day = row[:-4]
+    submitted, updated, why, found = row[-4:]
     sums = (int(value), cash, fees, cash_held, qty_held, queue, priority, version, day)
-    return OrderRow("restated", *head, *sums, _nanoseconds(submitted), _nanoseconds(updated), 0, why)
+    terms = None if found is None else msgspec.convert(found, OrderTerms)
+    return OrderRow("restated", *head, *sums, _nanoseconds(submitted), _nanoseconds(updated), 0, why, terms)
 
 
 def _nanoseconds(moment: datetime) -> int:

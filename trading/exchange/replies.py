@@ -37,8 +37,10 @@ def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
         elif type(event) is PortfolioRow:
             result["portfolio"] = event
     if wanted is not None and wanted in orders:
-        result["order"] = orders[wanted]
+        order = result["order"] = orders[wanted]
         result["fills"] = fills.get(wanted, 0)
+        if order.terms and (legs := [orders[leg] for leg in order.terms.with_it if leg in orders]):
+            result["legs"] = legs
     elif isinstance(command, CancelAll):
         mine = [row for row in orders.values() if row.portfolio == command.portfolio]
         result["orders"] = mine
@@ -62,12 +64,10 @@ def refused(n: int, event: Refused) -> Reply:
 
 
 def repeated(
-    n: int, mark: bytes, stored: tuple[bytes, dict[str, Any]], show: Callable[[OrderRow], bytes]
+    n: int, mark: bytes, stored: tuple[bytes, dict[str, Any]], show: Callable[[dict[str, Any]], bytes]
 ) -> Reply:
     """The answer to a key that was used before: the same request gets the same answer."""
     if mark != stored[0]:
         return Reply(n, "not_executed", REUSED, REUSED_DETAIL)
     result = stored[1]
-    order = result.get("order")
-    row = msgspec.convert(order, OrderRow) if isinstance(order, dict) else order
-    return executed(n, result, show(row) if row else b"", replayed=True)
+    return executed(n, result, show(result) if "order" in result else b"", replayed=True)

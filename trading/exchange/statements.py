@@ -40,27 +40,28 @@ INSERT INTO trading_order (id, portfolio_id, symbol, client_order_id, side, type
     limit_price,
     status, reason, filled_qty, filled_value, filled_cash, fees, reserved_cash, reserved_qty,
     queue_ahead, priority,
-    version, market_day, submitted_at, updated_at, closed_at, receipt, world_id)
+    version, market_day, submitted_at, updated_at, closed_at, receipt, terms, world_id)
 SELECT id, portfolio, symbol, client_order_id, side, type, tif, qty, limit_price, status, reason, filled_qty,
     filled_value, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead, priority, version, market_day,
     {INSTANT.format("submitted")}, {INSTANT.format("updated")}, {INSTANT.format("nullif(closed, 0)")},
-    receipt::jsonb, %s
+    receipt::jsonb, terms::jsonb, %s
 FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::bigint[],
     %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::numeric[], %s::bigint[], %s::bigint[],
     %s::bigint[],
     %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::text[])
+    %s::text[], %s::text[])
   AS r(id, portfolio, symbol, client_order_id, side, type, tif, qty, limit_price, status, reason, filled_qty,
     filled_value, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead, priority, version, market_day,
-    submitted, updated, closed, receipt)
+    submitted, updated, closed, receipt, terms)
 ON CONFLICT (id) DO UPDATE SET qty = excluded.qty, limit_price = excluded.limit_price,
     time_in_force = excluded.time_in_force, status = excluded.status, reason = excluded.reason,
     filled_qty = excluded.filled_qty, filled_value = excluded.filled_value, filled_cash =
     excluded.filled_cash,
     fees = excluded.fees, reserved_cash = excluded.reserved_cash, reserved_qty = excluded.reserved_qty,
     queue_ahead = excluded.queue_ahead, priority = excluded.priority, version = excluded.version,
-    updated_at = excluded.updated_at, closed_at = excluded.closed_at, receipt = excluded.receipt"""
+    updated_at = excluded.updated_at, closed_at = excluded.closed_at, receipt = excluded.receipt,
+    terms = excluded.terms"""
 
 FILLS = f"""
 INSERT INTO trading_fill (id, match, seq, order_id, portfolio_id, symbol, side, price, qty, cash, fees,
@@ -174,7 +175,9 @@ def _commands(batch: Batch, epoch: int) -> Statement:
 
 def _orders(batch: Batch) -> Statement:
     columns = zip(*map(msgspec.structs.astuple, batch.orders.values()), strict=True)
-    _, ids, portfolio, symbol, client, side, kind, tif, qty, price, status, reason, *rest, receipt = columns
+    _, ids, portfolio, symbol, client, side, kind, tif, qty, price, status, reason, *rest, receipt, terms = (
+        columns
+    )
     return ORDERS, (
         batch.world,
         words(ids),
@@ -188,6 +191,7 @@ def _orders(batch: Batch) -> Statement:
         texts(reason),
         *map(numbers, rest),
         jsons(map(encode_json, receipt)),
+        texts(None if each is None else encode_json(each).decode() for each in terms),
     )
 
 

@@ -14,11 +14,14 @@ from trading.engine.commands import (
     Adjust,
     CancelAll,
     CancelOrder,
+    ClosePosition,
     Freeze,
     Halt,
     NewOrder,
+    NewOrderWithTerms,
     OpenPortfolio,
     ReplaceOrder,
+    ReplaceWithTerms,
 )
 
 FRAME_BYTES_MAX = 4 * 1024 * 1024  # a larger one is a broken peer: the connection is closed
@@ -27,7 +30,7 @@ FRAME_BYTES_MAX = 4 * 1024 * 1024  # a larger one is a broken peer: the connecti
 class Preview(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="preview"):
     """What would this order do now? Nothing is stored."""
 
-    order: NewOrder
+    order: NewOrder | NewOrderWithTerms
 
 
 class Status(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="status"):
@@ -41,8 +44,11 @@ class Status(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="st
 
 Body = (
     NewOrder
+    | NewOrderWithTerms
+    | ClosePosition
     | CancelOrder
     | ReplaceOrder
+    | ReplaceWithTerms
     | CancelAll
     | OpenPortfolio
     | Adjust
@@ -61,8 +67,8 @@ class Request(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Reply(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """`outcome` executed: `result` holds the rows; not_executed / unknown: `code` says why.
 
-    result for orders: {"order": OrderRow fields}, and `shown` is that order as JSON for players, made
-    once; replayed tells that an earlier answer is repeated.
+    result for orders: {"order": OrderRow fields}, with "legs" when it came with some, and `shown` is
+    that order as JSON for players, made once; replayed tells that an earlier answer is repeated.
     A rejected order is executed: it is stored, its status is "rejected" and `code` is its reason.
     """
 

@@ -15,8 +15,8 @@ class Order(models.Model):
     symbol = models.CharField(max_length=32)
     client_order_id = models.CharField(max_length=48)
     side = models.CharField(max_length=4)  # buy | sell
-    type = models.CharField(max_length=16)  # market | limit
-    time_in_force = models.CharField(max_length=3)  # day | gtc | ioc | fok
+    type = models.CharField(max_length=16)  # market | limit | stop | stop_limit | trailing_stop
+    time_in_force = models.CharField(max_length=3)  # day | gtc | gtd | ioc | fok | opg | cls
     qty = models.BigIntegerField()
     limit_price = models.BigIntegerField(null=True)
     status = models.CharField(max_length=16)
@@ -37,6 +37,8 @@ class Order(models.Model):
     updated_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     receipt = models.JSONField(default=dict)  # what decided that it rests, ended or was refused
+    # Stop price, trail, legs …: trading.engine.events.OrderTerms. NULL, which costs nothing, for most.
+    terms = models.JSONField(null=True)
 
     class Meta:
         constraints = [
