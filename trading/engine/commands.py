@@ -149,6 +149,19 @@ class SetRules(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="
     rules: InstrumentRules
 
 
+class Recovered(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="recovered"):
+    """An exchange read the books from their rows and begins from there: the first command of its life.
+
+    The engine forgets what no row holds: displayed depth and what was taken of it, quotes, references,
+    the phase. It is told to no engine (`Engine.restore` made it), but to whoever reads the journal.
+    `rules`: those that the books were restored under; in general they follow as SetRules.
+    """
+
+    engine: str  # which code decides from here on
+    halted: tuple[str, ...] = ()
+    rules: tuple[InstrumentRules, ...] = ()
+
+
 PlayerCommand = (
     OpenPortfolio
     | NewOrder
@@ -162,4 +175,4 @@ PlayerCommand = (
     | Freeze
     | Halt
 )
-Command = PlayerCommand | SetRules | Quote | Print | Reference | PhaseTick
+Command = PlayerCommand | SetRules | Recovered | Quote | Print | Reference | PhaseTick

@@ -10,10 +10,12 @@ import msgspec
 from market.ticks import Tick
 from realtime.publish import Message
 from simgame.kernel import clock, failpoints
+from trading.engine.commands import Recovered
 from trading.engine.engine import Engine
 from trading.engine.events import Event, OrderRow, Refused
 from trading.exchange import idempotency, jobs, replies
 from trading.exchange.batch import Batch, encode_json
+from trading.exchange.heard import HEARD_MAX, Entry, Heard
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
 from trading.exchange.streams import Streams
@@ -51,6 +53,8 @@ class Applier:
         self.engine = engine
         self.streams = streams
         self.head = head
+        self.heard = Heard()
+        self._begun: tuple[Recovered, int, int] | None = None
         self.commands = 0
         self.ticks = 0
 
@@ -89,18 +93,41 @@ class Applier:
         return replies.executed(n, result, _shown(result, orders))
 
     def _tick(self, work: Work, tick: Any) -> None:
+        if type(tick) is Recovered:  # the engine was made so
+            self._begin(tick)
+            return
         self.ticks += 1
         self.head.tick_seq = getattr(tick, "seq", 0) or self.head.tick_seq
-        events = self.engine.apply(tick, self.head.seq + 1, self.now())
-        if events and not all(isinstance(event, Refused) for event in events):
+        seq, heard = self.head.seq + 1, self.heard
+        key = heard.key_of(self.engine.state, seq, tick)
+        events = self.engine.apply(tick, seq, self.now())
+        if not events:
+            heard.add(key, Entry(seq, self.head.at_ns, tick))
+            if len(heard) >= HEARD_MAX:
+                self._record_begin(work)
+                work.batch.heard += heard.take()
+        elif not all(isinstance(event, Refused) for event in events):
             self._record(work, tick, events, b"", {})
+
+    def _begin(self, recovered: Recovered) -> None:
+        """It has the first number of this life, and is written with the first batch that is."""
+        self.head.seq += 1
+        self._begun = (recovered, self.head.seq, self.now())
+
+    def _record_begin(self, work: Work) -> None:
+        if self._begun is not None:
+            command, seq, at_ns = self._begun
+            self._begun = None
+            work.batch.add(command, [], seq=seq, at_ns=at_ns, mark=b"", result={}, tick_seq=0)
 
     def _record(
         self, work: Work, command: Any, events: list[Event], mark: bytes, result: dict[str, Any]
     ) -> dict[str, JSON]:
         """Rows and news into the work; the orders as players see them, by id."""
+        self._record_begin(work)
         head = self.head
         head.seq += 1
+        work.batch.heard += self.heard.take()
         work.batch.add(
             command,
             events,

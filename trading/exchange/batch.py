@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from simgame.kernel.ids import WORLD_SHIFT
-from trading.engine.commands import Halt, OpenPortfolio
+from trading.engine.commands import Halt, OpenPortfolio, Recovered, SetRules
 from trading.engine.events import (
     BalanceRow,
     Event,
@@ -19,8 +19,10 @@ from trading.engine.events import (
     TransferRow,
 )
 from trading.exchange import idempotency
+from trading.exchange.heard import Entry
 
 encode_json = msgspec.json.Encoder().encode
+_KIND = {Halt: "halt", SetRules: "rules", Recovered: "recovered"}
 
 
 @dataclass
@@ -38,12 +40,13 @@ class Batch:
     opened: list[int] = field(default_factory=list)  # portfolios that need a ledger account
     halts: dict[str, bool] = field(default_factory=dict)
     account_events: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    heard: list[Entry] = field(default_factory=list)  # between its commands
     last_seq: int = 0
     jobs: list[str] = field(default_factory=list)  # failpoints that it passes, when any is armed
 
     @property
     def empty(self) -> bool:
-        return not self.commands
+        return not self.commands and not self.heard
 
     def add(
         self,
@@ -101,6 +104,4 @@ class Batch:
 
 
 def _kind(command: Any) -> str:
-    if isinstance(command, Halt):
-        return "halt"
-    return "tick" if not hasattr(command, "rules") else "rules"
+    return _KIND.get(type(command), "tick")

@@ -25,7 +25,7 @@ from market.models import World
 from realtime.publish import Publisher
 from simgame.kernel import clock
 from trading import invariants
-from trading.engine.commands import SetRules
+from trading.engine.commands import Recovered, SetRules
 from trading.exchange import recovery, ticks
 from trading.exchange.applier import Applier
 from trading.exchange.database import connect
@@ -33,6 +33,7 @@ from trading.exchange.lease import Fenced, Lease
 from trading.exchange.loop import Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
+from trading.exchange.version import engine_version
 from trading.exchange.writer import Reader, Writer
 
 log = structlog.get_logger(__name__)
@@ -118,10 +119,11 @@ class Exchange:
         streams = Streams(self.world.number, self.world.stream_epoch, rules.scales, books.stream_heads)
         writer = Writer(lease, connection)
         books.breaks += [invariants.Found(breach.invariant, str(breach), {}) for breach in engine.breaches()]
-        begin_with = [SetRules(each) for each in of_the_day]
+        halted = tuple(rules.halted)
+        begin_with = [Recovered(engine_version(), halted), *map(SetRules, of_the_day)]
         if books.breaks:  # in doubt: nothing is restated
             engine = recovery.engine_of(books, self.world.number, of_the_day, rules.halted)
-            begin_with = []
+            begin_with = [Recovered(engine_version(), halted, tuple(of_the_day))]
         why = "; ".join(f"{found.invariant} {found.subject}" for found in books.breaks[:5])
         loop = Loop(
             applier=Applier(engine, streams, books.head),

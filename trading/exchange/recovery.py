@@ -84,17 +84,23 @@ def ensure_system_accounts(connection: Connection, world: int) -> None:
 
 
 def read(connection: Connection, world: int) -> Books:
-    """Everything the engine needs, and what is wrong with it, as of one moment."""
+    """The books and what is wrong with it, as of one moment."""
     connection.execute(SNAPSHOT)
     try:
-        books = Books()
-        _read_accounts(connection, world, books)
-        failpoints.passing(failpoints.FP8_IN_RECOVERY)
-        _read_heads(connection, world, books)
+        books = rows(connection, world)
         books.breaks = list(invariants.find(connection, world, invariants.cheap()))
         return books
     finally:
         connection.execute("ROLLBACK")
+
+
+def rows(connection: Connection, world: int) -> Books:
+    """The books, inside the caller's snapshot."""
+    books = Books()
+    _read_accounts(connection, world, books)
+    failpoints.passing(failpoints.FP8_IN_RECOVERY)
+    _read_heads(connection, world, books)
+    return books
 
 
 def engine_of(books: Books, world: int, rules: Iterable[Any], halted: Iterable[str]) -> Engine:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from simgame.kernel.ids import WORLD_SHIFT
+from trading.exchange import heard
 from trading.exchange.batch import Batch
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -110,6 +111,8 @@ HALTS = """
 UPDATE market_instrument i SET halted = r.halted FROM unnest(%s::text[], %s::bool[]) AS r(symbol, halted)
 WHERE i.world_id = %s AND i.symbol = r.symbol"""
 
+HEARD = "INSERT INTO trading_heard (world_id, seq, page) VALUES (%s, %s, %b)"
+
 ACCOUNT_EVENTS = """
 INSERT INTO trading_accountevent (portfolio_id, seq, command, body)
 SELECT portfolio, seq, command, body::jsonb
@@ -144,7 +147,10 @@ def _quoted(value: str | None) -> str:
 def of(batch: Batch, epoch: int) -> Iterator[Statement]:
     """Every statement of the transaction between BEGIN and COMMIT, the fence first."""
     yield FENCE, (batch.world, epoch)
-    yield _commands(batch, epoch)
+    if batch.heard:
+        yield HEARD, (batch.world, batch.heard[0].seq, heard.page_of(batch.heard))
+    if batch.commands:
+        yield _commands(batch, epoch)
     if batch.opened:
         yield ACCOUNTS, (batch.world, numbers(batch.opened))
     if batch.orders:

@@ -1,7 +1,7 @@
 from trading.models.game import Game, Portfolio, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
 from trading.models.order import Fill, Order
-from trading.models.process import AccountEvent, Command, ExchangeLease
+from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
 from trading.models.report import Break, Reconciliation
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ExchangeLease",
     "Fill",
     "Game",
+    "Heard",
     "LedgerAccount",
     "Order",
     "Portfolio",

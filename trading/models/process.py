@@ -37,6 +37,21 @@ class Command(models.Model):
         ]
 
 
+class Heard(models.Model):
+    """What the engine heard between commands and answered nothing to: ticks, rules, phases.
+
+    `page` is zlib over msgpack `[[seq, at_ns, tick], …]`: each was applied before command `seq`, at
+    engine time `at_ns`. With the commands it is all that the engine decides from.
+    """
+
+    world = models.ForeignKey("market.World", models.PROTECT, db_constraint=False, db_index=False)
+    seq = models.BigIntegerField()  # of the first entry
+    page = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["world", "id"], name="heard_of_world")]
+
+
 class AccountEvent(models.Model):
     """The private stream of a portfolio: whole rows, `seq` dense from 1. Topic `portfolio:<id>`."""
 
