@@ -78,6 +78,7 @@ class PhaseTick(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="p")
     seq: int = 0
     note: str = ""  # why, in words a player reads: "recording ended"
     opened: bool = False  # by the book, continuous trading has begun on this market day
+    span: str = ""  # which part of the venue's day it is, by its start ("14:57"): boards may differ there
 
 
 Tick = Quote | Print | Reference | PhaseTick

@@ -21,6 +21,8 @@ class Phase(StrEnum):
     AUCTION_LOCKED = "auction_locked"  # orders enter, none may be cancelled
     CONTINUOUS = "continuous"
     BREAK = "break"  # lunch: orders enter and may be cancelled, nothing matches
+    AFTER_HOURS_QUIET = "after_hours_quiet"  # orders at the close enter, and wait
+    AFTER_HOURS = "after_hours"  # orders at the close meet at the day's closing price
     CLOSED = "closed"  # nothing enters; cancelling is allowed
     PAUSED = "paused"  # the operator stopped the world's clock
 
@@ -28,15 +30,18 @@ class Phase(StrEnum):
 class Permit(msgspec.Struct, frozen=True, gc=False):
     enter: bool
     cancel: bool
-    match: bool
+    match: bool  # whether takers, quotes and prints fill orders
 
 
+# What a phase means where the venue's rulebook states nothing else (InstrumentRules.permits).
 PERMITS: dict[str, Permit] = {
     Phase.PRE_OPEN: Permit(enter=False, cancel=True, match=False),
     Phase.AUCTION: Permit(enter=True, cancel=True, match=False),
     Phase.AUCTION_LOCKED: Permit(enter=True, cancel=False, match=False),
     Phase.CONTINUOUS: Permit(enter=True, cancel=True, match=True),
     Phase.BREAK: Permit(enter=True, cancel=True, match=False),
+    Phase.AFTER_HOURS_QUIET: Permit(enter=True, cancel=False, match=False),
+    Phase.AFTER_HOURS: Permit(enter=True, cancel=True, match=False),
     Phase.CLOSED: Permit(enter=False, cancel=True, match=False),
     Phase.PAUSED: Permit(enter=True, cancel=True, match=False),
 }
@@ -97,10 +102,13 @@ class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
     product: str = ""  # rb, IF: a futures product; bond, gold, …: a class of ETF
     kind: str = ""  # stock | etf | future | fx | crypto
     # --- the day's shape --------------------------------------------------------------------------
-    phases: dict[str, str] = {}  # span of the venue's day → this instrument's phase, where it differs
+    phases: dict[str, str] = {}  # span of the venue's day → this instrument's phase; {}: the venue's
+    permits: dict[str, Permit] = {}  # phase → what the venue allows in it; else PERMITS
     auction_ties: Ties = "pressure"  # how a call auction chooses among prices of equal volume
     band_down_ppb: int = 0  # below the previous close, where it differs from band_ppb (first days)
     qty_max_market: int = 0  # per market order; 0: as qty_max
+    tick_small: int = 0  # the tick of prices below `tick_small_below`; 0: there is one tick
+    tick_small_below: int = 0
     # --- long, short, margin ------------------------------------------------------------------------
     is_contract: bool = False  # nothing is paid for it: margin is held, and it is marked every day
     close_today_apart: bool = False  # "close" means yesterday's position, "close_today" today's (SHFE, INE)
@@ -113,3 +121,11 @@ class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
     interest_ppb: int = 0  # interest on a cash loan, a year
     last_day: int = 0  # the market day on which it expires, 20191015; 0: never
     settle_days: int = 0  # T+n at which money and holdings change hands: a stated fact, not acted on
+
+    def is_on_tick(self, price: int) -> bool:
+        """Whether an order may have this price."""
+        return price > 0 and price % self.tick_at(price) == 0
+
+    def tick_at(self, price: int) -> int:
+        """The smallest step of prices there."""
+        return self.tick_small if self.tick_small and price < self.tick_small_below else self.tick

@@ -115,11 +115,11 @@ def test_a_star_holding_below_200_is_sold_whole():
     ],
 )
 def test_the_band_rounds_halves_up(previous: int, ppb: int, limits: tuple[int, int]):
-    assert prices.band(previous, ppb, 1) == limits
+    assert prices.band(previous, ppb, 1, ppb) == limits
 
 
 def test_the_band_keeps_to_the_tick():
-    assert prices.band(1003, 100_000_000, 5) == (905, 1105)
+    assert prices.band(1003, 100_000_000, 5, 100_000_000) == (905, 1105)
 
 
 @pytest.mark.parametrize(

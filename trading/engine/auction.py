@@ -1,13 +1,21 @@
 """The call auction: orders are collected, and when the phase ends they meet at one price.
 
-The price is, of all at which anything trades: the one of the largest volume; then of the smallest
-imbalance between what is bid and what is offered; then, when every such price leaves buyers over, the
-highest, or sellers over, the lowest (pressure); then the nearest to the reference, which is the last
-trade, else the previous close; then the higher. Source: SSE trading rules 3.6 and SZSE 3.6 (maximum
-volume, better prices served whole); the order of the rest is the one of common call auctions.
+The price is one at which the largest volume trades. Where several are, the venue's rulebook says
+which (InstrumentRules.auction_ties):
 
-Displayed depth takes part like orders of the market, before players at the same price, because it was
-seen there first. Who is served: better price first, then displayed depth, then time.
+* `pressure`, of common call auctions: the smallest imbalance between what is bid and what is offered;
+  then, when every such price leaves buyers over, the highest, or sellers over, the lowest; then the
+  nearest to the reference; then the higher.
+* `middle` (SSE trading rules 3.6.2): of the prices that orders name, those of the smallest imbalance;
+  then the middle between the lowest and the highest of them, half-up to the tick.
+* `nearest` (SZSE trading rules 3.6.2): the smallest imbalance, then the nearest to the reference.
+* `last_pair` (the futures exchanges' trading rules): best bids and offers are paired off until no
+  more meet. When the last pair is served whole on both sides, the middle of its two prices, half-up
+  to the tick; else the price of the one that is left over.
+
+The reference is the last trade, else the previous close; for an opening auction under `nearest` it is
+the previous close. Displayed depth takes part like orders of the market, before players at the same
+price, because it was seen there first. Who is served: better price first, then displayed depth, then time.
 """
 
 from __future__ import annotations
@@ -17,6 +25,7 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from simgame.kernel.money import half_up
 from trading.engine import liquidity, receipts
 from trading.engine.fills import trade_with_market, trade_with_player
 from trading.engine.markets import Market, Side
@@ -49,7 +58,7 @@ class Outcome(NamedTuple):
     volume: int
     bought: int  # what is bid at the price or better
     sold: int  # what is offered at the price or better
-    decided_by: str  # volume | imbalance | pressure | reference
+    decided_by: str  # volume | imbalance | pressure | reference | middle | last_pair
 
 
 def cross(turn: Turn, market: Market, *, closing: bool) -> None:
@@ -60,7 +69,7 @@ def cross(turn: Turn, market: Market, *, closing: bool) -> None:
         orders = _without_own_meetings(turn, sorted(mine, key=by_priority))
         buys = list(_bids(market.bids, orders))
         sells = list(_bids(market.asks, orders))
-        if outcome := price_of(buys, sells, market):
+        if outcome := price_of(buys, sells, market, closing=closing):
             _match(turn, market, outcome, buys, sells)
     for order in sorted(market.aside.values(), key=by_priority):
         if order.time_in_force == only:
@@ -109,31 +118,62 @@ class Curve:
         return self.sums[bisect_right(self.keys, price * self.sign)]
 
 
-def price_of(buys: list[Bid], sells: list[Bid], market: Market) -> Outcome | None:
+def price_of(buys: list[Bid], sells: list[Bid], market: Market, *, closing: bool = True) -> Outcome | None:
     """The one price, and what trades at it; None when nothing does."""
     if not buys or not sells or buys[0].price < sells[0].price:
         return None
-    reference = market.base_price()
+    rules = market.rules
+    tick, ties = (rules.tick, rules.auction_ties) if rules else (1, "pressure")
+    reference = _reference(market, opening=ties == "nearest" and not closing)
     demand, supply = Curve(buys, -1), Curve(sells, 1)
-    tick = market.rules.tick if market.rules else 1
+    named = {bid.price for bid in (*buys, *sells)}
     found = []
-    for price in _candidates({bid.price for bid in (*buys, *sells)}, reference, tick):
+    for price in sorted(named) if ties == "middle" else _candidates(named, reference, tick):
         bought, sold = demand.at(price), supply.at(price)
         found.append(Outcome(price, min(bought, sold), bought, sold, "volume"))
     most = max(each.volume for each in found)
     found = [each for each in found if each.volume == most]
+    if ties == "last_pair":
+        price = _last_pair(buys, sells, most, tick)
+        return Outcome(price, most, demand.at(price), supply.at(price), "last_pair")
     if len(found) == 1:
         return found[0]
     least = min(abs(each.bought - each.sold) for each in found)
     found = [each for each in found if abs(each.bought - each.sold) == least]
     if len(found) == 1:
         return found[0]._replace(decided_by="imbalance")
-    if all(each.bought > each.sold for each in found):
+    if ties == "middle":
+        price = half_up(found[0].price + found[-1].price, 2 * tick) * tick
+        return Outcome(price, most, demand.at(price), supply.at(price), "middle")
+    if ties == "pressure" and all(each.bought > each.sold for each in found):
         return found[-1]._replace(decided_by="pressure")
-    if all(each.bought < each.sold for each in found):
+    if ties == "pressure" and all(each.bought < each.sold for each in found):
         return found[0]._replace(decided_by="pressure")
     nearest = min(found, key=lambda each: (abs(each.price - reference), -each.price))
     return nearest._replace(decided_by="reference")
+
+
+def _reference(market: Market, *, opening: bool) -> int:
+    previous = market.reference.previous_close if market.reference else 0
+    return previous if opening and previous else market.base_price()
+
+
+def _last_pair(buys: list[Bid], sells: list[Bid], volume: int, tick: int) -> int:
+    """The price of the last bid and offer that meet when `volume` is paired off."""
+    bid, bid_whole = _last_served(buys, volume)
+    offer, offer_whole = _last_served(sells, volume)
+    if bid_whole == offer_whole:
+        return half_up(bid + offer, 2 * tick) * tick
+    return offer if bid_whole else bid
+
+
+def _last_served(bids: list[Bid], volume: int) -> tuple[int, bool]:
+    """The price of the last one served, and whether it is served whole."""
+    for bid in bids:
+        volume -= bid.size
+        if volume <= 0:
+            return bid.price, volume == 0
+    raise AssertionError("more is to be served than was bid")
 
 
 def _candidates(prices: set[int], reference: int, tick: int) -> list[int]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from trading.engine import receipts, refusals, risk, terms
+from trading.engine import at_close, receipts, refusals, risk, terms
 from trading.engine.commands import ReplaceOrder, ReplaceWithTerms
 from trading.engine.draft import Draft, stop_behind
 from trading.engine.entry import AS_ASKED, refuse, refuse_touching
@@ -172,6 +172,8 @@ def _become(turn: Turn, order: Order, wanted: Wanted, draft: Draft, *, renewed: 
         stand_by(turn, order, REPLACE)
     elif order.time_in_force in AUCTION_ONLY:
         stand_aside(turn, order, REPLACE)
+    elif order.waits == at_close.WAITS:
+        at_close.arrive(turn, order, REPLACE)
     elif moved:
         arrive(turn, order, REPLACE)
     else:

@@ -6,47 +6,64 @@ from operator import itemgetter
 
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick, Reference
-from trading.engine import auction, receipts, risk
+from trading.engine import at_close, auction, receipts, risk
 from trading.engine.commands import SetRules
 from trading.engine.entry import end, refuse
-from trading.engine.markets import Market
+from trading.engine.markets import AFTER_HOURS, AUCTIONS, Market
 from trading.engine.matching import resume_matching
 from trading.engine.orders import EXPIRE, MASS_CANCEL, RESTATE, Order, by_priority
 from trading.engine.refusals import Refusal
-from trading.engine.state import AUCTIONS
+from trading.engine.state import Clock
 from trading.engine.turn import Turn
 
 NEW_RULES = receipts.rule("fees", "The fees have changed, and with them what it holds back.")
+AFTER_THE_CLOSE = AFTER_HOURS | {Phase.CLOSED.value}
 OF_THE_DAY = frozenset(("day", "opg", "cls"))
 TIME_REACHED = receipts.rule("time_in_force", "The time it was good till has come.")
 DAY_ENDED = receipts.rule("time_in_force", "A day order ends with its market day.")
 
 
 def on_phase(turn: Turn, tick: PhaseTick) -> None:
-    """The world's clock: most ticks change nothing."""
+    """The venue's clock: most ticks change nothing. Each market takes it as its own board does."""
     state = turn.state
     state.world_ns = 0  # a replayed world may have been taken back
     note_time(turn, tick.at_ns)
     new_day = tick.market_day != state.market_day
-    phase = Phase.PAUSED.value if tick.paused else tick.phase
-    if not new_day and phase == state.phase:
+    clock = Clock(tick.phase, tick.span, tick.paused)
+    if not new_day and clock == state.clock:
         return
-    could_match = state.permit.match
-    if state.in_auction and tick.phase not in AUCTIONS and not new_day and not tick.paused:
-        _cross(turn, closing=state.has_opened or tick.phase == Phase.CLOSED)
-    if new_day and state.market_day:  # else just restored, and told whether it had opened
-        state.has_opened = False
-    state.has_opened = state.has_opened or tick.opened
-    state.set_phase(tick.phase, paused=tick.paused)
+    was_restored = not state.market_day
+    state.clock = clock
+    markets = [market for _, market in sorted(state.markets.items())]
+    matched = {market.symbol for market in markets if market.permit.match}
+    if not new_day and not tick.paused:
+        _cross_auctions(turn, markets)
     if new_day:
         state.market_day = tick.market_day
+        state.opened_before = (state.opened_before and was_restored) or tick.opened
+    for market in markets:
+        market.has_opened = (market.has_opened and (not new_day or was_restored)) or tick.opened
+        state.tell_phase(market)
+    if new_day:
         _roll(turn)
-    if new_day or tick.phase == Phase.CLOSED:
-        _expire_day_orders(turn, closed=tick.phase == Phase.CLOSED)
-    if state.permit.match and not could_match:
-        for _, market in sorted(state.markets.items()):
-            if market.bids.book or market.asks.book:
-                resume_matching(turn, market)
+    _expire_day_orders(turn)
+    for market in markets:
+        if market.permit.match and market.symbol not in matched and (market.bids.book or market.asks.book):
+            resume_matching(turn, market)
+        elif market.phase == Phase.AFTER_HOURS and market.aside:
+            at_close.begin(turn, market)
+
+
+def _cross_auctions(turn: Turn, markets: list[Market]) -> None:
+    """Auctions whose phase is over match now, before anything else of the new phase."""
+    phase, span, _ = turn.state.clock
+    for market in markets:
+        following = market.phase_at(phase, span)
+        if not market.in_auction or following in AUCTIONS:
+            continue
+        closing = market.has_opened or following in AFTER_THE_CLOSE
+        if market.rules is not None and (market.waiting or market.aside):
+            auction.cross(turn, market, closing=closing)
 
 
 def note_time(turn: Turn, world_ns: int) -> None:
@@ -56,12 +73,6 @@ def note_time(turn: Turn, world_ns: int) -> None:
         state.world_ns = world_ns
         for order in state.expired():
             end(turn, order, EXPIRE, "TIME_REACHED", TIME_REACHED)
-
-
-def _cross(turn: Turn, *, closing: bool) -> None:
-    for _, market in sorted(turn.state.markets.items()):
-        if market.rules is not None and (market.waiting or market.aside):
-            auction.cross(turn, market, closing=closing)
 
 
 def _roll(turn: Turn) -> None:
@@ -79,10 +90,17 @@ def _roll(turn: Turn) -> None:
         turn.touch_position(position)
 
 
-def _expire_day_orders(turn: Turn, *, closed: bool) -> None:
-    """Day orders of another day; and those of today too when the market has closed."""
+def _expire_day_orders(turn: Turn) -> None:
+    """Day orders of another day; and those of today when their market has closed, or is about to trade
+    at the close: what comes for that comes after this.
+    """
     for order in sorted(turn.state.orders.values(), key=by_priority):
-        if order.time_in_force in OF_THE_DAY and (closed or order.market_day != turn.state.market_day):
+        if order.time_in_force not in OF_THE_DAY:
+            continue
+        market, today = order.market, order.market_day == turn.state.market_day
+        if order.waits == at_close.WAITS and today and market.phase != Phase.CLOSED:
+            continue
+        if not today or market.phase in AFTER_THE_CLOSE:
             end(turn, order, EXPIRE, "DAY_ENDED", DAY_ENDED, market_day=order.market_day)
 
 
@@ -115,6 +133,7 @@ def set_rules(turn: Turn, command: SetRules) -> None:
 
     # From here it must succeed.
     market.set_rules(rules)
+    turn.state.tell_phase(market)
     if was != rules:
         _recheck(turn, market)
         resume_matching(turn, market)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simgame.kernel.money import PPB
-from trading.engine import linked, receipts, risk, terms, triggers
+from trading.engine import at_close, linked, receipts, risk, terms, triggers
 from trading.engine.commands import (
     CancelAll,
     CancelOrder,
@@ -14,6 +14,7 @@ from trading.engine.commands import (
 )
 from trading.engine.draft import Draft, draft_of
 from trading.engine.events import OrderRow, Refused
+from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.matching import arrive, end, stand_aside
 from trading.engine.orders import ACCEPT, AUCTION_ONLY, CANCEL, FILLED, REJECTED, Order, by_priority
 from trading.engine.refusals import NO_BOOKS, Refusal, unsupported
@@ -72,6 +73,8 @@ def _set_out(turn: Turn, order: Order, event: str) -> None:
         triggers.stand_by(turn, order, event)
     elif order.time_in_force in AUCTION_ONLY:
         stand_aside(turn, order, event)
+    elif order.market.phase in AFTER_HOURS:
+        at_close.arrive(turn, order, event)
     else:
         arrive(turn, order, event)
 
@@ -112,17 +115,21 @@ def cancel(turn: Turn, asked: CancelOrder) -> None:
 def cancel_all(turn: Turn, asked: CancelAll) -> None:
     """Every open order of the portfolio, or of one instrument in it. None open: nothing happens."""
     portfolio = turn.state.portfolios.get(asked.portfolio)
-    if refusal := risk.refuse_late(asked.deadline_ns, turn.at_ns) or _refuse_cancel_phase(turn):
+    if refusal := risk.refuse_late(asked.deadline_ns, turn.at_ns):
         refuse(turn, refusal)
         return
     if portfolio is None:
         refuse(turn, NO_BOOKS)
         return
+    meant = [o for o in portfolio.orders.values() if asked.symbol in ("", o.market.symbol)]
+    free = [order for order in meant if order.market.permit.cancel]
+    if meant and not free:
+        refuse(turn, _refuse_cancel_phase(meant[0].market))
+        return
 
     # From here it must succeed.
-    for order in sorted(portfolio.orders.values(), key=by_priority):
-        if asked.symbol in ("", order.market.symbol):
-            end(turn, order, CANCEL, "REQUESTED", AS_ASKED)
+    for order in sorted(free, key=by_priority):
+        end(turn, order, CANCEL, "REQUESTED", AS_ASKED)
 
 
 def refuse(turn: Turn, refusal: Refusal | None, order_id: str = "") -> None:
@@ -149,14 +156,14 @@ def refuse_touching(turn: Turn, asked: CancelOrder | ReplaceOrder, order: Order 
             "The order changed since you read it.",
             {"version": order.version, "if_version": asked.if_version},
         )
-    return _refuse_cancel_phase(turn)
+    return _refuse_cancel_phase(order.market)
 
 
-def _refuse_cancel_phase(turn: Turn) -> Refusal | None:
-    if turn.state.permit.cancel:
+def _refuse_cancel_phase(market: Market) -> Refusal | None:
+    if market.permit.cancel:
         return None
     return Refusal(
-        "MARKET_CLOSED", "The venue lets no order be canceled in this phase.", {"phase": turn.state.phase}
+        "MARKET_CLOSED", "The venue lets no order be canceled in this phase.", {"phase": market.phase}
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trading.engine import receipts
+from trading.engine import at_close, receipts
 from trading.engine.commands import Halt
 from trading.engine.entry import refuse
 from trading.engine.events import Notice
@@ -40,3 +40,4 @@ def halt(turn: Turn, command: Halt) -> None:
         turn.events.append(Notice(portfolio, code, f"Trading in {command.symbol} is {word}.", facts))
     if not command.halted:
         resume_matching(turn, market)
+        at_close.begin(turn, market)

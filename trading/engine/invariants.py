@@ -89,6 +89,7 @@ def _market(state: State, market: Market) -> Iterator[Breach]:
         yield Breach("I11", market.symbol, {"bid": max(bids), "ask": min(asks)})
     for order in market.aside.values():
         standing = order.status in (NEW, SUSPENDED)
+        standing = standing or (order.status == PARTIALLY_FILLED and order.waits == "after_hours")
         if not standing or (order.waits == "stop") != (order.trigger is not None):
             yield Breach("I13", f"order {order.id}", {"status": order.status, "waits": order.waits})
     for order in booked:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from market.book import Book, BookSide
-from market.rulebook.rules import InstrumentRules
+from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
 from market.ticks import Level, Quote, Reference
 from trading.engine import fees, prices
 from trading.engine.fees import FeeLines
 from trading.engine.orders import Order, by_priority
 
 NEVER_FRESH = -1
+AUCTIONS = frozenset((Phase.AUCTION.value, Phase.AUCTION_LOCKED.value))
+AFTER_HOURS = frozenset((Phase.AFTER_HOURS_QUIET.value, Phase.AFTER_HOURS.value))
+PHASE_UNKNOWN = Permit(enter=False, cancel=True, match=False)
 NS_PER_MS = 1_000_000
 
 
@@ -61,8 +64,9 @@ class Trigger:
 class Market:
     __slots__ = (
         "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times", "aside",
-        "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "last_price", "limits",
-        "quote", "reference", "rules", "sell_fees", "stops", "symbol", "trailing", "waiting",
+        "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "has_opened", "in_auction",
+        "last_price", "limits", "permit", "phase", "quote", "reference", "rules", "sell_fees", "stops",
+        "symbol", "trailing", "waiting",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
@@ -82,6 +86,10 @@ class Market:
         self.aside: dict[str, Order] = {}  # open, but not in the book: untriggered stops, auction-only
         self.stops: dict[str, Book[Trigger]] = {}  # what fires them ("print", "quote") → armed stops
         self.trailing: dict[str, Order] = {}  # those of them whose stop follows the market
+        self.phase = ""  # its own: boards of one venue differ
+        self.permit = PHASE_UNKNOWN
+        self.in_auction = False  # orders are collected, and matched when the phase ends
+        self.has_opened = False  # continuous trading has begun on this market day
         self._cage_of_buys = self._cage_of_sells = 0  # 0: not computed since the quote came
         self._looked_at: dict[str, Any] | None = None  # the quote as receipts tell it
         self._looked_at_ns = 0
@@ -94,6 +102,21 @@ class Market:
         self._times, self._round_by = prices.worth_factors(rules)
         self._set_limits()
         self._set_freshness()
+
+    def phase_at(self, phase: str, span: str) -> str:
+        """Its own phase when the venue's is `phase`, in the part `span` of the venue's day."""
+        if self.rules is None or phase == Phase.PAUSED:
+            return phase
+        return self.rules.phases.get(span, phase)
+
+    def set_phase(self, phase: str, *, paused: bool) -> None:
+        """`phase`: its own, see `phase_at`. A pause lets orders in and out, and matches nothing."""
+        self.phase = Phase.PAUSED.value if paused else phase
+        self.in_auction = phase in AUCTIONS
+        self.has_opened = self.has_opened or phase == Phase.CONTINUOUS
+        stated = self.rules.permits.get(phase) if self.rules else None
+        permit = stated or PERMITS.get(phase, PHASE_UNKNOWN)
+        self.permit = Permit(enter=permit.enter, cancel=permit.cancel, match=permit.match and not paused)
 
     def set_reference(self, reference: Reference) -> None:
         self.reference = reference
@@ -119,7 +142,9 @@ class Market:
         elif day.limit_low or day.limit_high or not (rules.band_ppb and day.previous_close):
             self.limits = (day.limit_low, day.limit_high)
         else:
-            self.limits = prices.band(day.previous_close, rules.band_ppb, rules.tick)
+            self.limits = prices.band(
+                day.previous_close, rules.band_ppb, rules.tick, rules.band_down_ppb or rules.band_ppb
+            )
 
     def is_fresh(self, at_ns: int) -> bool:
         """Whether its quote is young enough to trade on."""

@@ -13,7 +13,7 @@ from market.ticks import Print, Quote
 from trading.engine import liquidity, receipts
 from trading.engine.fills import trade_with_market, trade_with_player
 from trading.engine.liquidity import Step
-from trading.engine.markets import Market, Side
+from trading.engine.markets import AFTER_HOURS, Market, Side
 from trading.engine.orders import (
     EXPIRE,
     FILL_PART,
@@ -92,7 +92,7 @@ def _wait(turn: Turn, order: Order, event: str) -> None:
         turn.change(order, event, {})
         _kill(turn, order, "NO_FRESH_PRICE", "There is no fresh quote to trade on.", [])
         return
-    order.waits = "quote" if turn.state.permit.match else "phase"
+    order.waits = "quote" if order.market.permit.match else "phase"
     order.queue_ahead = 0
     order.market.side(buys=order.buys).book.add(order)
     order.market.waiting[order.id] = order
@@ -241,7 +241,8 @@ def on_print(turn: Turn, tick: Print) -> bool:
     print's taker hit is filled; when the taker is unknown, either.
     """
     market = turn.state.market(tick.symbol)
-    market.last_price = tick.price
+    if market.phase not in AFTER_HOURS:  # there the close stands
+        market.last_price = tick.price
     rules = market.rules
     if rules is None or turn.at_ns - tick.received_ns > rules.quote_age_ns_max:
         return False

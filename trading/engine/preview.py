@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from trading.engine import liquidity, receipts, risk
+from trading.engine import at_close, liquidity, receipts, risk
 from trading.engine.commands import NewOrder
 from trading.engine.draft import Draft, draft_of
 from trading.engine.liquidity import Walk
+from trading.engine.markets import AFTER_HOURS
 from trading.engine.orders import AUCTION_ONLY, IMMEDIATE
 from trading.engine.refusals import Refusal
 from trading.engine.state import State
@@ -32,6 +33,15 @@ def preview(state: State, new: NewOrder, at_ns: int) -> dict[str, Any]:
     return {"refusal": None, "nearest": None, **_estimate(state, new, draft, at_ns)}
 
 
+def _waits_for(new: NewOrder, draft: Draft) -> str:
+    """What an order that is in no book waits for; "" for one that goes to the book."""
+    if draft.stop is not None:
+        return "stop"
+    if new.time_in_force in AUCTION_ONLY:
+        return "auction"
+    return at_close.WAITS if draft.market.phase in AFTER_HOURS else ""
+
+
 def _told(refusal: Refusal | None) -> dict[str, Any]:
     assert refusal is not None
     rule = receipts.rule(refusal.rule or refusal.code.lower(), refusal.detail, refusal.row)
@@ -40,7 +50,7 @@ def _told(refusal: Refusal | None) -> dict[str, Any]:
 
 def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str, Any]:
     market, buys, price = draft.market, draft.buys, draft.worst_price()
-    aside = "stop" if draft.stop is not None else "auction" if new.time_in_force in AUCTION_ONLY else ""
+    aside = _waits_for(new, draft)
     matches = state.can_match(market, at_ns) and not aside
     walk = Walk([], 0, None, None)
     if matches:
@@ -68,7 +78,7 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "rests_qty": rests,
         "canceled_qty": left - rests,
         "queue_ahead": market.side(buys=buys).left_at(price) if rests and matches else 0,
-        "waits": aside or ("" if matches else "quote" if state.permit.match else "phase"),
+        "waits": aside or ("" if matches else "quote" if market.permit.match else "phase"),
         "own_order": walk.own.id if walk.own else None,
         "limit_price": new.limit_price,
         "collar": price if new.limit_price is None else None,

@@ -12,13 +12,14 @@ def worth_factors(rules: InstrumentRules) -> tuple[int, int]:
     return rules.multiplier * 10 ** max(-shift, 0), 10 ** max(shift, 0)
 
 
-def band(previous_close: int, band_ppb: int, tick: int) -> tuple[int, int]:
-    """The day's limits: previous close x (1 ± band), half-up to the tick, at least one tick away.
+def band(previous_close: int, band_ppb: int, tick: int, down_ppb: int) -> tuple[int, int]:
+    """The day's limits: previous close x (1 + band) and x (1 - down), half-up to the tick, and at least
+    one tick away.
 
     Source: SZSE trading rules 3.3.14 (rounding) and 3.3.15 (one tick when the rounding leaves none).
     """
     high = half_up(previous_close * (PPB + band_ppb), PPB * tick) * tick
-    low = half_up(previous_close * (PPB - band_ppb), PPB * tick) * tick
+    low = half_up(previous_close * (PPB - down_ppb), PPB * tick) * tick
     return max(min(low, previous_close - tick), tick), max(high, previous_close + tick)
 
 

@@ -60,22 +60,25 @@ def instrument(draft: Draft) -> Refusal:
     )
 
 
-def closed(state: State, text: str) -> Refusal:
-    return Refusal("MARKET_CLOSED", text, {"phase": state.phase, "market_day": state.market_day}, "phase")
+def closed(state: State, market: Market, text: str) -> Refusal:
+    facts = {"phase": market.phase, "market_day": state.market_day}
+    row = market.rules.rows.get("day", "") if market.rules else ""
+    return Refusal("MARKET_CLOSED", text, facts, "phase", row)
 
 
 def halted(state: State, market: Market) -> Refusal:
     why = f": {market.halt_reason}" if market.halt_reason else "."
-    facts = {"phase": state.phase, "market_day": state.market_day}
+    facts = {"phase": market.phase, "market_day": state.market_day}
     return Refusal("HALTED", f"Trading in {market.symbol} is halted{why}", facts, "halt")
 
 
 def tick(draft: Draft, price: int) -> Refusal:
     rules = draft.rules
+    tick = rules.tick_at(price)
     return Refusal(
         "BAD_TICK_SIZE",
-        f"The price must be a positive multiple of {show(rules.tick, rules.price_exponent)}.",
-        {"price": price, "tick": rules.tick},
+        f"The price must be a positive multiple of {show(tick, rules.price_exponent)}.",
+        {"price": price, "tick": tick},
         "tick",
         rules.rows.get("tick", ""),
     )
@@ -98,14 +101,14 @@ def lot(draft: Draft) -> Refusal:
     )
 
 
-def size(draft: Draft) -> Refusal:
+def size(draft: Draft, most: int) -> Refusal:
     rules = draft.rules
     return Refusal(
         "EXCEEDS_LIMIT",
-        f"One order may be for at most {show_trimmed(rules.qty_max, rules.qty_exponent)}.",
-        {"qty": draft.qty, "qty_max": rules.qty_max},
+        f"One order may be for at most {show_trimmed(most, rules.qty_exponent)}.",
+        {"qty": draft.qty, "qty_max": most},
         "qty_max",
-        rules.rows.get("qty_max", ""),
+        rules.rows.get("size", ""),
     )
 
 

@@ -12,7 +12,7 @@ from simgame.kernel.money import INT64_MAX
 from trading.engine import refusals, terms
 from trading.engine.commands import NewOrder, NewOrderWithTerms
 from trading.engine.draft import Draft
-from trading.engine.markets import Market
+from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.orders import AUCTION_ONLY, HAVE_LIMIT, HELD, IMMEDIATE, STOPS, Order
 from trading.engine.refusals import Refusal
 from trading.engine.state import State
@@ -20,6 +20,7 @@ from trading.engine.state import State
 ORDERS_OPEN_MAX: Final = 10_000  # per portfolio: cancelling them all stays one short command
 ORDINARY: Final = frozenset(("day", "gtc", "ioc", "fok"))
 NO_ENTRY: Final = "The market takes no orders in this phase."
+ONLY_AT_CLOSE: Final = "After hours only limit orders for the day enter; they trade at the close."
 NEEDS_MATCHING: Final = "Market, ioc and fok orders need a phase that matches; a limit order may wait for it."
 
 
@@ -33,12 +34,16 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
         return refusals.instrument(draft)
     if refusal := _refuse_words(state, new, draft):
         return refusal
-    if not state.permit.enter:
-        return refusals.closed(state, NO_ENTRY)
-    if draft.market.halted:
-        return refusals.halted(state, draft.market)
-    if not state.permit.match and _needs_matching(new):
-        return refusals.closed(state, NEEDS_MATCHING)
+    market = draft.market
+    if not market.permit.enter:
+        return refusals.closed(state, market, NO_ENTRY)
+    if market.halted:
+        return refusals.halted(state, market)
+    if market.phase in AFTER_HOURS:
+        if new.type != "limit" or new.time_in_force != "day" or isinstance(new, NewOrderWithTerms):
+            return refusals.closed(state, market, ONLY_AT_CLOSE)
+    elif not market.permit.match and _needs_matching(new):
+        return refusals.closed(state, market, NEEDS_MATCHING)
     if refusal := _refuse_shape(state, draft, at_ns):
         return refusal
     if draft.portfolio.status != "active":
@@ -64,8 +69,8 @@ def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
     """Whether an open order may become `draft`. Its being open was checked before."""
     if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
         return refusals.instrument(draft)
-    if not state.permit.enter:
-        return refusals.closed(state, NO_ENTRY)
+    if not draft.market.permit.enter:
+        return refusals.closed(state, draft.market, NO_ENTRY)
     if draft.market.halted:
         return refusals.halted(state, draft.market)
     if draft.of is not None and draft.of.status == HELD:
@@ -85,7 +90,7 @@ def refuse_resting(market: Market, order: Order) -> Refusal | None:
     )
     if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
         return refusals.instrument(draft)
-    if price <= 0 or price % draft.rules.tick:
+    if not draft.rules.is_on_tick(price):
         return refusals.tick(draft, price)
     if order.trigger is None and (price < low or (high and price > high)):
         return refusals.band(draft, price)
@@ -112,13 +117,18 @@ def _refuse_shape(state: State, draft: Draft, at_ns: int) -> Refusal | None:
     """Price and quantity against the venue's rules of the day."""
     rules, market, price, qty = draft.rules, draft.market, draft.price, draft.qty
     low, high = market.limits
-    if price is not None and (price <= 0 or price % rules.tick):
+    if price is not None and not rules.is_on_tick(price):
         return refusals.tick(draft, price)
     if (qty <= 0 or qty % rules.lot or qty < rules.least_qty) and not _may_be_odd(draft):
         return refusals.lot(draft)
-    if qty > rules.qty_max or market.worth_at_most(price or market.last_price, qty) > INT64_MAX:
-        return refusals.size(draft)
-    if draft.stop is not None and (draft.stop <= 0 or draft.stop % rules.tick):
+    most = (
+        rules.qty_max
+        if price is not None or draft.stop is not None
+        else rules.qty_max_market or rules.qty_max
+    )
+    if qty > most or market.worth_at_most(price or market.last_price, qty) > INT64_MAX:
+        return refusals.size(draft, most)
+    if draft.stop is not None and not rules.is_on_tick(draft.stop):
         return refusals.tick(draft, draft.stop)
     if price is None:
         if draft.base is None and not (market.is_fresh(at_ns) and market.side(buys=not draft.buys).shown):
@@ -126,7 +136,7 @@ def _refuse_shape(state: State, draft: Draft, at_ns: int) -> Refusal | None:
         return None
     if price < low or (high and price > high):
         return refusals.band(draft, price)
-    if rules.cage_ppb and state.phase == Phase.CONTINUOUS and draft.stop is None:
+    if rules.cage_ppb and market.phase == Phase.CONTINUOUS and draft.stop is None:
         cage = market.cage(at_ns, buys=draft.buys)
         if cage and (price > cage if draft.buys else price < cage):
             return refusals.cage(draft, price, cage)
@@ -143,9 +153,10 @@ def _refuse_auction(state: State, new: NewOrder) -> Refusal | None:
         return None
     if new.type in STOPS:
         return refusals.unsupported("A stop order cannot be for an auction only.")
-    if new.time_in_force == "opg" and state.has_opened:
-        return refusals.closed(state, "The opening auction of this day is over.")
-    if new.type == "market" and not state.markets[new.symbol].base_price():
+    market = state.markets[new.symbol]
+    if new.time_in_force == "opg" and market.has_opened:
+        return refusals.closed(state, market, "The opening auction of this day is over.")
+    if new.type == "market" and not market.base_price():
         return Refusal("NO_FRESH_PRICE", "Nothing says yet what a market order may cost at most.", {})
     return None
 

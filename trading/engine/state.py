@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
+from market.rulebook.rules import InstrumentRules
 from trading.engine import accounts
 from trading.engine.events import BalanceRow, OrderRow, PositionRow
 from trading.engine.markets import Market
 from trading.engine.orders import HELD, SUSPENDED, Order, by_priority
 
-ASIDE: Final = ("stop", "auction")  # what an order waits for that is in no book
+ASIDE: Final = ("stop", "auction", "after_hours")  # what an order waits for that is in no book
 CLOSED_KEPT_MAX: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
-AUCTIONS: Final = frozenset((Phase.AUCTION.value, Phase.AUCTION_LOCKED.value))
-PHASE_UNKNOWN: Final = Permit(enter=False, cancel=True, match=False)
 
 
 class Balance:
@@ -100,10 +98,18 @@ class Portfolio:
         self.positions: dict[str, Position] = {}
 
 
+class Clock(NamedTuple):
+    """The venue's phase, as its ticks told it last."""
+
+    phase: str = ""
+    span: str = ""
+    paused: bool = False
+
+
 class State:
     __slots__ = (
-        "_expiries", "_system", "balances", "closed", "fills_n", "has_opened", "in_auction", "market_day",
-        "markets", "orders", "permit", "phase", "portfolios", "traded", "transfers_n", "turns", "world_ns",
+        "_expiries", "_system", "balances", "clock", "closed", "fills_n", "market_day",
+        "markets", "opened_before", "orders", "portfolios", "traded", "transfers_n", "turns", "world_ns",
         "world_number",
     )  # fmt: skip
 
@@ -115,15 +121,13 @@ class State:
         self.closed: dict[str, tuple[int, str]] = {}  # ended ones: portfolio and status
         self.markets: dict[str, Market] = {}
         self.traded: dict[tuple[int, str], Position] = {}  # positions whose day figures must be rolled
-        self.phase = ""
-        self.permit = PHASE_UNKNOWN
+        self.clock = Clock()
         self.market_day = 0
         self.fills_n = 0
         self.transfers_n = 0
         self.turns = 0
         self.world_ns = 0  # the world's clock, as its ticks told it last
-        self.in_auction = False  # orders are collected, and matched when the phase ends
-        self.has_opened = False  # continuous trading has begun on this market day
+        self.opened_before = False  # restored: continuous trading had begun on this market day
         self._expiries: list[tuple[int, str]] = []  # heap: world time, id of a gtd order
         self._system: dict[tuple[int, str], Balance] = {}  # the world's own, by code and asset
 
@@ -155,18 +159,24 @@ class State:
         found = self.markets.get(symbol)
         if found is None:
             found = self.markets[symbol] = Market(symbol)
+            found.has_opened = self.opened_before
+            self.tell_phase(found)
         return found
 
-    def set_phase(self, phase: str, *, paused: bool) -> None:
-        self.phase = Phase.PAUSED.value if paused else phase
-        self.in_auction = phase in AUCTIONS
-        self.has_opened = self.has_opened or phase == Phase.CONTINUOUS
-        permit = PERMITS.get(phase, PHASE_UNKNOWN)
-        self.permit = Permit(enter=permit.enter, cancel=permit.cancel, match=permit.match and not paused)
+    @property
+    def has_opened(self) -> bool:
+        """Continuous trading has begun somewhere on this market day."""
+        return self.opened_before or any(market.has_opened for market in self.markets.values())
+
+    def tell_phase(self, market: Market) -> None:
+        """The venue's clock, as it is told to one of its markets."""
+        clock = self.clock
+        if clock.phase:
+            market.set_phase(market.phase_at(clock.phase, clock.span), paused=clock.paused)
 
     def can_match(self, market: Market, at_ns: int) -> bool:
         """No fill when the phase forbids it, the instrument is halted, or its quote is not fresh."""
-        return self.permit.match and not market.halted and at_ns <= market.fresh_until_ns
+        return market.permit.match and not market.halted and at_ns <= market.fresh_until_ns
 
     def note_expiry(self, order: Order) -> None:
         if order.terms is not None and order.terms.expire_ns:
@@ -216,7 +226,7 @@ def restore(
 ) -> None:
     """Rebuild an empty state from rows. See `Engine.restore`."""
     assert not state.balances, "restore needs an empty engine"
-    state.fills_n, state.transfers_n, state.has_opened = fills_n, transfers_n, has_opened
+    state.fills_n, state.transfers_n, state.opened_before = fills_n, transfers_n, has_opened
     for rule in rules:
         state.market(rule.symbol).set_rules(rule)
     for row in balances:

@@ -112,7 +112,7 @@ def _refuse_leg_prices(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
         return unsupported("A take profit has a limit price and no stop price; a stop loss has a stop price.")
     for leg in legs_of(new.terms):
         for price in (leg.limit_price, leg.stop_price):
-            if price is not None and (price <= 0 or price % draft.rules.tick):
+            if price is not None and not draft.rules.is_on_tick(price):
                 return refusals.tick(draft, price)
     low, high = loss.stop_price if loss else None, profit.limit_price if profit else None
     middle = new.limit_price

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from market.ticks import Print, Quote
-from trading.engine import matching, receipts, triggers
+from trading.engine import at_close, matching, receipts, triggers
 from trading.engine.days import note_time
 from trading.engine.turn import Turn
 
@@ -16,7 +16,9 @@ def on_quote(turn: Turn, quote: Quote) -> None:
 
 def on_print(turn: Turn, tick: Print) -> None:
     note_time(turn, tick.at_ns)
-    if matching.on_print(turn, tick):
-        market = turn.state.markets[tick.symbol]
-        if market.stops:
-            triggers.on_print(turn, market, tick.price, receipts.trade_print(tick, turn.at_ns))
+    matched = matching.on_print(turn, tick)
+    market = turn.state.markets[tick.symbol]
+    if market.phase == at_close.WAITS and tick.price == market.base_price() and not market.halted:
+        at_close.on_print(turn, market, tick)
+    if matched and market.stops:
+        triggers.on_print(turn, market, tick.price, receipts.trade_print(tick, turn.at_ns))
