@@ -71,11 +71,13 @@ class Audit:
     def _fill(self, row: FillRow) -> None:
         self.fill_n += 1
         self.expect(row.n == self.fill_n, "I14 fills are dense", row)
+        self.expect(row.fee == sum(amount for _, amount in row.fees), "fee lines add up", row)
+        if row.reverses:
+            return  # ExecType H: the order keeps what it was told
         order = self.orders[row.order_id]
         limit = order.limit_price if order.limit_price is not None else row.receipt["collar"]
         within = row.price <= limit if row.side == "buy" else row.price >= limit
         self.expect(within, "I9 within the limit", row)
-        self.expect(row.fee == sum(amount for _, amount in row.fees), "fee lines add up", row)
         for line in row.receipt["fees"]:
             asked = line["base"] * line["rate_ppb"] + line.get("qty", 0) * line.get("unit_ppb", 0)
             due = max(half_up(asked, PPB), line["least"]) if line["base"] else 0
@@ -113,7 +115,7 @@ class Audit:
         for row in rows:
             moved = 0
             for leg in [*legs.get(first.n, []), *(legs.get(row.n, []) if row.n != first.n else [])]:
-                if leg.asset != row.symbol:
+                if leg.asset in CURRENCIES:
                     moved += (leg.credit == row.portfolio) * leg.amount - (
                         leg.debit == row.portfolio
                     ) * leg.amount

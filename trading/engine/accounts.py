@@ -7,6 +7,7 @@ from typing import Final
 MARKET: Final = 1  # takes the other side of every fill against displayed depth
 FEES: Final = 2  # receives every fee
 MINT: Final = 3  # gives start cash, and is the other side of an operator's correction
+CORPORATE: Final = 4  # the issuers: the other side of dividends, new shares, rights and cash-outs
 
 CODES_PER_WORLD: Final = 16
 

@@ -18,6 +18,7 @@ Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "gtd", "opg", "cls"]
 OrderClass = Literal["simple", "bracket", "oco", "oto"]
+ActionKind = Literal["dividend", "split", "bonus", "rights", "rename", "delisting"]
 FiredBy = Literal["print", "quote"]  # what sets a stop off: trade prints, or the best displayed price
 
 
@@ -143,6 +144,124 @@ class Halt(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="halt
     client_id: str
 
 
+class CorporateAction(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="corporate_action"):
+    """What becomes of every holding of `symbol` on the ex-date. Once per `client_id`, the action's key.
+
+    dividend: `cash` minor units for every `per` of quantity. split, bonus: `old` held become `new`; what is
+    left of a unit is paid at `price`. rights: `new` rights for every `old` held, each buys one at `price`.
+    rename: the holding becomes one of `into`. delisting: it is paid out at `price`, and 0 means worthless.
+    """
+
+    account: int  # system_account(world, CORPORATE)
+    client_id: str
+    symbol: str
+    kind: ActionKind
+    cash: int = 0
+    per: int = 1
+    new: int = 1
+    old: int = 1
+    price: int = 0
+    reduce_by: int = 0  # dividend, rights: so much lower are open buys and sell stops from now on
+    into: str = ""
+    settles: bool = False  # dividend: paid later, by SettleAction; rights always are
+
+
+class SettleAction(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="settle_action"):
+    """The pay date of a dividend; the last day of rights, when those left are worth `price` each."""
+
+    account: int
+    client_id: str  # the action's key
+    price: int = 0  # what a right that nobody used is sold for; 0: it lapses
+
+
+class ExerciseRights(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="exercise_rights"):
+    """A player subscribes for `qty` new shares with rights of the action `key`."""
+
+    portfolio: int
+    key: str
+    qty: int
+    client_id: str
+    deadline_ns: int
+
+
+class Undone(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A transfer that is taken back: its row, and the instrument whose position it belongs to."""
+
+    n: int
+    debit: int
+    credit: int
+    asset: str
+    amount: int
+    symbol: str
+    fill: int = 0  # n of the fill it belonged to
+
+
+class UndoneFill(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A fill that is taken back: its row."""
+
+    n: int
+    match: int
+    order_id: str
+    portfolio: int
+    symbol: str
+    side: Side
+    price: int
+    qty: int
+    cash: int
+    fees: tuple[tuple[str, int], ...]
+    fee: int
+    against: Literal["market", "player"]
+    market_day: int
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How a position that a correction touches is settled.
+
+    What the portfolio would have to give back and has not any more counts as bought at `price`, the fair
+    one. `cost` is the position's after it, with `found`, what the position must be now for that to hold:
+    (qty, cost, realised). Without them its cost changes by `cost_change`.
+    """
+
+    portfolio: int
+    symbol: str
+    price: int
+    missing: int = 0  # sold since the undone fill, though nobody held it then; at least what lacks now
+    cost_change: int = 0
+    cost: int | None = None
+    found: tuple[int, int, int] | None = None
+
+
+class OrderWas(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An open order as it was before an action restated it, and its version since."""
+
+    order_id: str
+    version: int
+    qty: int
+    price: int  # the worst price it may trade at
+    limit_price: int | None
+    stop_price: int | None = None
+    trail_price: int | None = None
+    hwm: int | None = None
+
+
+class Correct(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="correct"):
+    """Takes back what was wrong: fills at bad prices, a corporate action, or an earlier correction.
+
+    One command, all of it or nothing. README.md, "Corrections", says by which rules.
+    """
+
+    account: int
+    client_id: str
+    reason: str
+    what: Literal["bust", "action", "reinstate"]
+    transfers: tuple[Undone, ...]
+    fills: tuple[UndoneFill, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+    orders: tuple[OrderWas, ...] = ()
+    action: str = ""  # key of the corporate action that is reversed
+    house_pays: bool = False  # what a player cannot pay back; else the correction is refused
+
+
 class SetRules(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="rules"):
     """The rules of one instrument from now on: sent at start and at each market day."""
 
@@ -174,5 +293,9 @@ PlayerCommand = (
     | Adjust
     | Freeze
     | Halt
+    | CorporateAction
+    | SettleAction
+    | ExerciseRights
+    | Correct
 )
 Command = PlayerCommand | SetRules | Recovered | Quote | Print | Reference | PhaseTick

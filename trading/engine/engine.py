@@ -10,13 +10,28 @@ from typing import Any
 
 from market.rulebook.rules import InstrumentRules
 from market.ticks import PhaseTick, Print, Quote, Reference
-from trading.engine import changes, days, entry, halts, linked, portfolios, preview, state, ticks
+from trading.engine import (
+    actions,
+    changes,
+    corrections,
+    days,
+    entry,
+    halts,
+    linked,
+    portfolios,
+    preview,
+    state,
+    ticks,
+)
 from trading.engine.commands import (
     Adjust,
     CancelAll,
     CancelOrder,
     ClosePosition,
     Command,
+    CorporateAction,
+    Correct,
+    ExerciseRights,
     Freeze,
     Halt,
     NewOrder,
@@ -25,6 +40,7 @@ from trading.engine.commands import (
     ReplaceOrder,
     ReplaceWithTerms,
     SetRules,
+    SettleAction,
 )
 from trading.engine.events import BalanceRow, Event, OrderRow, PositionRow
 from trading.engine.invariants import Breach, breaches
@@ -48,6 +64,10 @@ VERBS: dict[type, Callable[[Turn, Any], None]] = {
     Adjust: portfolios.adjust,
     Freeze: portfolios.freeze,
     Halt: halts.halt,
+    CorporateAction: actions.apply_action,
+    SettleAction: actions.settle_action,
+    ExerciseRights: actions.exercise_rights,
+    Correct: corrections.correct,
 }
 
 
@@ -87,13 +107,16 @@ class Engine:
         halted: Iterable[str] = (),
         closed: Iterable[tuple[str, int, str]] = (),
         has_opened: bool = False,
+        actions: Iterable[tuple[CorporateAction, str]] = (),
+        undone: Iterable[int] = (),
     ) -> None:
         """Rebuild an empty engine from rows: all balances and positions, the open orders, the counters.
 
         `closed`: recently ended orders as (id, portfolio, status), so that a late cancel hears that it
         is late. `has_opened`: continuous trading has begun on the market day, so that its next auction is
-        the closing one even when the market does not close right after it. Phase, references and quotes
-        come with the feed's snapshot afterwards.
+        the closing one even when the market does not close right after it. `actions`: every corporate
+        action applied so far with its status; `undone`: numbers of the transfers that were taken back.
+        Phase, references and quotes come with the feed's snapshot afterwards.
         """
         state.restore(
             self.state,
@@ -107,6 +130,8 @@ class Engine:
             halted=halted,
             closed=closed,
             has_opened=has_opened,
+            actions=actions,
+            undone=undone,
         )
 
     def state_hash(self) -> str:

@@ -103,6 +103,7 @@ class FillRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="fil
     market_day: int
     at_ns: int
     receipt: dict[str, Any]
+    reverses: int = 0  # n of the fill it takes back (ExecType H): such rows leave the order's sums alone
 
 
 class TransferRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="transfer"):
@@ -151,6 +152,27 @@ class Notice(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="noti
     facts: dict[str, Any]
 
 
+class ActionRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="action"):
+    """Where a corporate action stands: `open` waits for its pay date or the last day of its rights."""
+
+    key: str
+    symbol: str
+    status: Literal["open", "applied", "reversed"]
+
+
+class ActionEntryRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="action_entry"):
+    """What one step of an action changed in one position. Append-only: it is what a reversal undoes."""
+
+    key: str
+    step: Literal["ex", "settle", "exercise", "reverse"]
+    portfolio: int
+    symbol: str
+    qty: int
+    cash: int
+    cost: int
+    realised: int
+
+
 class Refused(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="refused"):
     """The command changed nothing and no order was made of it (cancel too late, unknown order, …)."""
 
@@ -160,4 +182,15 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="ref
     order_id: str = ""
 
 
-Event = OrderRow | FillRow | TransferRow | BalanceRow | PositionRow | PortfolioRow | Notice | Refused
+Event = (
+    OrderRow
+    | FillRow
+    | TransferRow
+    | BalanceRow
+    | PositionRow
+    | PortfolioRow
+    | Notice
+    | ActionRow
+    | ActionEntryRow
+    | Refused
+)

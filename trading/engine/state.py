@@ -15,6 +15,7 @@ import msgspec
 
 from market.rulebook.rules import InstrumentRules
 from trading.engine import accounts
+from trading.engine.commands import CorporateAction
 from trading.engine.events import BalanceRow, OrderRow, PositionRow
 from trading.engine.markets import Market
 from trading.engine.orders import HELD, SUSPENDED, Order, by_priority
@@ -98,6 +99,16 @@ class Portfolio:
         self.positions: dict[str, Position] = {}
 
 
+class Action:
+    """A corporate action that was applied, and where it stands (events.ActionRow)."""
+
+    __slots__ = ("command", "status")
+
+    def __init__(self, command: CorporateAction, status: str) -> None:
+        self.command = command
+        self.status = status
+
+
 class Clock(NamedTuple):
     """The venue's phase, as its ticks told it last."""
 
@@ -108,9 +119,9 @@ class Clock(NamedTuple):
 
 class State:
     __slots__ = (
-        "_expiries", "_system", "balances", "clock", "closed", "fills_n", "market_day",
-        "markets", "opened_before", "orders", "portfolios", "traded", "transfers_n", "turns", "world_ns",
-        "world_number",
+        "_expiries", "_system", "actions", "balances", "clock", "closed", "fills_n", "market_day",
+        "markets", "opened_before", "orders", "portfolios", "traded", "transfers_n", "turns", "undone",
+        "world_ns", "world_number",
     )  # fmt: skip
 
     def __init__(self, world_number: int) -> None:
@@ -122,6 +133,8 @@ class State:
         self.markets: dict[str, Market] = {}
         self.traded: dict[tuple[int, str], Position] = {}  # positions whose day figures must be rolled
         self.clock = Clock()
+        self.actions: dict[str, Action] = {}  # corporate actions that were applied, by key
+        self.undone: set[int] = set()  # transfers that were taken back
         self.market_day = 0
         self.fills_n = 0
         self.transfers_n = 0
@@ -223,10 +236,14 @@ def restore(
     halted: Iterable[str],
     closed: Iterable[tuple[str, int, str]],
     has_opened: bool,
+    actions: Iterable[tuple[CorporateAction, str]] = (),
+    undone: Iterable[int] = (),
 ) -> None:
     """Rebuild an empty state from rows. See `Engine.restore`."""
     assert not state.balances, "restore needs an empty engine"
     state.fills_n, state.transfers_n, state.opened_before = fills_n, transfers_n, has_opened
+    state.actions = {command.client_id: Action(command, status) for command, status in actions}
+    state.undone = set(undone)
     for rule in rules:
         state.market(rule.symbol).set_rules(rule)
     for row in balances:

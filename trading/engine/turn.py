@@ -17,7 +17,10 @@ GRANT: Final = 1
 TRADE_CASH: Final = 2
 TRADE_ASSET: Final = 3
 FEE: Final = 4
+REVERSAL: Final = 5
 ADJUST: Final = 6
+CORPORATE_ACTION: Final = 7
+SETTLEMENT: Final = 8  # shares that a correction finds missing, at its fair price
 
 
 class BrokenBooks(AssertionError):
@@ -56,7 +59,9 @@ class Turn:
         order.submitted_ns = order.updated_ns = self.at_ns
         self.state.orders[order.id] = order.portfolio.orders[order.id] = order
 
-    def transfer(self, code: int, debit: Balance, credit: Balance, amount: int, fill: int = 0) -> None:
+    def transfer(
+        self, code: int, debit: Balance, credit: Balance, amount: int, fill: int = 0, reverses: int = 0
+    ) -> None:
         """Move `amount` from debit to credit, both of one asset. Nothing is written for zero."""
         if amount == 0:
             return
@@ -69,7 +74,9 @@ class Turn:
             if balance.turn != self.number:
                 balance.turn = self.number
                 self.balances.append(balance)
-        self.events.append(TransferRow(n, code, debit.account, credit.account, debit.asset, amount, fill))
+        self.events.append(
+            TransferRow(n, code, debit.account, credit.account, debit.asset, amount, fill, reverses)
+        )
 
     def reserve_cash(self, order: Order, amount: int) -> None:
         """Hold back exactly `amount` of cash for the order from now on."""
