@@ -15,7 +15,7 @@ import msgspec
 
 from market.ticks import PhaseTick, Print, Quote, Tick
 from trading.engine.commands import SetRules
-from trading.engine.state import State
+from trading.engine.state import Clock, State
 
 HEARD_MAX = 2_048  # written without waiting for a command: a page of some 100 kB at most
 _encode = msgspec.msgpack.Encoder().encode
@@ -50,8 +50,8 @@ class Heard:
         """
         kind = type(said)
         if kind is PhaseTick:
-            phase = "paused" if said.paused else said.phase
-            same = (said.market_day, phase) == (state.market_day, state.phase)
+            clock = Clock(said.phase, said.span, said.paused)
+            same = (said.market_day, clock) == (state.market_day, state.clock)
             return (seq, kind) if same else None
         if kind is not Quote and kind is not Print:
             return None
