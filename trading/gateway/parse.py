@@ -1,8 +1,8 @@
 """From the bytes of a request to a command's fields. Pure.
 
 Strict: unknown fields, duplicate keys, and numbers that are no plain decimals are refused, each with
-the JSON pointer of the culprit. Kinds of orders that do not exist here yet are told apart from
-nonsense: `UNSUPPORTED` says what works.
+the JSON pointer of the culprit. Kinds of orders that do not exist here are told apart from nonsense:
+`UNSUPPORTED` says what works. Which terms go together: terms.py.
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ from typing import Any
 
 import msgspec
 
-from simgame.kernel import money
 from simgame.kernel.errors import Invalid, Malformed, SimGameError
-from trading.engine.commands import OrderType, Side, TimeInForce
+from trading.engine.commands import OrderType, Side, Terms, TimeInForce
 from trading.errors import UnknownOrder, Unsupported
+from trading.gateway import terms
+from trading.gateway.terms import StopLoss, TakeProfit
 from trading.messages import Scale
 
 CLIENT_ID_CHARS_MAX = 48
 SIDES = ("buy", "sell")
-TYPES = ("market", "limit")
-TYPES_ELSEWHERE = ("stop", "stop_limit", "trailing_stop")
-TIMES = ("day", "gtc", "ioc", "fok")
-TIMES_ELSEWHERE = ("opg", "cls", "gtd")
+LEG_NAMES = "leg-"  # client ids that begin so are the exchange's own: those of legs
+TYPES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
+TIMES = ("day", "gtc", "gtd", "ioc", "fok", "opg", "cls")
 INTENTS = {"buy": "buy_to_open", "sell": "sell_to_close"}
-LATER = ("notional", "stop_price", "trail_price", "trail_percent", "take_profit", "stop_loss", "legs")
-WHAT_WORKS = "market and limit orders of a quantity, time in force day, gtc, ioc or fok, order class simple"
+CHANGES = ("qty", "limit_price", "time_in_force", "stop_price", "trail", "expires_at")
 
 
 class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -48,8 +47,12 @@ class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     stop_price: Any = None
     trail_price: Any = None
     trail_percent: Any = None
-    take_profit: Any = None
-    stop_loss: Any = None
+    expires_at: str | None = None  # of a gtd order
+    fired_by: str | None = None  # what sets a stop off: print (default) or quote
+    post_only: bool | None = None
+    reduce_only: bool | None = None
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
     legs: Any = None
 
 
@@ -62,6 +65,7 @@ class ReplaceBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     client_order_id: str | None = None
     stop_price: Any = None
     trail: Any = None
+    expires_at: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +78,7 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     qty: int
     limit_price: int | None
     client_order_id: str | None
+    terms: Terms | None = None  # its legs have no ids yet
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -81,6 +86,14 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     limit_price: int | None
     time_in_force: TimeInForce | None
     client_order_id: str | None
+    stop_price: int | None = None
+    trail_price: int | None = None
+    trail_ppb: int | None = None
+    expire_ns: int | None = None
+
+    @property
+    def has_terms(self) -> bool:
+        return (self.stop_price, self.trail_price, self.trail_ppb, self.expire_ns) != (None,) * 4
 
 
 # A JSON number keeps its digits: it never becomes a float.
@@ -91,14 +104,10 @@ _replace = msgspec.json.Decoder(ReplaceBody, float_hook=Decimal).decode
 def order_body(body: bytes) -> OrderBody:
     """Raises Malformed, Invalid or Unsupported."""
     found = _decoded(_order, body)
-    for name in LATER:
-        if getattr(found, name) is not None:
-            raise Unsupported(
-                f"{name} does not exist here yet. What works: {WHAT_WORKS}.", pointer=f"/{name}"
-            )
-    if found.order_class not in (None, "", "simple"):
+    if found.legs is not None or found.order_class == "mleg":
         raise Unsupported(
-            f"order_class: only simple works. What works: {WHAT_WORKS}.", pointer="/order_class"
+            "legs: there are no orders of several instruments. Protective legs go in take_profit and stop_loss.",
+            pointer="/legs",
         )
     if found.extended_hours:
         raise Unsupported(
@@ -110,49 +119,55 @@ def order_body(body: bytes) -> OrderBody:
 def wanted(found: OrderBody, scale: Scale) -> Wanted:
     """Check the fields against each other and read the numbers. Raises Invalid or Unsupported."""
     _one_of("side", found.side, SIDES)
-    _one_of("type", found.type, TYPES, TYPES_ELSEWHERE)
+    _one_of("type", found.type, TYPES)
     in_force = "day" if found.time_in_force is None else found.time_in_force
-    _one_of("time_in_force", in_force, TIMES, TIMES_ELSEWHERE)
+    _one_of("time_in_force", in_force, TIMES)
+    order_class = found.order_class or "simple"
+    _one_of("order_class", order_class, terms.CLASSES)
     if found.position_intent not in (None, INTENTS[found.side]):
         detail = f"position_intent: with side {found.side} only {INTENTS[found.side]} works."
         raise Unsupported(detail, pointer="/position_intent")
-    if found.qty is None:
-        raise Invalid("qty: how many? A quantity is required.", pointer="/qty")
-    if found.type == "limit" and found.limit_price is None:
-        raise Invalid("limit_price: a limit order needs one.", pointer="/limit_price")
-    if found.type == "market" and found.limit_price is not None:
-        raise Invalid("limit_price: a market order has none.", pointer="/limit_price")
+    if found.qty is None and found.notional is None:
+        raise Invalid("qty: how many? A quantity is required, or notional.", pointer="/qty")
+    price = terms.oco_price(found, scale)
+    if found.type in terms.HAVE_LIMIT and price is None:
+        raise Invalid(f"limit_price: a {found.type} order needs one.", pointer="/limit_price")
+    if found.type not in terms.HAVE_LIMIT and price is not None:
+        raise Invalid(f"limit_price: a {found.type} order has none.", pointer="/limit_price")
+    qty = terms.number("qty", found.qty, scale.qty_exponent)
+    asked = terms.Asked(found.type, found.side, in_force, order_class, price, qty)
     return Wanted(
         symbol=found.symbol,
         side=found.side,
         type=found.type,
         time_in_force=in_force,
-        qty=_number("qty", found.qty, scale.qty_exponent),
-        limit_price=_optional("limit_price", found.limit_price, scale.price_exponent),
+        qty=qty or 0,
+        limit_price=price,
         client_order_id=client_id("client_order_id", found.client_order_id),
+        terms=terms.of(found, asked, scale),
     )
 
 
 def replace_body(body: bytes) -> ReplaceBody:
     found = _decoded(_replace, body)
-    for name in ("stop_price", "trail"):
-        if getattr(found, name) is not None:
-            raise Unsupported(
-                f"{name} does not exist here yet. What works: {WHAT_WORKS}.", pointer=f"/{name}"
-            )
     if found.time_in_force is not None:
-        _one_of("time_in_force", found.time_in_force, TIMES, TIMES_ELSEWHERE)
-    if found.qty is None and found.limit_price is None and found.time_in_force is None:
-        raise Invalid("Say what to change: qty, limit_price or time_in_force.")
+        _one_of("time_in_force", found.time_in_force, TIMES)
+    if all(getattr(found, name) is None for name in CHANGES):
+        raise Invalid(f"Say what to change: {', '.join(CHANGES[:-1])} or {CHANGES[-1]}.")
     return found
 
 
-def change(found: ReplaceBody, scale: Scale) -> Change:
+def change(found: ReplaceBody, scale: Scale, *, by_percent: bool) -> Change:
+    """`by_percent`: the order trails by a percentage, and so `trail` is one."""
     return Change(
-        qty=_optional("qty", found.qty, scale.qty_exponent),
-        limit_price=_optional("limit_price", found.limit_price, scale.price_exponent),
+        qty=terms.number("qty", found.qty, scale.qty_exponent),
+        limit_price=terms.number("limit_price", found.limit_price, scale.price_exponent),
         time_in_force=found.time_in_force,
         client_order_id=client_id("client_order_id", found.client_order_id),
+        stop_price=terms.number("stop_price", found.stop_price, scale.price_exponent),
+        trail_price=None if by_percent else terms.number("trail", found.trail, scale.price_exponent),
+        trail_ppb=terms.percentage("trail", found.trail) if by_percent else None,
+        expire_ns=terms.instant("expires_at", found.expires_at) or None,
     )
 
 
@@ -163,6 +178,8 @@ def client_id(name: str, value: str | None) -> str | None:
     if len(value) > CLIENT_ID_CHARS_MAX or not value.isascii() or not value.isprintable() or " " in value:
         detail = f"{name}: 1 to {CLIENT_ID_CHARS_MAX} visible ASCII characters without spaces."
         raise Invalid(detail, pointer=f"/{name}")
+    if value.startswith(LEG_NAMES):
+        raise Invalid(f"{name}: names that begin with {LEG_NAMES} are those of legs.", pointer=f"/{name}")
     return value
 
 
@@ -217,32 +234,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> None:
 def _invalid(message: str) -> SimGameError:
     """msgspec says `Expected `str`, got `int` - at `$.symbol``, or names an unknown or missing field."""
     detail, _, path = message.partition(" - at `$")
-    name = path.rstrip("`").lstrip(".")
+    name = path.rstrip("`").lstrip(".").replace(".", "/")
     if not name and "field `" in detail:
         name = detail.split("field `", 1)[1].split("`", 1)[0]
     pointer = f"/{name[:40]}" if name else ""
     return Invalid(f"{name[:40]}: {detail}." if path else f"{detail}.", pointer=pointer)
 
 
-def _one_of(name: str, value: str, known: tuple[str, ...], elsewhere: tuple[str, ...] = ()) -> None:
-    if value in known:
-        return
-    if value in elsewhere:
-        raise Unsupported(
-            f"{name} {value} does not exist here yet. What works: {WHAT_WORKS}.", pointer=f"/{name}"
-        )
-    raise Invalid(f"{name}: one of {', '.join(known)}, not {value[:20]!r}.", pointer=f"/{name}")
-
-
-def _optional(name: str, value: Any, exponent: int) -> int | None:
-    return None if value is None else _number(name, value, exponent)
-
-
-def _number(name: str, value: Any, exponent: int) -> int:
-    try:
-        scaled = money.parse(value, exponent)
-    except ValueError as error:
-        raise Invalid(f"{name}: {error}.", pointer=f"/{name}") from error
-    if scaled <= 0:
-        raise Invalid(f"{name}: must be more than zero.", pointer=f"/{name}")
-    return scaled
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise Invalid(f"{name}: one of {', '.join(known)}, not {value[:20]!r}.", pointer=f"/{name}")
