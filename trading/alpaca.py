@@ -11,19 +11,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from django.db.models import QuerySet
 
 from market import queries as market_queries
 from simgame.kernel import money
-from simgame.kernel.errors import Invalid, NotFound
+from simgame.kernel.errors import NotFound
 from trading import queries, ranking
-from trading.messages import JSON, Scale, order_json, position_json
+from trading.messages import JSON, LEG_NAMES, Scale, nested, order_json, position_json
 from trading.models import Balance, Order, Portfolio, Position
 from trading.portfolios import value_of
 
 ORDERS_MAX: Final = 500
-encode = msgspec.json.Encoder().encode
 RATIO_DECIMALS: Final = 6  # of a share such as 0.012345
 ACCOUNT_NAMES: Final = uuid.UUID("6f9c0c5e-6d0c-4a57-9a52-0c7ad3f4b1e0")  # name space of our account ids
 
@@ -103,25 +101,17 @@ def position(portfolio_id: int, name: str) -> JSON:
     raise NotFound("position does not exist")
 
 
-def closing_order(portfolio_id: int, name: str, qty: str = "", percentage: str = "") -> bytes:
-    """The JSON of the market order that sells the position, or `qty` or `percentage` of it.
-
-    A percentage is rounded down to whole lots, unless it is all. Raises NotFound and Invalid.
-    """
-    if qty and percentage:
-        raise Invalid("Say qty or percentage, not both.", pointer="/percentage")
-    held = position(portfolio_id, name)
-    if percentage:
-        qty = _part(portfolio_id, held, percentage)
-    fields = {"symbol": held["symbol"], "side": "sell", "type": "market", "time_in_force": "day"}
-    return encode({**fields, "qty": qty or held["qty"]})
+def symbol_of(portfolio_id: int, name: str) -> str:
+    """The symbol of an asset id of the portfolio's world; anything else is a symbol already."""
+    scales = ranking.scales_of(_portfolio(portfolio_id).game.world_id)
+    return next((symbol for symbol, scale in scales.items() if scale.uid == name), name)
 
 
 def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
     """The portfolio's orders.
 
     wanted: status open|closed|all, limit, direction asc|desc, and maybe after, until (datetime,
-    both exclusive), symbols (list), side.
+    both exclusive), symbols (list), side, nested (legs under the order they came with).
     """
     rows = queries.orders(portfolio_id, wanted["status"], wanted.get("symbols") or ())
     rows = _between(rows, wanted.get("after"), wanted.get("until"))
@@ -129,16 +119,20 @@ def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
         rows = rows.filter(side=side)
     if wanted["direction"] == "asc":
         rows = rows.order_by("id")
-    return _order_rows(rows[: wanted["limit"]])
+    if not wanted.get("nested"):
+        return _order_rows(rows[: wanted["limit"]])
+    rows = rows.exclude(client_order_id__startswith=LEG_NAMES)
+    return _with_legs(_order_rows(rows[: wanted["limit"]]))
 
 
-def order(portfolio_id: int, order_id: str) -> JSON:
+def order(portfolio_id: int, order_id: str, *, with_legs: bool = False) -> JSON:
     """Raises NotFound, also for an order of somebody else and for what is no id at all."""
     try:
         wanted = uuid.UUID(order_id)
     except ValueError:
         raise NotFound("You have no such order.") from None
-    return _order_rows([queries.order(portfolio_id, wanted)])[0]
+    found = _order_rows([queries.order(portfolio_id, wanted)])
+    return (_with_legs(found) if with_legs else found)[0]
 
 
 def order_by_client_id(portfolio_id: int, client_order_id: str) -> JSON:
@@ -149,23 +143,11 @@ def order_by_client_id(portfolio_id: int, client_order_id: str) -> JSON:
     raise NotFound("You have no such order.")
 
 
-def _part(portfolio_id: int, held: JSON, percentage: str) -> str:
-    """`percentage` of what is held, as a quantity."""
-    try:
-        billionths = money.parse(percentage, 9)
-    except ValueError as error:
-        raise Invalid(f"percentage: {error}.", pointer="/percentage") from None
-    if not 0 < billionths <= 100 * money.PPB:
-        raise Invalid("percentage: more than 0 and at most 100.", pointer="/percentage")
-    world = _portfolio(portfolio_id).game.world
-    row = market_queries.instrument(world, held["symbol"])
-    whole = money.parse(held["qty"], row.qty_exponent)
-    part = whole * billionths // (100 * money.PPB)
-    if part < whole:
-        part -= part % row.lot
-    if part == 0:
-        raise Invalid("percentage: that is less than one lot.", pointer="/percentage")
-    return money.show(part, row.qty_exponent)
+def _with_legs(orders: list[JSON]) -> list[JSON]:
+    """Each with the orders that came with it under `legs`."""
+    ids = [leg for order in orders for leg in order["leg_ids"]]
+    legs = {leg["id"]: leg for leg in _order_rows(Order.objects.filter(id__in=ids))} if ids else {}
+    return [nested(order, [legs[leg] for leg in order["leg_ids"] if leg in legs]) for order in orders]
 
 
 def _portfolio(portfolio_id: int) -> Portfolio:

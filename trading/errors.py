@@ -165,7 +165,15 @@ class Unsupported(Rejection):
     """[OrdRejReason 11]"""
 
     code = "UNSUPPORTED"
-    title = "This kind of order does not exist here yet"
+    title = "This kind of order does not exist here"
+
+
+class BadExpiry(Rejection):
+    """[OrdRejReason 99] The time is the world's, which may be another than that on the wall."""
+
+    code = "BAD_EXPIRY"
+    at_fault = "/expires_at"
+    title = "The order would have expired already"
 
 
 class BadQtyOrLot(Rejection):
@@ -224,9 +232,24 @@ def by_code() -> dict[str, type[SimGameError]]:
 _CLASSES = by_code()
 
 
-def make(code: str, detail: str = "", facts: Mapping[str, Any] | None = None) -> SimGameError:
-    """The refusal of a code that came over the wire; a code that nobody knows is our own fault."""
+# Where a rule speaks of one field of an order, whatever the code of the refusal.
+FIELD_OF_RULE = {
+    "stop_price": "/stop_price",
+    "trail": "/trail_price",
+    "notional": "/notional",
+    "expires_at": "/expires_at",
+    "legs": "/order_class",
+    "leg_prices": "/stop_loss",
+}
+
+
+def make(code: str, detail: str = "", facts: Mapping[str, Any] | None = None, rule: str = "") -> SimGameError:
+    """The refusal of a code that came over the wire; a code that nobody knows is our own fault.
+
+    rule: the name of the rule that bound, if the receipt says one.
+    """
     cls = _CLASSES.get(code, TradingError)
-    refusal = cls(detail, pointer=cls.at_fault if issubclass(cls, Rejection) else "")
+    at_fault = cls.at_fault if issubclass(cls, Rejection) else ""
+    refusal = cls(detail, pointer=FIELD_OF_RULE.get(rule, at_fault))
     refusal.facts.update(facts or {})
     return refusal

@@ -27,6 +27,7 @@ from trading.engine.events import (
 )
 from trading.models import Balance, Fill, Order, Position
 
+LEG_NAMES = "leg-"  # client ids that begin so are the exchange's own: those of legs
 PERCENT_EXPONENT = 7  # parts per billion as percent
 AVERAGE_DECIMALS = 4  # digits an average price may have beyond the instrument's own
 

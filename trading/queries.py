@@ -182,12 +182,14 @@ def receipt_of_fill(portfolio_id: int, fill_id: int) -> JSON:
 
 
 PRICES = frozenset({"price", "limit_price", "collar", "limit_low", "limit_high", "best_bid", "best_ask"})
-PRICES |= {"tick", "nearest_price", "previous_close", "cage"}
+PRICES |= {"tick", "nearest_price", "previous_close", "cage", "last_price", "stop_loss", "take_profit"}
+PRICES |= {"stop_price", "hwm", "reference"}
 SIZES = frozenset({"size", "taken", "queue_ahead", "qty", "lot", "sellable", "bought_today", "reserved_qty"})
+SIZES |= {"volume", "bought", "sold"}  # of an auction
 SIZES |= {"nearest_qty", "held", "leaves", "least_qty", "qty_max", "displayed", "print_size"}
 AMOUNTS = frozenset({"amount", "base", "charged", "least", "cash", "cost", "needed", "available", "fee"})
-AMOUNTS |= {"free", "posted", "reserved_cash"}
-INSTANTS = frozenset({"at", "deadline"})
+AMOUNTS |= {"free", "posted", "reserved_cash", "notional"}
+INSTANTS = frozenset({"at", "deadline", "expires", "now"})
 LEVELS = frozenset({"bid", "ask"})  # [price, size]
 
 

@@ -51,7 +51,7 @@ def test_good_till_a_date_means_till_then(pit: Pit):
     pit.wait(1)
     pit.phase("continuous")
     assert (pit.row("A").status, pit.row("A").reason) == ("expired", "TIME_REACHED")
-    assert pit.ask(ALICE, "buy", 10, 1000, "gtd", expire_ns=till).reason == "UNSUPPORTED"
+    assert pit.ask(ALICE, "buy", 10, 1000, "gtd", expire_ns=till).reason == "BAD_EXPIRY"
 
 
 def test_expiry_comes_before_the_fill_of_the_same_tick(pit: Pit):

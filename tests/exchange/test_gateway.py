@@ -163,16 +163,16 @@ BAD_BODIES = [
     (GOOD | {"client_order_id": "a\x00b"}, 422, "INVALID", "/client_order_id"),
     (GOOD | {"client_order_id": "订单"}, 422, "INVALID", "/client_order_id"),
     (GOOD | {"client_order_id": 7}, 422, "INVALID", "/client_order_id"),
-    (GOOD | {"type": "stop"}, 422, "UNSUPPORTED", "/type"),
+    (GOOD | {"type": "stop"}, 422, "INVALID", "/limit_price"),
     (GOOD | {"type": "iceberg"}, 422, "INVALID", "/type"),
-    (GOOD | {"time_in_force": "opg"}, 422, "UNSUPPORTED", "/time_in_force"),
+    (GOOD | {"time_in_force": "opg"}, 422, "MARKET_CLOSED", None),
     (GOOD | {"time_in_force": "later"}, 422, "INVALID", "/time_in_force"),
-    (GOOD | {"order_class": "bracket"}, 422, "UNSUPPORTED", "/order_class"),
+    (GOOD | {"order_class": "bracket"}, 422, "INVALID", "/take_profit"),
     (GOOD | {"extended_hours": True}, 422, "UNSUPPORTED", "/extended_hours"),
     (GOOD | {"extended_hours": "yes"}, 422, "INVALID", "/extended_hours"),
-    (GOOD | {"notional": "100"}, 422, "UNSUPPORTED", "/notional"),
-    (GOOD | {"stop_price": "1"}, 422, "UNSUPPORTED", "/stop_price"),
-    (GOOD | {"take_profit": {"limit_price": "1"}}, 422, "UNSUPPORTED", "/take_profit"),
+    (GOOD | {"notional": "100"}, 422, "INVALID", "/notional"),
+    (GOOD | {"stop_price": "1"}, 422, "INVALID", "/stop_price"),
+    (GOOD | {"take_profit": {"limit_price": "1"}}, 422, "INVALID", "/order_class"),
     (GOOD | {"position_intent": "sell_to_open"}, 422, "UNSUPPORTED", "/position_intent"),
     (GOOD | {"qty": "150"}, 422, "BAD_QTY_OR_LOT", None),
 ]  # fmt: skip
@@ -215,7 +215,7 @@ async def test_it_refuses_more_digits_than_the_tick_has(bot):
         ("DELETE", "/v2/orders/7", None, {}, 404),
         ("DELETE", "/v2/orders/not-a-uuid-but-36-characters-longish", None, {}, 404),
         ("PATCH", "/v2/orders/00000000-0000-7000-8000-000000000000", {}, {}, 422),
-        ("PATCH", "/v2/orders/00000000-0000-7000-8000-000000000000", {"trail": 1}, {}, 422),
+        ("PATCH", "/v2/orders/00000000-0000-7000-8000-000000000000", {"trail": 1}, {}, 404),
         ("DELETE", "/v2/orders/00000000-0000-7000-8000-000000000000", None, {"if_match": "new"}, 422),
         ("POST", "/v2/orders", GOOD, {"content_type": "text/plain"}, 415),
         ("POST", "/v2/orders", b"x" * 70_000, {}, 413),
@@ -243,3 +243,44 @@ async def test_without_an_exchange_nothing_was_executed(bot, exchange):
     assert (reply.status, reply.body["reason"]) == (503, "ENGINE_RECOVERING")
     assert reply.body["outcome"] == "not_executed"
     assert reply.headers["retry-after"]
+
+
+SELL = {"symbol": "SHARE", "qty": "100", "side": "sell", "time_in_force": "gtc"}
+LEGS = {"take_profit": {"limit_price": "10.80"}, "stop_loss": {"stop_price": "9.50"}}
+
+
+async def test_alices_bracket_shows_its_legs(bot):
+    reply = await bot.ask(
+        "POST", "/v2/orders", GOOD | LEGS | {"order_class": "bracket", "limit_price": "9.90"}
+    )
+    assert (reply.status, reply.body["order_class"], reply.body["status"]) == (200, "bracket", "new")
+    profit, loss = reply.body["legs"]
+    assert (profit["type"], profit["limit_price"], profit["status"]) == ("limit", "10.80", "held")
+    assert (loss["type"], loss["stop_price"], loss["parent_id"]) == ("stop", "9.50", reply.body["id"])
+    assert reply.body["leg_ids"] == [profit["id"], loss["id"]]
+
+
+async def test_alices_stop_trails_and_she_tightens_it(bot):
+    await bot.ask("POST", "/v2/orders", GOOD | {"limit_price": "10.01"})
+    stop = await bot.ask("POST", "/v2/orders", SELL | {"type": "trailing_stop", "trail_percent": "5"})
+    assert (stop.status, stop.body["stop_price"], stop.body["hwm"]) == (200, "9.50", "10.00"), stop.body
+    tighter = await bot.ask("PATCH", f"/v2/orders/{stop.body['id']}", {"trail": "2"})
+    assert (tighter.body["trail_percent"], tighter.body["stop_price"]) == ("2", "9.80"), tighter.body
+    wrong = await bot.ask("PATCH", f"/v2/orders/{stop.body['id']}", {"stop_price": "9"})
+    assert (wrong.status, wrong.body["reason"]) == (422, "UNSUPPORTED")
+
+
+async def test_what_only_the_exchange_knows_names_its_field_too(bot):
+    await bot.ask("POST", "/v2/orders", GOOD | {"limit_price": "10.01"})
+    passed = GOOD | {"type": "stop_limit", "stop_price": "9.00"}  # the price is 10.00 already
+    over = GOOD | {"time_in_force": "gtd", "expires_at": "2020-01-01T00:00:00Z"}
+    for body, reason, pointer in (
+        (passed, "PRICE_OUT_OF_BAND", "/stop_price"),
+        (over, "BAD_EXPIRY", "/expires_at"),
+        ({k: v for k, v in GOOD.items() if k != "qty"} | {"notional": "5"}, "BAD_QTY_OR_LOT", "/qty"),
+        (SELL | LEGS | {"type": "limit", "limit_price": "10", "order_class": "bracket"}, "INVALID", "/take"),
+    ):
+        limits.forget()
+        reply = await bot.ask("POST", "/v2/orders", body)
+        assert (reply.status, reply.body["reason"]) == (422, reason), reply.body
+        assert reply.body["errors"][0]["pointer"].startswith(pointer), reply.body

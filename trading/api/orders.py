@@ -7,6 +7,7 @@ them and call the same verbs; a test holds both to the same answer.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from trading import alpaca, gateway
 from trading.api.door import X_PORTFOLIO, Door, Problem
 from trading.api.preview import previewed
 from trading.api.v2 import MANY, ONE, NestedQuery, OrdersQuery
-from trading.gateway import Answer, Call
+from trading.gateway import Answer, Call, parse, terms
 from trading.gateway.route import BODY_BYTES_MAX
 from trading.gateway.verbs import Rejected
 
@@ -40,22 +41,45 @@ WRITES = [X_PORTFOLIO, IDEMPOTENCY_KEY]
 Verb = Callable[[Call], Awaitable[Answer]]
 
 
+class TakeProfitForm(serializers.Serializer):
+    limit_price = serializers.CharField()
+
+
+class StopLossForm(serializers.Serializer):
+    stop_price = serializers.CharField()
+    limit_price = serializers.CharField(required=False, help_text="Then it is a stop limit order")
+
+
 class OrderForm(serializers.Serializer):
     """What trading.gateway.parse reads. Numbers are decimal strings or JSON numbers."""
 
     symbol = serializers.CharField()
-    qty = serializers.CharField()
-    side = serializers.ChoiceField(["buy", "sell"])
-    type = serializers.ChoiceField(["market", "limit"])
-    time_in_force = serializers.ChoiceField(["day", "gtc", "ioc", "fok"], default="day")
-    limit_price = serializers.CharField(required=False, help_text="Of a limit order")
+    qty = serializers.CharField(required=False, help_text="This or notional")
+    notional = serializers.CharField(required=False, help_text="Money to spend or raise, in whole lots")
+    side = serializers.ChoiceField(parse.SIDES)
+    type = serializers.ChoiceField(parse.TYPES)
+    time_in_force = serializers.ChoiceField(parse.TIMES, default="day")
+    limit_price = serializers.CharField(required=False, help_text="Of a limit or stop_limit order")
+    stop_price = serializers.CharField(required=False, help_text="Of a stop or stop_limit order")
+    trail_price = serializers.CharField(required=False, help_text="Of a trailing_stop: how far behind")
+    trail_percent = serializers.CharField(required=False, help_text="Or so many percent behind")
+    fired_by = serializers.ChoiceField(terms.FIRED_BY, default="print", help_text="What sets a stop off")
+    expires_at = serializers.CharField(required=False, help_text="Of a gtd order: RFC 3339, world time")
+    post_only = serializers.BooleanField(default=False, help_text="Canceled where it would trade at once")
+    reduce_only = serializers.BooleanField(default=False, help_text="Never more than closes what is held")
+    order_class = serializers.ChoiceField(terms.CLASSES, default="simple")
+    take_profit = TakeProfitForm(required=False, help_text="Leg of a bracket or oto; the order of an oco")
+    stop_loss = StopLossForm(required=False, help_text="Leg of a bracket, oto or oco")
     client_order_id = serializers.CharField(required=False, max_length=48)
 
 
 class ReplaceForm(serializers.Serializer):
     qty = serializers.CharField(required=False, help_text="The new total, filled part included")
     limit_price = serializers.CharField(required=False)
-    time_in_force = serializers.ChoiceField(["day", "gtc"], required=False)
+    time_in_force = serializers.ChoiceField(terms.MAY_REST, required=False)
+    stop_price = serializers.CharField(required=False, help_text="While it waits for it")
+    trail = serializers.CharField(required=False, help_text="Price or percentage, as the order trails")
+    expires_at = serializers.CharField(required=False, help_text="Of a gtd order")
 
 
 class CloseQuery(Strict):
@@ -84,9 +108,9 @@ class OrderDoor(Door):
     def get_throttles(self) -> list[Any]:
         return super().get_throttles() if self.request.method == "GET" else []  # verbs have their own limit
 
-    def ask(self, verb: Verb, order_id: str = "", body: bytes | None = None) -> HttpResponse:
+    def ask(self, verb: Verb, order_id: str = "") -> HttpResponse:
         """One verb of the gateway, and its answer as the gateway sends it."""
-        return self.answered(verb, self.call(order_id, body))
+        return self.answered(verb, self.call(order_id))
 
     def call(self, order_id: str = "", body: bytes | None = None) -> Call:
         headers = {name.lower(): value for name, value in self.request.headers.items()}
@@ -145,8 +169,8 @@ class Order(OrderDoor):
     @extend_schema(responses=ONE, parameters=[NestedQuery, X_PORTFOLIO], tags=["v2 orders"])
     def get(self, request: Request, order_id: str) -> Response:
         """One order; its ETag is its version."""
-        self.query(NestedQuery)
-        found = alpaca.order(self.portfolio().id, order_id)
+        with_legs = self.query(NestedQuery).get("nested", False)
+        found = alpaca.order(self.portfolio().id, order_id, with_legs=with_legs)
         return Response(found, headers={"ETag": f'"{found["version"]}"'})
 
     @extend_schema(
@@ -156,7 +180,7 @@ class Order(OrderDoor):
         tags=["v2 orders"],
     )
     def patch(self, request: Request, order_id: str) -> HttpResponse:
-        """Change quantity, price or time in force; the order keeps its id."""
+        """Change quantity, prices or time in force; the order keeps its id."""
         return self.ask(gateway.replace, order_id)
 
     @extend_schema(
@@ -187,8 +211,7 @@ class Positions(OrderDoor):
 
     def closed(self, symbol: str) -> dict[str, Any]:
         try:
-            body = alpaca.closing_order(self.portfolio().id, symbol)
-            answer = self.answered(gateway.place, self.unkeyed(body))
+            answer = self.answered(partial(gateway.close, symbol=symbol), self.unkeyed(b""))
         except SimGameError as refusal:
             answer = problem.response(refusal, self.request._request)
         said = msgspec.json.decode(answer.content)
@@ -211,9 +234,9 @@ class Position(OrderDoor):
 
     @extend_schema(responses={**ONE, 422: Problem}, parameters=[CloseQuery, *WRITES], tags=["v2 positions"])
     def delete(self, request: Request, symbol: str) -> HttpResponse:
-        """Sell it at the market: all of it, `qty`, or `percentage` of it."""
-        body = alpaca.closing_order(self.portfolio().id, symbol, **self.query(CloseQuery))
-        return self.ask(gateway.place, body=body)
+        """Sell it at the market: all that may be sold now, `qty`, or `percentage` of it."""
+        of_asset = alpaca.symbol_of(self.portfolio().id, symbol)
+        return self.ask(partial(gateway.close, symbol=of_asset, **self.query(CloseQuery)))
 
 
 class Preview(OrderDoor):

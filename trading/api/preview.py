@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from simgame.kernel import clock, ids
 from trading import errors, queries
-from trading.engine.commands import NewOrder
 from trading.exchange.client import client_for
 from trading.exchange.wire import Preview
 from trading.gateway import parse, verbs
@@ -24,18 +22,7 @@ async def previewed(portfolio: PortfolioRef, body: bytes) -> dict[str, Any]:
     found = parse.order_body(body)
     scale = await verbs.scale_of(portfolio.world_number, found.symbol)
     wanted = parse.wanted(found, scale)
-    order = NewOrder(
-        portfolio=portfolio.id,
-        order_id=str(ids.uuid7()),
-        client_order_id=wanted.client_order_id or "preview",
-        symbol=wanted.symbol,
-        side=wanted.side,
-        type=wanted.type,
-        time_in_force=wanted.time_in_force,
-        qty=wanted.qty,
-        limit_price=wanted.limit_price,
-        deadline_ns=clock.now_ns() + verbs.DEADLINE_NS,
-    )
+    order = verbs.new_order(portfolio.id, wanted, wanted.client_order_id)
     reply = await client_for(portfolio.world_number).ask(Preview(order), verbs.ANSWER_S)
     if reply.outcome != "executed":
         raise errors.make(reply.code, reply.detail, reply.result.get("facts"))

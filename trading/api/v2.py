@@ -33,13 +33,13 @@ class OrdersQuery(Strict):
     after = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
     direction = serializers.ChoiceField(["asc", "desc"], default="desc")
-    nested = serializers.BooleanField(required=False, help_text="Accepted: an order has no legs here")
+    nested = serializers.BooleanField(required=False, help_text="Legs under the order they came with")
     symbols = Words(required=False, max_length=5000)
     side = serializers.ChoiceField(["buy", "sell"], required=False)
 
 
 class NestedQuery(Strict):
-    nested = serializers.BooleanField(required=False, help_text="Accepted: an order has no legs here")
+    nested = serializers.BooleanField(required=False, help_text="With its legs under `legs`")
 
 
 class ClientIdQuery(Strict):

@@ -130,7 +130,7 @@ def _refuse_terms(turn: Turn, asked: ReplaceOrder, order: Order, wanted: Wanted)
     if (wanted.time_in_force == "gtd") != bool(wanted.terms and wanted.terms.expire_ns):
         return unsupported("A gtd order, and no other, says when it expires.")
     if wanted.terms and 0 < wanted.terms.expire_ns <= turn.state.world_ns:
-        return unsupported("It would have expired already.", expire=wanted.terms.expire_ns)
+        return refusals.expired(wanted.terms.expire_ns, turn.state.world_ns)
     if not isinstance(asked, ReplaceWithTerms):
         return None
     trails = now is not None and now.hwm is not None

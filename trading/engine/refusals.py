@@ -40,8 +40,14 @@ def unknown_symbol(symbol: str) -> Refusal:
     return Refusal("UNKNOWN_SYMBOL", f"There is no instrument {symbol!r} here.", {"symbol": symbol})
 
 
-def unsupported(text: str, **facts: Any) -> Refusal:
-    return Refusal("UNSUPPORTED", text, facts)
+def unsupported(text: str, rule: str = "", **facts: Any) -> Refusal:
+    """`rule` names the term of the order that is at fault."""
+    return Refusal("UNSUPPORTED", text, facts, rule)
+
+
+def expired(expire_ns: int, world_ns: int) -> Refusal:
+    facts = {"expires": expire_ns, "now": world_ns}
+    return Refusal("BAD_EXPIRY", "It would have expired already, by the world's clock.", facts, "expires_at")
 
 
 def limit_price(kind: str) -> Refusal:

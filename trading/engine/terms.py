@@ -16,7 +16,7 @@ from trading.engine.orders import STOPS
 from trading.engine.refusals import Refusal, unsupported
 from trading.engine.state import State
 
-NO_TRAIL: Final = unsupported("A trail is positive, and less than 100 percent.")
+NO_TRAIL: Final = unsupported("A trail is positive, and less than 100 percent.", "trail")
 MAY_REST: Final = frozenset(("day", "gtc", "gtd"))
 
 
@@ -28,7 +28,7 @@ def refuse(state: State, new: NewOrderWithTerms, draft: Draft) -> Refusal | None
     if (in_force == "gtd") != bool(asked.expire_ns):
         return unsupported("A gtd order, and no other, says when it expires.", time_in_force=in_force)
     if asked.expire_ns and asked.expire_ns <= state.world_ns:
-        return unsupported("It would have expired already.", expire=asked.expire_ns, now=state.world_ns)
+        return refusals.expired(asked.expire_ns, state.world_ns)
     if asked.post_only and (new.type != "limit" or in_force not in MAY_REST):
         return unsupported("Only a limit order that may rest can be post-only.", type=new.type)
     if asked.reduce_only and draft.buys:
@@ -42,7 +42,9 @@ def _refuse_stop(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
     asked = new.terms
     trails = (asked.trail_price is not None) + (asked.trail_ppb is not None)
     if new.type in STOPS and new.time_in_force not in MAY_REST:
-        return unsupported("A stop order is day, gtc or gtd.", time_in_force=new.time_in_force)
+        return unsupported(
+            "A stop order is day, gtc or gtd.", "time_in_force", time_in_force=new.time_in_force
+        )
     if (new.type in ("stop", "stop_limit")) != (asked.stop_price is not None):
         return unsupported("Stop and stop limit orders, and no others, have a stop price.", type=new.type)
     if trails != (new.type == "trailing_stop"):
@@ -73,7 +75,9 @@ def refuse_passed(draft: Draft) -> Refusal | None:
 def _refuse_notional(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
     notional = new.terms.notional or 0
     if new.qty or new.terms.order_class != "simple" or new.type in STOPS:
-        return unsupported("An amount of money goes with no quantity, legs or stop price.", qty=new.qty)
+        return unsupported(
+            "An amount of money goes with no quantity, legs or stop price.", "notional", qty=new.qty
+        )
     if draft.qty > 0:
         return None
     exponent = draft.rules.cash_exponent
@@ -84,23 +88,28 @@ def _refuse_notional(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
 
 def _refuse_legs_of_simple(asked: Terms) -> Refusal | None:
     if asked.take_profit or asked.stop_loss:
-        return unsupported("A simple order has no legs: say bracket, oto or oco.")
+        return unsupported("A simple order has no legs: say bracket, oto or oco.", "legs")
     return None
 
 
 def _refuse_class(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
     asked, legs = new.terms, legs_of(new.terms)
     if new.time_in_force not in MAY_REST:
-        return unsupported("An order with legs is day, gtc or gtd.", time_in_force=new.time_in_force)
+        return unsupported("An order with legs is day, gtc or gtd.", "legs", time_in_force=new.time_in_force)
     if asked.order_class == "oco":
         if draft.buys or new.type != "limit" or asked.take_profit or not asked.stop_loss:
-            return unsupported("An oco order is a limit sell, the take profit, with a stop loss beside it.")
+            return unsupported(
+                "An oco order is a limit sell, the take profit, with a stop loss beside it.", "legs"
+            )
     elif not draft.buys or new.type in STOPS or len(legs) != (2 if asked.order_class == "bracket" else 1):
         return unsupported(
-            "A bracket is a buy with take profit and stop loss; an oto is a buy with one of them."
+            "A bracket is a buy with take profit and stop loss; an oto is a buy with one of them.",
+            "legs",
         )
     elif draft.rules.lock_days:
-        return unsupported("What is bought today cannot be sold today (T+1): legs could protect nothing.")
+        return unsupported(
+            "What is bought today cannot be sold today (T+1): legs could protect nothing.", "legs"
+        )
     return _refuse_leg_prices(new, draft)
 
 
@@ -109,7 +118,9 @@ def _refuse_leg_prices(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
     if (profit and (profit.limit_price is None or profit.stop_price is not None)) or (
         loss and loss.stop_price is None
     ):
-        return unsupported("A take profit has a limit price and no stop price; a stop loss has a stop price.")
+        return unsupported(
+            "A take profit has a limit price and no stop price; a stop loss has a stop price.", "legs"
+        )
     for leg in legs_of(new.terms):
         for price in (leg.limit_price, leg.stop_price):
             if price is not None and not draft.rules.is_on_tick(price):
@@ -122,7 +133,7 @@ def _refuse_leg_prices(new: NewOrderWithTerms, draft: Draft) -> Refusal | None:
             "PRICE_OUT_OF_BAND",
             "The stop loss lies below the order's price, and the take profit above it.",
             {"stop_loss": low, "price": middle, "take_profit": high},
-            "legs",
+            "leg_prices",
         )
     return None
 

@@ -2,10 +2,10 @@
 
 `application` answers `POST DELETE /v2/orders` and `PATCH DELETE /v2/orders/{id}`; `matches` tells
 whether a request is one of these. The DRF views that document the same addresses call the same
-verbs (`place`, `replace`, `cancel`, `cancel_all`), so both give the same answer.
+verbs (`place`, `replace`, `cancel`, `cancel_all`, `close`), so both give the same answer.
 """
 
 from trading.gateway.route import application, matches
-from trading.gateway.verbs import Answer, Call, cancel, cancel_all, place, replace
+from trading.gateway.verbs import Answer, Call, cancel, cancel_all, close, place, replace
 
-__all__ = ["Answer", "Call", "application", "cancel", "cancel_all", "matches", "place", "replace"]
+__all__ = ["Answer", "Call", "application", "cancel", "cancel_all", "close", "matches", "place", "replace"]

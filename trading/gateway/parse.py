@@ -19,11 +19,10 @@ from trading.engine.commands import OrderType, Side, Terms, TimeInForce
 from trading.errors import UnknownOrder, Unsupported
 from trading.gateway import terms
 from trading.gateway.terms import StopLoss, TakeProfit
-from trading.messages import Scale
+from trading.messages import LEG_NAMES, Scale
 
 CLIENT_ID_CHARS_MAX = 48
 SIDES = ("buy", "sell")
-LEG_NAMES = "leg-"  # client ids that begin so are the exchange's own: those of legs
 TYPES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 TIMES = ("day", "gtc", "gtd", "ioc", "fok", "opg", "cls")
 INTENTS = {"buy": "buy_to_open", "sell": "sell_to_close"}
@@ -106,7 +105,7 @@ def order_body(body: bytes) -> OrderBody:
     found = _decoded(_order, body)
     if found.legs is not None or found.order_class == "mleg":
         raise Unsupported(
-            "legs: there are no orders of several instruments. Protective legs go in take_profit and stop_loss.",
+            "legs: no order is of several instruments. Protective legs go in take_profit and stop_loss.",
             pointer="/legs",
         )
     if found.extended_hours:

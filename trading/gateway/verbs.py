@@ -1,4 +1,7 @@
-"""What a player can do to orders: place, replace, cancel, cancel all. No HTTP but status and headers."""
+"""What a player can do to orders: place, replace, cancel, cancel all, close a position.
+
+No HTTP but status and headers.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,24 @@ from accounts.identity import Identity
 from accounts.recent import Recent
 from market.models import Instrument
 from simgame.kernel import clock, ids
-from simgame.kernel.errors import Invalid, RateLimited, SimGameError
+from simgame.kernel.errors import Invalid, NotFound, RateLimited, SimGameError
 from simgame.switches import runtime
 from trading import errors, messages, queries
-from trading.engine.commands import CancelAll, CancelOrder, NewOrder, ReplaceOrder
+from trading.engine.commands import (
+    CancelAll,
+    CancelOrder,
+    ClosePosition,
+    Leg,
+    NewOrder,
+    NewOrderWithTerms,
+    ReplaceOrder,
+    ReplaceWithTerms,
+    Terms,
+)
 from trading.engine.events import OrderRow
 from trading.exchange.client import client_for
 from trading.exchange.wire import Body, Reply
-from trading.gateway import parse
+from trading.gateway import parse, terms
 from trading.messages import Scale
 from trading.models import Order
 from trading.models.order import TERMINAL_STATUSES
@@ -65,20 +78,60 @@ async def place(call: Call) -> Answer:
     found = parse.order_body(call.body)
     scale = await scale_of(portfolio.world_number, found.symbol)
     wanted = parse.wanted(found, scale)
+    command = new_order(portfolio.id, wanted, _key(call, wanted.client_order_id))
+    reply = await _ask(portfolio, command)
+    return _order_answer(reply, scale, headers)
+
+
+def new_order(portfolio_id: int, wanted: parse.Wanted, key: str | None) -> NewOrder:
+    """The command that asks for it, under ids of its own; without a `key` it goes by its id."""
     order_id = str(ids.uuid7())
-    command = NewOrder(
+    fields = (
+        portfolio_id,
+        order_id,
+        key or order_id,
+        wanted.symbol,
+        wanted.side,
+        wanted.type,
+        wanted.time_in_force,
+        wanted.qty,
+        wanted.limit_price,
+        clock.now_ns() + DEADLINE_NS,
+    )
+    return NewOrder(*fields) if wanted.terms is None else NewOrderWithTerms(*fields, _named(wanted.terms))
+
+
+def _named(asked: Terms) -> Terms:
+    """Ids for the legs: names that no player can give to another order."""
+    legs = {"take_profit": asked.take_profit, "stop_loss": asked.stop_loss}
+    return msgspec.structs.replace(asked, **{name: leg and _with_id(leg) for name, leg in legs.items()})
+
+
+def _with_id(leg: Leg) -> Leg:
+    order_id = str(ids.uuid7())
+    return msgspec.structs.replace(leg, order_id=order_id, client_order_id=messages.LEG_NAMES + order_id)
+
+
+async def close(call: Call, symbol: str, qty: str = "", percentage: str = "") -> Answer:
+    """Sell a holding at market: all that may be sold, `qty`, or `percentage` of it (rounded down to lots)."""
+    await _refuse_when_paused()
+    portfolio, headers = await _admit(call, "orders")
+    scale = await scale_of(portfolio.world_number, symbol)
+    if qty and percentage:
+        raise Invalid("Say qty or percentage, not both.", pointer="/percentage")
+    order_id = str(ids.uuid7())
+    command = ClosePosition(
         portfolio=portfolio.id,
         order_id=order_id,
-        client_order_id=_key(call, wanted.client_order_id) or order_id,
-        symbol=wanted.symbol,
-        side=wanted.side,
-        type=wanted.type,
-        time_in_force=wanted.time_in_force,
-        qty=wanted.qty,
-        limit_price=wanted.limit_price,
+        client_order_id=_key(call, None) or order_id,
+        symbol=symbol,
         deadline_ns=clock.now_ns() + DEADLINE_NS,
+        qty=terms.number("qty", qty or None, scale.qty_exponent),
+        share_ppb=terms.percentage("percentage", percentage or None, whole=True),
     )
     reply = await _ask(portfolio, command)
+    if reply.code == errors.InsufficientSellable.code and not reply.result.get("facts"):
+        raise NotFound("position does not exist")
     return _order_answer(reply, scale, headers)
 
 
@@ -88,18 +141,21 @@ async def replace(call: Call) -> Answer:
     portfolio, headers = await _admit(call, "changes")
     order_id, version = parse.order_id(call.order_id), parse.version(call.headers.get("if-match"))
     found = parse.replace_body(call.body)
-    scale = await scale_of(portfolio.world_number, await _symbol_of(order_id, portfolio.id))
-    change = parse.change(found, scale)
-    command = ReplaceOrder(
-        portfolio=portfolio.id,
-        order_id=order_id,
-        client_id=_key(call, change.client_order_id) or str(uuid.uuid4()),
-        deadline_ns=clock.now_ns() + DEADLINE_NS,
-        qty=change.qty,
-        limit_price=change.limit_price,
-        time_in_force=change.time_in_force,
-        if_version=version,
+    symbol, by_percent = await _kind_of(order_id, portfolio.id)
+    scale = await scale_of(portfolio.world_number, symbol)
+    change = parse.change(found, scale, by_percent=by_percent)
+    fields = (
+        portfolio.id,
+        order_id,
+        _key(call, change.client_order_id) or str(uuid.uuid4()),
+        clock.now_ns() + DEADLINE_NS,
+        change.qty,
+        change.limit_price,
+        change.time_in_force,
+        version,
     )
+    moved = (change.stop_price, change.trail_price, change.trail_ppb, change.expire_ns)
+    command = ReplaceWithTerms(*fields, *moved) if change.has_terms else ReplaceOrder(*fields)
     return _order_answer(await _ask(portfolio, command), scale, headers)
 
 
@@ -203,18 +259,21 @@ def _order_answer(reply: Reply, scale: Scale, headers: dict[str, str]) -> Answer
     headers = headers | _marks(reply) | {"ETag": f'"{order["version"]}"'}
     if reply.code:
         facts = queries.receipt_json(order["receipt"].get("facts"), scale)
-        refusal = errors.make(reply.code, reply.detail, facts)
+        rule = order["receipt"].get("rule") or {}
+        refusal = errors.make(reply.code, reply.detail, facts, rule.get("name", ""))
         raise Rejected(refusal, msgspec.Raw(reply.shown), headers)
     return Answer(200, reply.shown, headers)
 
 
 @database_sync_to_async
-def _symbol_of(order_id: str, portfolio_id: int) -> str:
+def _kind_of(order_id: str, portfolio_id: int) -> tuple[str, bool]:
+    """Its symbol, and whether it trails by a percentage."""
     mine = Order.objects.filter(id=order_id, portfolio_id=portfolio_id)
-    symbol = mine.values_list("symbol", flat=True).first()
-    if symbol is None:
+    found = mine.values_list("symbol", "terms").first()
+    if found is None:
         raise errors.UnknownOrder
-    return symbol
+    symbol, its_terms = found
+    return symbol, bool(its_terms and its_terms.get("trail_ppb"))
 
 
 @database_sync_to_async
