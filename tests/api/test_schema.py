@@ -35,9 +35,14 @@ async def test_the_schema_names_every_address_of_the_api(board: None) -> None:
     assert set(schema["paths"]["/v2/orders"]) == {"get", "post", "delete"}
     order = schema["paths"]["/v2/orders"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert order == {"$ref": "#/components/schemas/OrderForm"}
-    assert set(schema["components"]["schemas"]["OrderForm"]["required"]) == {"symbol", "qty", "side", "type"}
+    assert set(schema["components"]["schemas"]["OrderForm"]["required"]) == {"symbol", "side", "type"}
 
 
+BRACKET = {
+    "order_class": "bracket",
+    "take_profit": {"limit_price": "10.90"},
+    "stop_loss": {"stop_price": "9.10"},
+}
 CASES: list[tuple[str, str, Any, dict[str, str]]] = [
     ("POST", "/v2/orders", BUY, {}),
     ("POST", "/v2/orders", REST | {"client_order_id": "twice"}, {}),
@@ -45,6 +50,10 @@ CASES: list[tuple[str, str, Any, dict[str, str]]] = [
     ("POST", "/v2/orders", BUY | {"qty": "9000000"}, {}),
     ("POST", "/v2/orders", BUY | {"qty": "x"}, {}),
     ("POST", "/v2/orders", BUY | {"symbol": "NOPE"}, {}),
+    ("POST", "/v2/orders", BUY | {"post_only": True}, {}),
+    ("POST", "/v2/orders", REST | BRACKET, {}),
+    ("POST", "/v2/orders", REST | BRACKET | {"stop_loss": {"stop_price": "11"}}, {}),
+    ("POST", "/v2/orders", REST | {"client_order_id": "leg-1"}, {}),
     ("POST", "/v2/orders", b"{", {}),
     ("POST", "/v2/orders", b'{"a":1}', {"content_type": "text/plain"}),
     ("PATCH", "/v2/orders/{order}", {"limit_price": "9.60"}, {}),
@@ -83,7 +92,7 @@ async def test_the_hot_road_and_the_documented_one_answer_the_same(
         assert hot == documented, case
 
 
-OWN = ("id", "client_order_id", "portfolio_id", "request_id", "instance")
+OWN = ("id", "client_order_id", "parent_id", "leg_ids", "portfolio_id", "request_id", "instance")
 
 
 def comparable(answer: Answer) -> tuple[Any, ...]:

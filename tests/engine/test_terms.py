@@ -109,7 +109,7 @@ def test_what_cannot_be_closed_is_refused(pit: Pit):
     pit.close_position(BOB, qty=1, share_ppb=1)
     pit.close_position(BOB, share_ppb=1_000_000_001)
     pit.close_position(BOB, share_ppb=1)
-    assert codes(pit.events) == ["UNSUPPORTED", "UNSUPPORTED", "INSUFFICIENT_SELLABLE"]
+    assert codes(pit.events) == ["UNSUPPORTED", "UNSUPPORTED", "BAD_QTY_OR_LOT"]
     assert pit.close_position(BOB, qty=101).reason == "INSUFFICIENT_SELLABLE"
 
 

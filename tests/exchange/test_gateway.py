@@ -270,8 +270,14 @@ async def test_alices_stop_trails_and_she_tightens_it(bot):
     assert (wrong.status, wrong.body["reason"]) == (422, "UNSUPPORTED")
 
 
-async def test_what_only_the_exchange_knows_names_its_field_too(bot):
-    await bot.ask("POST", "/v2/orders", GOOD | {"limit_price": "10.01"})
+def a_print_of_ten(feed, world):
+    told = street.status(world)["tick_seq"]
+    feed.trade(1000)
+    street.wait_for(lambda: street.status(world)["tick_seq"] > told, "the print")
+
+
+async def test_what_only_the_exchange_knows_names_its_field_too(bot, feed, world):
+    await sync_to_async(a_print_of_ten)(feed, world)
     passed = GOOD | {"type": "stop_limit", "stop_price": "9.00"}  # the price is 10.00 already
     over = GOOD | {"time_in_force": "gtd", "expires_at": "2020-01-01T00:00:00Z"}
     for body, reason, pointer in (

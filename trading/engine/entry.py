@@ -95,7 +95,10 @@ def close_position(turn: Turn, asked: ClosePosition) -> None:
         qty = position.held.posted * asked.share_ppb // PPB // rules.lot * rules.lot
     if qty <= 0:
         facts = {"held": position.held.posted, "sellable": position.sellable, "lot": rules.lot}
-        refuse(turn, Refusal("INSUFFICIENT_SELLABLE", "None of it can be sold now.", facts), asked.order_id)
+        code, text = "INSUFFICIENT_SELLABLE", "None of it can be sold now."
+        if position.sellable > 0:
+            code, text = "BAD_QTY_OR_LOT", "That part of it is less than one lot."
+        refuse(turn, Refusal(code, text, facts), asked.order_id)
         return
     ids = (asked.portfolio, asked.order_id, asked.client_order_id, asked.symbol)
     place(turn, NewOrder(*ids, "sell", "market", "day", qty, None, asked.deadline_ns))

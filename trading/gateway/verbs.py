@@ -85,7 +85,7 @@ async def place(call: Call) -> Answer:
 
 def new_order(portfolio_id: int, wanted: parse.Wanted, key: str | None) -> NewOrder:
     """The command that asks for it, under ids of its own; without a `key` it goes by its id."""
-    order_id = str(ids.uuid7())
+    order_id, *leg_ids = _ids_of(wanted.terms)
     fields = (
         portfolio_id,
         order_id,
@@ -98,17 +98,26 @@ def new_order(portfolio_id: int, wanted: parse.Wanted, key: str | None) -> NewOr
         wanted.limit_price,
         clock.now_ns() + DEADLINE_NS,
     )
-    return NewOrder(*fields) if wanted.terms is None else NewOrderWithTerms(*fields, _named(wanted.terms))
+    if wanted.terms is None:
+        return NewOrder(*fields)
+    return NewOrderWithTerms(*fields, _named(wanted.terms, *leg_ids))
 
 
-def _named(asked: Terms) -> Terms:
-    """Ids for the legs: names that no player can give to another order."""
-    legs = {"take_profit": asked.take_profit, "stop_loss": asked.stop_loss}
-    return msgspec.structs.replace(asked, **{name: leg and _with_id(leg) for name, leg in legs.items()})
+def _ids_of(asked: Terms | None) -> list[str]:
+    """The order's, its take profit's and its stop loss's, in this order also when sorted."""
+    if asked is None or asked.order_class == "simple":
+        return [str(ids.uuid7())]
+    return sorted(str(ids.uuid7()) for _ in range(3))
 
 
-def _with_id(leg: Leg) -> Leg:
-    order_id = str(ids.uuid7())
+def _named(asked: Terms, profit_id: str = "", loss_id: str = "") -> Terms:
+    """Ids for the legs, and names that no player can give to another order."""
+    legs = {"take_profit": (asked.take_profit, profit_id), "stop_loss": (asked.stop_loss, loss_id)}
+    named = {name: leg and _with_id(leg, order_id) for name, (leg, order_id) in legs.items()}
+    return msgspec.structs.replace(asked, **named)
+
+
+def _with_id(leg: Leg, order_id: str) -> Leg:
     return msgspec.structs.replace(leg, order_id=order_id, client_order_id=messages.LEG_NAMES + order_id)
 
 
