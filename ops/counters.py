@@ -15,12 +15,14 @@ from market.models import FeedLease
 from realtime import hub
 from trading.exchange.client import ask_sync as ask_exchange
 from trading.exchange.wire import Status
+from trading.invariants import watch
 from trading.models import ExchangeLease
 
 ASK_TIMEOUT_S = 1.0
 # What rises and falls; everything else a process reports only grows.
 GAUGES = frozenset({"up", "epoch", "waiting", "length", "capacity", "links", "sockets", "topics", "groups"})
 GAUGES |= {"bus_up", "at_ns", "age_s", "speed", "paused", "last_message_age_s", "ticks_per_s", "wal_bytes"}
+GAUGES |= {"open_breaks", "portfolios", "orders", "cash"}  # of the checker: coverage in percent
 
 
 class Sample(NamedTuple):
@@ -34,7 +36,7 @@ class Sample(NamedTuple):
 
 
 def gather() -> list[Sample]:
-    return [*_feeds(), *_exchanges(), *_hubs()]
+    return [*_feeds(), *_exchanges(), *_checkers(), *_hubs()]
 
 
 def _feeds() -> Iterator[Sample]:
@@ -51,6 +53,11 @@ def _exchanges() -> Iterator[Sample]:
         reply = ask_exchange(lease.world_id, Status(), timeout_s=ASK_TIMEOUT_S)
         answer = reply.result if reply.outcome == "executed" else None
         yield from _samples("exchange", lease.world.slug, answer)
+
+
+def _checkers() -> Iterator[Sample]:
+    for said in watch.summaries():
+        yield from _samples("checker", said.world, asdict(said))
 
 
 def _hubs() -> Iterator[Sample]:

@@ -15,9 +15,11 @@ from market.errors import MarketError
 from market.feed.client import ask_sync as ask_feed
 from market.models import FeedLease
 from simgame.kernel import clock
+from trading.invariants import watch
 from trading.models import ExchangeLease
 
 BEAT_AGE_MAX = timedelta(seconds=10)  # a process that has not signed for so long does not serve
+CHECKER_AGE_S_MAX = 30.0
 
 Check = Callable[[], str]  # "" when all is well, else what is wrong
 
@@ -66,6 +68,16 @@ def _exchange() -> str:
     return _fresh(lease, "exchange")
 
 
+def _books() -> str:
+    wrong = []
+    for said in watch.summaries():
+        if said.open_breaks:
+            wrong.append(f"{said.world}: {said.open_breaks} open breaks of the books (admin: Breaks)")
+        if said.age_s > CHECKER_AGE_S_MAX:
+            wrong.append(f"{said.world}: nobody has looked at the books for {said.age_s:.0f} s (run_checker)")
+    return "; ".join(wrong)
+
+
 def _fresh(lease: FeedLease | ExchangeLease | None, name: str) -> str:
     if lease is None or lease.beat_at is None:
         return f"no {name} has ever run: start it with `manage.py run_{name}`"
@@ -79,9 +91,10 @@ CHECKS: dict[str, Check] = {
     "redis": _redis,
     "feed": _feed,
     "exchange": _exchange,
+    "books": _books,
 }
-# Without these the game still plays, more slowly: they are reported, not required.
-OPTIONAL = frozenset({"redis"})
+# Without these the game still plays, more slowly or with a portfolio frozen: reported, not required.
+OPTIONAL = frozenset({"redis", "books"})
 
 
 def livez(_request: HttpRequest) -> JsonResponse:

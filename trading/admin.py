@@ -5,10 +5,14 @@ Money moves only by commands to the exchange; these pages read.
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest
 
+from trading.invariants import breaks
 from trading.models import Break, Fill, Game, Order, Portfolio, Reconciliation, Transfer
 
 
@@ -81,7 +85,8 @@ class BreakInline(admin.TabularInline):
     model = Break
     extra = 0
     can_delete = False
-    readonly_fields = ["invariant", "subject", "evidence"]
+    fields = readonly_fields = ["invariant", "subject", "evidence", "state"]
+    show_change_link = True
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -89,6 +94,42 @@ class BreakInline(admin.TabularInline):
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(ReadOnly):
-    list_display = ["started_at", "world", "finished_at", "breaks"]
-    list_filter = ["world"]
+    list_display = ["started_at", "world", "kind", "since_seq", "until_seq", "finished_at", "breaks"]
+    list_filter = ["kind", "world"]
     inlines = [BreakInline]
+
+
+class ExplanationForm(forms.ModelForm):
+    class Meta:
+        model = Break
+        fields = ["explanation"]
+        help_texts = {
+            "explanation": "What it was and what was done about it. Saving releases the freeze where no "
+            "other break is open; nothing in the books changes."
+        }
+
+    def __init__(self, *args: Any, **values: Any):
+        super().__init__(*args, **values)
+        self.fields["explanation"].required = True
+
+
+@admin.register(Break)
+class BreakAdmin(ReadOnly):
+    """Evidence stays as it was found; all that a person can do is to explain it, which releases."""
+
+    form = ExplanationForm
+    list_display = ["found_at", "world", "invariant", "subject", "state", "frozen_at", "seen_at"]
+    list_filter = ["state", "invariant", "world"]
+    ordering = ["-id"]
+    readonly_fields = [
+        *("world", "invariant", "subject", "evidence", "query", "seq", "digest", "portfolios", "state"),
+        *("found_at", "seen_at", "frozen_at", "explained_by", "explained_at"),
+    ]
+    fields = [*readonly_fields, "explanation"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Break, form: forms.ModelForm, change: bool) -> None:
+        said = breaks.explain(obj, request.user.get_username(), form.cleaned_data["explanation"])
+        messages.info(request, said)

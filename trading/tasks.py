@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import structlog
 from celery import shared_task
 
+from simgame.kernel import clock
 from trading import invariants, ranking
 from trading.models import Game
-
-log = structlog.get_logger()
 
 
 @shared_task(ignore_result=True)
 def reconcile_books() -> None:
-    """Nightly: every invariant over everything, of every world."""
-    for report in invariants.reconcile_all():
-        log.info("books reconciled", world=report.world.slug, breaks=report.breaks)
+    """Nightly: every invariant over everything, of every world; once a day, however often it is called."""
+    invariants.nightly(clock.now().date())
 
 
 @shared_task(ignore_result=True)

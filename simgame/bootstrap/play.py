@@ -118,6 +118,7 @@ def programs(asked: Request) -> dict[str, Sequence[str]]:
         "feed": [*manage, "run_feed", "--world", asked.world],
         "exchange": [*manage, "run_exchange", "--world", asked.world],
         "web": [python, "-m", *web_server(asked.server, asked.host, asked.port)],
+        "checker": [*manage, "run_checker"],
         "worker": [*worker, "--schedule", str(timetable), *quiet],
     }
 

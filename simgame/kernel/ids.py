@@ -35,3 +35,8 @@ def _random_bits() -> bytes:
 def world_key(world_number: int, n: int) -> int:
     """The primary key of the n-th row of its kind (fill, transfer) in a world; n counts from 1."""
     return world_number << WORLD_SHIFT | n
+
+
+def row_number(key: int) -> int:
+    """The n of a `world_key`."""
+    return key & (1 << WORLD_SHIFT) - 1

@@ -134,7 +134,7 @@ def test_it_prints_one_address_and_answers_there(game: Game):
 
 def test_every_line_of_a_process_carries_its_name(game: Game):
     names = {line.split("│")[0].strip() for line in game.lines if "│" in line}
-    assert names <= {"feed", "exchange", "web", "worker", "play"}
+    assert names <= {"feed", "exchange", "checker", "web", "worker", "play"}
 
 
 def test_a_second_one_says_where_the_first_is(game: Game):

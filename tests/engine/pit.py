@@ -19,7 +19,6 @@ from trading.engine.commands import (
     ClosePosition,
     Freeze,
     Halt,
-    MarginTerms,
     NewOrder,
     NewOrderWithTerms,
     OpenPortfolio,
@@ -112,16 +111,8 @@ class Pit:
         return events
 
     # people -------------------------------------------------------------------------------------
-    def open(
-        self,
-        who: int,
-        cash: int = RICH,
-        *,
-        holding: int = 0,
-        currency: str = "CNY",
-        margin: MarginTerms | None = None,
-    ) -> None:
-        self.do(OpenPortfolio(who, currency, cash, f"open{who}", margin))
+    def open(self, who: int, cash: int = RICH, *, holding: int = 0, currency: str = "CNY") -> None:
+        self.do(OpenPortfolio(who, currency, cash, f"open{who}"))
         if holding:
             self.give(who, holding)
 
@@ -197,13 +188,9 @@ class Pit:
     def phase(self, phase: str, *, day: int = DAY, paused: bool = False) -> list[Event]:
         return self.do(PhaseTick(day, phase, "", 0, self.at_ns, self.at_ns, paused=paused))
 
-    def reference(
-        self, previous_close: int, low: int = 0, high: int = 0, *, day: int = DAY, settlement: int = 0
-    ) -> list[Event]:
+    def reference(self, previous_close: int, low: int = 0, high: int = 0, *, day: int = DAY) -> list[Event]:
         at = self.at_ns
-        return self.do(
-            Reference(self.symbol, day, previous_close, low, high, at, at, "sim", settlement=settlement)
-        )
+        return self.do(Reference(self.symbol, day, previous_close, low, high, at, at, "sim"))
 
     def halt(self, halted: bool = True) -> list[Event]:
         return self.do(Halt(self.symbol, halted, "", "x"))

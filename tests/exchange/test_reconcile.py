@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from io import StringIO
 
 import pytest
@@ -10,105 +11,99 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.utils import DatabaseError
 
-from tests.exchange import street
-from trading import invariants
+from tests.exchange import planted, street
+from trading import invariants, tasks
 from trading.exchange.client import ask_sync
+from trading.invariants import queries, windows
 from trading.models import Break, Order, Portfolio, Reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PLANTED = {
-    "I1": "INSERT INTO trading_transfer (id, seq, code, debit_account, credit_account, asset, amount) "
-    "SELECT max(id) + 1, 1, 1, 987654321, {bob}, 'CNY', 5 FROM trading_transfer",
-    "I2": "UPDATE trading_balance SET posted = posted + 1 WHERE account = {alice} AND asset = 'CNY'",
-    "I3": "UPDATE trading_transfer SET amount = amount + 1 WHERE id = (SELECT min(id) FROM trading_transfer)",
-    "I4": "UPDATE trading_balance SET reserved = reserved + 1 WHERE account = {alice} AND asset = 'CNY'",
-    "I4s": "UPDATE trading_order SET reserved_qty = 50 WHERE side = 'sell' AND status = 'new'",
-    "I4h": "UPDATE trading_order SET reserved_cash = 1 WHERE status = 'held'",
-    "I4l": "UPDATE trading_order SET status = 'new' WHERE status = 'held' AND terms ->> 'leg' = 'stop_loss'",
-    "I5": "UPDATE trading_balance SET posted = reserved - 1 WHERE account = {bob} AND asset = 'CNY'",
-    "I6": "UPDATE trading_fill SET qty = qty + 100 WHERE id = (SELECT min(id) FROM trading_fill)",
-    "I6p": "UPDATE trading_position SET qty = qty + 1 WHERE portfolio_id = {alice}",
-    "I7": "UPDATE trading_order SET filled_cash = filled_cash + 1 WHERE status = 'filled'",
-    "I7o": "UPDATE trading_order SET fees = fees + 1 WHERE status = 'new'",
-    "I8": "UPDATE trading_transfer SET amount = amount - 1 WHERE code = 2",
-    "I8f": "UPDATE trading_fill SET fee = fee + 1",
-    "I9": "UPDATE trading_fill SET price = 1100 WHERE side = 'buy'",
-    "I11": "UPDATE trading_order SET limit_price = 1051, receipt = '{{}}' "
-    "WHERE side = 'buy' AND status = 'new'",
-    "I14": "DELETE FROM trading_command WHERE id = (SELECT min(id) + 1 FROM trading_command)",
-    "I14s": "DELETE FROM trading_accountevent WHERE portfolio_id = {alice} AND seq = 2",
-    "I14c": "DELETE FROM trading_accountevent WHERE portfolio_id = {alice} AND seq = 3",
-    "I15": "UPDATE trading_order SET client_order_id = 'stranger' WHERE status = 'new' AND side = 'buy'",
-    "I15l": "UPDATE trading_order SET client_order_id = 'leg-stranger', terms = NULL "
-    "WHERE status = 'new' AND side = 'buy'",
-    "I16": "UPDATE trading_command SET epoch = 99 WHERE id = (SELECT min(id) FROM trading_command)",
-    "I17": "UPDATE trading_command SET at = at + interval '1 day' "
-    "WHERE id = (SELECT min(id) FROM trading_command)",
+# A corruption breaks its own invariant, and these with it.
+COMPANIONS = {
+    "I1": {"I3"},
+    "I2": {"I3"},
+    "I4h": {"I4"},
+    "I4l": {"I4s"},
+    "I5": {"I2", "I3"},
+    "I6": {"I7", "I8"},
+    "I7o": {"I7"},
+    "I8": {"I3"},
+    "I8f": {"I7"},
+    "I9": {"I7"},
+    "I12": {"I8"},
+    "I14": {"I14e", "I14h"},
+    "I14c": {"I14s"},
+    "I14e": {"I14c"},
+    "I14h": {"I14", "I14e", "I15"},
+    "I14s": {"I14c"},
 }
 
 
 @pytest.fixture
 def traded(exchange, world):
-    """Alice holds shares, offers them, and bids; Bob has cash."""
-    alice, bob = (street.open_portfolio(world, name) for name in ("alice", "bob"))
-    ask_sync(world.number, street.new_order(alice.id, limit_price=1001))
-    ask_sync(world.number, street.new_order(alice.id, side="sell", limit_price=1050))
-    ask_sync(world.number, street.new_order(alice.id, symbol=street.SHARES))
-    ask_sync(world.number, street.new_order(bob.id))
-    profit, loss = street.leg(limit_price=1080), street.leg(stop_price=950)
-    legs = {"order_class": "bracket", "take_profit": profit, "stop_loss": loss}
-    ask_sync(world.number, street.with_terms(bob.id, symbol=street.PENNY, limit_price=1001, **legs))
-    return {"alice": alice.id, "bob": bob.id}
+    return planted.trade(world)
 
 
-def plant(sql: str) -> None:
-    """As a superuser who switches every guard off."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE trading_balance DROP CONSTRAINT IF EXISTS balance_available")
-        cursor.execute("ALTER TABLE trading_order DROP CONSTRAINT IF EXISTS order_released")
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute(sql)
-        assert cursor.rowcount
-        cursor.execute("SET session_replication_role = DEFAULT")
+def by_the_whole(found_by, number):
+    return {found.invariant for found in invariants.find(found_by, number)}
 
 
-@pytest.fixture
-def constraints_return(transactional_db):
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE trading_balance, trading_order CASCADE")
-        cursor.execute(
-            "ALTER TABLE trading_balance ADD CONSTRAINT balance_available "
-            "CHECK (account < 0 OR posted >= reserved)"
-        )
-        cursor.execute(
-            "ALTER TABLE trading_order ADD CONSTRAINT order_released CHECK (status NOT IN "
-            "('filled','canceled','rejected','expired') OR (reserved_cash = 0 AND reserved_qty = 0))"
-        )
+def in_pieces(found_by, number):
+    """Two commands and one portfolio at a time."""
+    upto = windows.heads(found_by, number)
+    both = queries.Span(queries.beginning(number), upto)
+    pieces = {
+        "window": list(windows.windows(found_by, both.after, upto, 2)),
+        "portfolios": list(windows.chunks(windows.everybody(found_by, number), both, 1)),
+        "state": [both],
+        "whole": [both],
+    }
+    return {
+        found.invariant
+        for scope, spans in pieces.items()
+        for span in spans
+        for found in queries.find(found_by, number, queries.of_scope(scope), span)
+    }
 
 
-@pytest.mark.parametrize("invariant", PLANTED)
-def test_it_finds_what_was_planted(traded, world, constraints_return, invariant):
-    assert invariants.reconcile(world).breaks == 0
-    plant(PLANTED[invariant].format(**traded))
+def test_each_corruption_fires_its_invariant_however_the_books_are_cut(traded, world):
+    fired = {}
+    for invariant in planted.CORRUPTIONS:
+        with planted.superuser() as connection:
+            assert by_the_whole(connection, world.number) == set()
+            for table, constraint in planted.CONSTRAINTS.items():
+                connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+            planted.plant(connection, invariant, traded)
+            fired[invariant] = by_the_whole(connection, world.number)
+            assert in_pieces(connection, world.number) == fired[invariant]
+    assert fired == {
+        invariant: {invariant} | COMPANIONS.get(invariant, set()) for invariant in planted.CORRUPTIONS
+    }
+
+
+def test_every_invariant_is_planted():
+    assert {query.name for query in invariants.QUERIES} == set(planted.CORRUPTIONS)
+
+
+def test_the_command_tells_what_it_found_and_ends_with_three(traded, world):
+    planted.commit("I6p", traded)
     said = StringIO()
     with pytest.raises(SystemExit) as ended:
         call_command("reconcile", "--world", world.slug, "--format", "json", stdout=said)
     assert ended.value.code == 3
-    report = json.loads(said.getvalue())
-    found = {each["invariant"] for each in report["worlds"][0]["found"]}
-    assert invariant in found
-    assert invariant in set(Break.objects.values_list("invariant", flat=True))
+    report = json.loads(said.getvalue())["worlds"][0]
+    assert [found["invariant"] for found in report["found"]] == ["I6p"]
+    row = Break.objects.get()
+    assert (row.invariant, row.portfolios, row.state) == ("I6p", [traded["alice"]], "open")
+    assert row.evidence["qty"] == row.evidence["posted"] + 1
+    assert "trading_position" in row.query
+    assert row.seq == report["until"] == Reconciliation.objects.get().until_seq
+    assert len(row.digest) == 64
 
 
-def test_every_invariant_is_planted_or_cannot_be():
-    """I3b needs reversals, I12 a match of two players, I14h is the cheap form of I14."""
-    assert {query.name for query in invariants.QUERIES} - set(PLANTED) == {"I3b", "I12", "I14h"}
-
-
-def test_alice_is_frozen_when_her_books_are_in_doubt(traded, world, constraints_return):
-    plant(PLANTED["I6p"].format(**traded))
+def test_alice_is_frozen_when_her_books_are_in_doubt(traded, world):
+    planted.commit("I6p", traded)
     report = invariants.reconcile(world)
     assert report.frozen == [traded["alice"]]
     street.wait_for(lambda: Portfolio.objects.get(id=traded["alice"]).status == "frozen", "the freeze")
@@ -129,6 +124,33 @@ def test_an_unknown_world_is_a_usage_error(transactional_db):
     assert refused.value.returncode == 2
 
 
+def test_an_incremental_run_looks_at_what_changed_since_the_last_one(traded, world):
+    whole = invariants.reconcile(world)
+    assert whole.coverage == {"portfolios": 100.0, "orders": 100.0, "cash": 100.0}
+    ask_sync(world.number, street.new_order(traded["bob"], limit_price=1001))
+    said = StringIO()
+    call_command("reconcile", "--incremental", "--format", "json", stdout=said)
+    report = json.loads(said.getvalue())["worlds"][0]
+    assert (report["since"], report["until"]) == (whole.until, whole.until + 1)
+    assert report["coverage"]["portfolios"] == 50.0  # Bob, not Alice
+    assert 0 < report["coverage"]["cash"] < 100
+    planted.commit("I6t", traded)  # Alice, in the past: the next full run finds it
+    assert invariants.reconcile(world, kind="incremental", since=whole.until).breaks == 0
+    assert invariants.reconcile(world).breaks > 0
+
+
+def test_the_nightly_run_happens_once_a_day(traded, world):
+    for _ in range(2):
+        tasks.reconcile_books()
+    row = Reconciliation.objects.get()
+    assert (row.kind, row.breaks, row.coverage["orders"]) == ("nightly", 0, 100.0)
+    # One that was broken off is taken up again.
+    Reconciliation.objects.update(finished_at=None)
+    assert len(invariants.nightly(row.business_date)) == 1
+    assert Reconciliation.objects.get().finished_at
+    assert invariants.nightly(date(2020, 1, 1))[0].kind == "nightly"
+
+
 @pytest.mark.parametrize("table", ["transfer", "fill", "command", "accountevent"])
 def test_nobody_changes_history(traded, table):
     for sql in (f"DELETE FROM trading_{table}", f"UPDATE trading_{table} SET seq = seq"):
@@ -138,9 +160,9 @@ def test_nobody_changes_history(traded, table):
             cursor.execute(sql)
 
 
-def test_an_exchange_that_finds_a_break_only_cancels(traded, world, exchange, constraints_return):
+def test_an_exchange_that_finds_a_break_only_cancels(traded, world, exchange):
     exchange.stop()
-    plant(PLANTED["I4"].format(**traded))
+    planted.commit("I4", traded)
     doubtful = street.InThread(world)
     state = street.status(world)
     assert (state["state"], "I4" in state["why"]) == ("quarantined", True)

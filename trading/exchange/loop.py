@@ -21,7 +21,7 @@ from trading.exchange.applier import Applier, Stored, Work
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival, Intake
 from trading.exchange.lease import BEAT_S, Fenced
-from trading.exchange.wire import Preview, Reply, Status
+from trading.exchange.wire import Preview, Quarantine, Reply, Status
 from trading.exchange.writer import Fate, Reader, Writer
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class Loop:
 
     def submit_ticks(self, ticks: list[Any]) -> None:
         """Ticks, and rules of a new market day, in the feed's order."""
-        if not self._stopping:
+        if not self._stopping and not self.why_quarantined:  # no fill, no expiry on books in doubt
             self.intake.put_ticks(ticks)
             self._wake.set()
 
@@ -193,6 +193,8 @@ class Loop:
         body, n = arrival.body, arrival.n
         if isinstance(body, Status):
             return Reply(n, "executed", result=self.status(body))
+        if isinstance(body, Quarantine):
+            return self._quarantine(n, body.why)
         if isinstance(body, Preview):
             return Reply(n, "executed", result=self.applier.engine.preview(body.order, self.applier.now()))
         if self.why_quarantined and not isinstance(body, QUARANTINE_PERMITS):
@@ -206,6 +208,15 @@ class Loop:
                 n, "not_executed", "OVERLOADED", "Too many orders are waiting; this one was not taken."
             )
         return None
+
+    def _quarantine(self, n: int, why: str) -> Reply:
+        """The checker found the world's books broken, or somebody has explained what it found."""
+        if why and not self.why_quarantined:
+            self.why_quarantined = why
+            log.critical("exchange_quarantined", why=why, seq=self.applier.head.seq)
+        elif not why and self.why_quarantined:
+            self.fail(RuntimeError("the doubt was lifted: the books are read anew"))
+        return Reply(n, "executed", result={"state": self.state})
 
     def _idle(self) -> bool:
         return not len(self.intake) and self._work.empty and self._committing is None

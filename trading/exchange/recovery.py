@@ -51,6 +51,10 @@ FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portf
 LEFT JOIN trading_balance b ON b.account = p.portfolio_id AND b.asset = p.symbol WHERE a.world_id = %s"""
 HEAD = "SELECT id, at, tick_seq FROM trading_command WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT 1"
 LAST_KEY = "SELECT max(id) FROM {table} WHERE id BETWEEN %s AND %s"
+OPEN_BREAKS = """
+SELECT invariant, subject, evidence FROM trading_break
+WHERE world_id = %s AND state = 'open' AND portfolios = '[]'"""
+EXPLAINED = "SELECT digest FROM trading_break WHERE world_id = %s AND state = 'explained'"
 SYSTEM_ACCOUNT = """
 INSERT INTO trading_ledgeraccount (id, world_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING"""
 
@@ -88,7 +92,7 @@ def read(connection: Connection, world: int) -> Books:
     connection.execute(SNAPSHOT)
     try:
         books = rows(connection, world)
-        books.breaks = list(invariants.find(connection, world, invariants.cheap()))
+        books.breaks = _in_doubt(connection, world)
         return books
     finally:
         connection.execute("ROLLBACK")
@@ -101,6 +105,14 @@ def rows(connection: Connection, world: int) -> Books:
     failpoints.passing(failpoints.FP8_IN_RECOVERY)
     _read_heads(connection, world, books)
     return books
+
+
+def _in_doubt(connection: Connection, world: int) -> list[invariants.Found]:
+    """What is broken and nobody has explained, here and by the checker's finding."""
+    explained = {row[0] for row in connection.execute(EXPLAINED, (world,))}
+    found = invariants.find(connection, world, invariants.cheap())
+    known = [invariants.Found(*row) for row in connection.execute(OPEN_BREAKS, (world,))]
+    return [*(each for each in found if each.digest(world) not in explained), *known]
 
 
 def engine_of(books: Books, world: int, rules: Iterable[Any], halted: Iterable[str]) -> Engine:

@@ -42,6 +42,13 @@ class Status(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="st
     hashed: bool = False
 
 
+class Quarantine(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="quarantine"):
+    """The checker's word: the books of the world are in doubt, serve cancels only. "" lifts it: the exchange
+    reads its books anew, and judges for itself."""
+
+    why: str
+
+
 Body = (
     NewOrder
     | NewOrderWithTerms
@@ -56,6 +63,7 @@ Body = (
     | Halt
     | Preview
     | Status
+    | Quarantine
 )
 
 

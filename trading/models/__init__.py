@@ -2,12 +2,13 @@ from trading.models.game import Game, Portfolio, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
 from trading.models.order import Fill, Order
 from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
-from trading.models.report import Break, Reconciliation
+from trading.models.report import Break, CheckerState, Reconciliation
 
 __all__ = [
     "AccountEvent",
     "Balance",
     "Break",
+    "CheckerState",
     "Command",
     "ExchangeLease",
     "Fill",
