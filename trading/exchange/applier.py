@@ -18,6 +18,7 @@ from trading.exchange.batch import Batch, encode_json
 from trading.exchange.heard import HEARD_MAX, Entry, Heard
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
+from trading.exchange.known import KnownKeys
 from trading.exchange.streams import Streams
 from trading.exchange.wire import Reply
 from trading.messages import JSON, nested, order_json
@@ -55,6 +56,7 @@ class Applier:
         self.head = head
         self.heard = Heard()
         self._begun: tuple[Recovered, int, int] | None = None
+        self.known = KnownKeys(head.seq)
         self.commands = 0
         self.ticks = 0
 
@@ -90,6 +92,7 @@ class Applier:
         orders = self._record(work, command, events, mark, result)
         if key:
             work.done[key] = (mark, result)
+            self.known.add(key)
         return replies.executed(n, result, _shown(result, orders))
 
     def _tick(self, work: Work, tick: Any) -> None:

@@ -32,6 +32,7 @@ class Batch:
     world: int
     commands: list[tuple[Any, ...]] = field(default_factory=list)
     orders: dict[str, OrderRow] = field(default_factory=dict)
+    created: set[str] = field(default_factory=set)  # ids of orders that no earlier batch knows
     fills: list[tuple[int, FillRow]] = field(default_factory=list)
     transfers: list[tuple[int, TransferRow]] = field(default_factory=list)
     balances: dict[tuple[int, str], BalanceRow] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Batch:
                 portfolio,
                 kind,
                 client_id,
-                mark.hex(),
+                mark,
                 encode_json(command),
                 encode_json(result),
                 tick_seq,
@@ -91,6 +92,8 @@ class Batch:
         kind = type(event)
         if kind is OrderRow:
             self.orders[event.id] = event
+            if event.version == 1:
+                self.created.add(event.id)
         elif kind is BalanceRow:
             self.balances[event.account, event.asset] = event
         elif kind is TransferRow:

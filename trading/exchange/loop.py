@@ -15,6 +15,7 @@ import structlog
 
 from realtime.publish import Message
 from simgame.kernel import failpoints
+from simgame.kernel.ids import world_key
 from trading.engine.commands import CancelAll, CancelOrder, NewOrder
 from trading.exchange import idempotency
 from trading.exchange.applier import Applier, Stored, Work
@@ -27,6 +28,7 @@ from trading.exchange.writer import Fate, Reader, Writer
 log = structlog.get_logger(__name__)
 QUARANTINE_PERMITS = (CancelOrder, CancelAll)
 ANSWERS_PER_BATCH = 256  # a commit of more keeps everybody waiting for too long
+KEYS_PER_READ = 2_000
 
 
 class Rebuild(Exception):
@@ -54,9 +56,9 @@ class Loop:
         self.why_quarantined = why_quarantined
         self.intake = Intake()
         self.batches = self.largest_batch = 0
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._wake = asyncio.Event()
+        self._begins_after = applier.head.seq
         self._work = applier.new_work()  # applied, not yet on its way
         applier.apply(self._work, begin_with or [], {})
         self._committing: tuple[Work, asyncio.Future[Fate]] | None = None
@@ -96,7 +98,9 @@ class Loop:
     async def run(self) -> None:
         """Until `stop`. Raises Rebuild, Fenced; then whoever waits has been told what is known."""
         beating = asyncio.ensure_future(self._beat())
-        beating.add_done_callback(self._beat_ended)
+        beating.add_done_callback(self._duty_ended)
+        learning = asyncio.ensure_future(self._learn_keys())
+        learning.add_done_callback(self._duty_ended)
         try:
             while self._failure is None and not (self._stopping and self._idle()):
                 await self._turn()
@@ -108,10 +112,10 @@ class Loop:
             raise Rebuild(f"{type(error).__name__}: {error}") from error
         finally:
             beating.cancel()
+            learning.cancel()
             await self._end_commit()
             self._refuse_waiting()
-            await asyncio.gather(beating, *self._publishing, return_exceptions=True)
-            self._writing.shutdown(wait=True)
+            await asyncio.gather(beating, learning, *self._publishing, return_exceptions=True)
             self._reading.shutdown(wait=True)
 
     async def _turn(self) -> None:
@@ -150,8 +154,7 @@ class Loop:
         if work.batch.empty:  # refusals and repeated answers: nothing to write
             self._answer(work)
             return
-        loop = asyncio.get_running_loop()
-        committing = loop.run_in_executor(self._writing, self.writer.write, work.batch)
+        committing = asyncio.ensure_future(self.writer.write(work.batch))
         committing.add_done_callback(lambda _: self._wake.set())
         self._committing = (work, committing)
 
@@ -223,10 +226,11 @@ class Loop:
 
     def _keys_to_look_up(self, items: list[Any]) -> list[Key]:
         keys: dict[Key, None] = {}
+        may_have = self.applier.known.may_have
         for item in items:
             if isinstance(item, Arrival) and not idempotency.is_new_by_making(item.body):
                 key = idempotency.key_of(item.body)
-                if key is not None:
+                if key is not None and may_have(key):
                     keys[key] = None
         return list(keys)
 
@@ -251,13 +255,20 @@ class Loop:
             sending.add_done_callback(self._publishing.discard)
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            await loop.run_in_executor(self._writing, self.writer.beat, self.state, self.why_quarantined)
+            await self.writer.beat(self.state, self.why_quarantined)
             await asyncio.sleep(BEAT_S)
 
-    def _beat_ended(self, beating: asyncio.Future[None]) -> None:
-        if not beating.cancelled() and (error := beating.exception()) is not None:
+    async def _learn_keys(self) -> None:
+        """The keys that the journal held when this life began; until they are here, it is asked each time."""
+        world, loop = self.applier.streams.world_number, asyncio.get_running_loop()
+        for after in range(0, self._begins_after, KEYS_PER_READ):
+            span = world_key(world, after), world_key(world, min(after + KEYS_PER_READ, self._begins_after))
+            self.applier.known.load(await loop.run_in_executor(self._reading, self.reader.keys, *span))
+        self.applier.known.complete = True
+
+    def _duty_ended(self, duty: asyncio.Future[None]) -> None:
+        if not duty.cancelled() and (error := duty.exception()) is not None:
             self.fail(error)
 
     def status(self, asked: Status) -> dict[str, Any]:
@@ -279,6 +290,7 @@ class Loop:
             "tick_seq": applier.head.tick_seq,
             "waiting": self.intake.requests,
             "conflated": self.intake.conflated,
+            "keys_known": applier.known.complete,
             "counters": counters,
         }
 

@@ -151,17 +151,17 @@ class Exchange:
             await life.server.close()
             await feed.close()
             self._life = None
-            await asyncio.to_thread(self._leave, life)
+            await self._leave(life)
 
     def _feed_ended(self, following: asyncio.Future[None], life: Life) -> None:
         """Following the feed never ends by itself: a fault in it must not go unseen."""
         if not following.cancelled() and following.exception() is not None:
             life.loop.fail(following.exception())
 
-    def _leave(self, life: Life) -> None:
+    async def _leave(self, life: Life) -> None:
         """Say that we are gone, if the row is still ours and the database can hear it."""
         try:
-            life.writer.beat("stopped")
+            await life.writer.beat("stopped")
         except (Fenced, psycopg.Error) as error:
             log.info("lease_not_released", world=self.world.slug, why=str(error))
         life.writer.close()
@@ -197,8 +197,8 @@ def _connected() -> psycopg.Connection:
 
 
 def _make_way() -> None:
-    """The books are long-lived: the collector need not look at them again and again. And the writer's
-    thread, when the database has answered, should not wait 5 ms for the one that applies."""
+    """The books are long-lived: the collector need not look at them again and again. And the loop should
+    not wait 5 ms for a thread that reads."""
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()

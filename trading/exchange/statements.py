@@ -1,7 +1,6 @@
-"""The SQL of one batch: one statement per table, its rows as arrays. Pure: text in, text out.
+"""The SQL of one batch: one statement per table, its rows as arrays. Pure: rows in, bytes out.
 
-Arrays travel as PostgreSQL's own literals (`{1,2,3}`), so that each statement keeps one prepared
-plan whatever the numbers are, and the client spends its time in C.
+The columns of a table stand in the order of the engine's row, so that rows turn into columns at once.
 """
 
 from __future__ import annotations
@@ -12,246 +11,216 @@ from typing import Any
 import msgspec
 
 from simgame.kernel.ids import WORLD_SHIFT
-from trading.exchange import heard
+from trading.engine.events import OrderRow
+from trading.exchange import arrays, heard
 from trading.exchange.batch import Batch
+from trading.exchange.tables import Columns, Statement, insert, on_conflict, update
 
-Statement = tuple[str, tuple[Any, ...]]
 encode_json = msgspec.json.Encoder().encode
-
-INSTANT = "'epoch'::timestamptz + {} / 1000 * interval '1 microsecond'"  # nanoseconds → timestamptz
+astuple = msgspec.structs.astuple
 
 LOOK_UP = """
 SELECT c.portfolio_id, c.kind, c.client_id, c.fingerprint, c.result
 FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS k(portfolio, kind, client_id)
-JOIN trading_command c ON c.portfolio_id = k.portfolio AND c.kind = k.kind AND c.client_id = k.client_id"""
+CROSS JOIN LATERAL (
+  SELECT * FROM trading_command c
+  WHERE c.portfolio_id = k.portfolio AND c.kind = k.kind AND c.client_id = k.client_id LIMIT 1) c"""
 
-FENCE = "SELECT assert_epoch(%s, %s)"
+KEYS = """
+SELECT portfolio_id, kind, client_id FROM trading_command
+WHERE id > %s AND id <= %s AND client_id IS NOT NULL"""
 
-COMMANDS = f"""
-INSERT INTO trading_command (id, portfolio_id, kind, client_id, fingerprint, payload, result, tick_seq,
-    at, epoch)
-SELECT id, portfolio, kind, client_id, decode(mark, 'hex'), payload::jsonb, result::jsonb, tick_seq,
-       {INSTANT.format("at")}, %s
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::bigint[], %s::bigint[])
-  AS r(id, portfolio, kind, client_id, mark, payload, result, tick_seq, at)"""
+BEGIN = Statement(b"begin", b"BEGIN", [])
+COMMIT = Statement(b"commit", b"COMMIT", [])
+FENCE = b"SELECT assert_epoch($1::bigint, $2::bigint)"
 
-ORDERS = f"""
-INSERT INTO trading_order (id, portfolio_id, symbol, client_order_id, side, type, time_in_force, qty,
-    limit_price,
-    status, reason, filled_qty, filled_value, filled_cash, fees, reserved_cash, reserved_qty,
-    queue_ahead, priority,
-    version, market_day, submitted_at, updated_at, closed_at, receipt, terms, world_id)
-SELECT id, portfolio, symbol, client_order_id, side, type, tif, qty, limit_price, status, reason, filled_qty,
-    filled_value, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead, priority, version, market_day,
-    {INSTANT.format("submitted")}, {INSTANT.format("updated")}, {INSTANT.format("nullif(closed, 0)")},
-    receipt::jsonb, terms::jsonb, %s
-FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-    %s::bigint[],
-    %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::numeric[], %s::bigint[], %s::bigint[],
-    %s::bigint[],
-    %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::text[], %s::text[])
-  AS r(id, portfolio, symbol, client_order_id, side, type, tif, qty, limit_price, status, reason, filled_qty,
-    filled_value, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead, priority, version, market_day,
-    submitted, updated, closed, receipt, terms)
-ON CONFLICT (id) DO UPDATE SET qty = excluded.qty, limit_price = excluded.limit_price,
-    time_in_force = excluded.time_in_force, status = excluded.status, reason = excluded.reason,
-    filled_qty = excluded.filled_qty, filled_value = excluded.filled_value, filled_cash =
-    excluded.filled_cash,
-    fees = excluded.fees, reserved_cash = excluded.reserved_cash, reserved_qty = excluded.reserved_qty,
-    queue_ahead = excluded.queue_ahead, priority = excluded.priority, version = excluded.version,
-    updated_at = excluded.updated_at, closed_at = excluded.closed_at, receipt = excluded.receipt,
-    terms = excluded.terms"""
+HEARD = b"INSERT INTO trading_heard (world_id, seq, page) VALUES ($1::bigint, $2::bigint, $3::bytea)"
 
-FILLS = f"""
-INSERT INTO trading_fill (id, match, seq, order_id, portfolio_id, symbol, side, price, qty, cash, fees,
-    fee, against,
-    market_day, at, receipt)
-SELECT id, match, seq, order_id, portfolio, symbol, side, price, qty, cash, fees::jsonb, fee, against,
-    market_day,
-    {INSTANT.format("at")}, receipt::jsonb
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::uuid[], %s::bigint[], %s::text[], %s::text[],
-    %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::int[], %s::bigint[],
-    %s::text[])
-  AS r(id, match, seq, order_id, portfolio, symbol, side, price, qty, cash, fees, fee, against,
-  market_day, at,
-    receipt)"""
+COMMANDS = insert(
+    "trading_command",
+    {
+        "id": "bigint",
+        "portfolio_id": "bigint?",
+        "kind": "word",
+        "client_id": "text?",
+        "fingerprint": "blob",
+        "payload": "json",
+        "result": "json",
+        "tick_seq": "bigint",
+        "at": "instant",
+    },
+    constants=("epoch",),
+)
 
-TRANSFERS = """
-INSERT INTO trading_transfer (id, seq, code, debit_account, credit_account, asset, amount, fill_id, reverses)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[],
-    %s::bigint[], %s::bigint[], %s::bigint[])"""
+ORDER_COLUMNS = {
+    "id": "uuid",
+    "portfolio_id": "bigint",
+    "symbol": "word",
+    "client_order_id": "text",
+    "side": "word",
+    "type": "word",
+    "time_in_force": "word",
+    "qty": "bigint",
+    "limit_price": "bigint?",
+    "status": "word",
+    "reason": "word",
+    "filled_qty": "bigint",
+    "filled_value": "decimal",
+    "filled_cash": "bigint",
+    "fees": "bigint",
+    "reserved_cash": "bigint",
+    "reserved_qty": "bigint",
+    "queue_ahead": "bigint",
+    "priority": "bigint",
+    "version": "int",
+    "market_day": "int",
+    "submitted_at": "instant",
+    "updated_at": "instant",
+    "closed_at": "instant?",
+    "receipt": "json",
+    "terms": "json?",
+}
+ORDER_CONSTANT = (
+    "portfolio_id", "symbol", "client_order_id", "side", "type", "market_day", "submitted_at",
+)  # fmt: skip
+NEW_ORDERS = insert("trading_order", ORDER_COLUMNS, constants=("world_id",))
+CHANGED_ORDERS = update("trading_order", ORDER_COLUMNS, key="id", keep=ORDER_CONSTANT)
+_order_keeps = [name not in ORDER_CONSTANT for name in ORDER_COLUMNS]
 
-BALANCES = """
-INSERT INTO trading_balance (account, asset, posted, reserved)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[])
-ON CONFLICT (account, asset) DO UPDATE SET posted = excluded.posted, reserved = excluded.reserved"""
+FILLS = insert(
+    "trading_fill",
+    {
+        "id": "bigint",
+        "match": "bigint",
+        "order_id": "uuid",
+        "portfolio_id": "bigint",
+        "symbol": "word",
+        "side": "word",
+        "price": "bigint",
+        "qty": "bigint",
+        "cash": "bigint",
+        "fees": "json",
+        "fee": "bigint",
+        "against": "word",
+        "market_day": "int",
+        "at": "instant",
+        "receipt": "json",
+        "seq": "bigint",
+    },
+)
 
-POSITIONS = """
-INSERT INTO trading_position (portfolio_id, symbol, qty, bought_today, market_day, cost, realised,
-    day_start_qty,
-    day_cash)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[], %s::bigint[],
-    %s::bigint[],
-    %s::bigint[], %s::bigint[])
-ON CONFLICT (portfolio_id, symbol) DO UPDATE SET qty = excluded.qty, bought_today = excluded.bought_today,
-    market_day = excluded.market_day, cost = excluded.cost, realised = excluded.realised,
-    day_start_qty = excluded.day_start_qty, day_cash = excluded.day_cash"""
+TRANSFERS = insert(
+    "trading_transfer",
+    {
+        "id": "bigint",
+        "code": "smallint",
+        "debit_account": "bigint",
+        "credit_account": "bigint",
+        "asset": "word",
+        "amount": "bigint",
+        "fill_id": "bigint?",
+        "reverses": "bigint?",
+        "seq": "bigint",
+    },
+)
 
-ACCOUNTS = """
-INSERT INTO trading_ledgeraccount (id, world_id, name, portfolio_id)
-SELECT id, %s, 'portfolio', id FROM unnest(%s::bigint[]) AS r(id)"""
+BALANCE_COLUMNS = {"account": "bigint", "asset": "word", "posted": "bigint", "reserved": "bigint"}
+BALANCES = insert("trading_balance", BALANCE_COLUMNS, tail=on_conflict("account, asset", BALANCE_COLUMNS))
 
-PORTFOLIOS = """
-UPDATE trading_portfolio p SET status = r.status FROM unnest(%s::bigint[], %s::text[]) AS r(id, status)
-WHERE p.id = r.id"""
+POSITION_COLUMNS = {
+    "portfolio_id": "bigint",
+    "symbol": "word",
+    "qty": "bigint",
+    "bought_today": "bigint",
+    "market_day": "int",
+    "cost": "bigint",
+    "realised": "bigint",
+    "day_start_qty": "bigint",
+    "day_cash": "bigint",
+}
+POSITIONS = insert(
+    "trading_position", POSITION_COLUMNS, tail=on_conflict("portfolio_id, symbol", POSITION_COLUMNS)
+)
 
-HALTS = """
-UPDATE market_instrument i SET halted = r.halted FROM unnest(%s::text[], %s::bool[]) AS r(symbol, halted)
-WHERE i.world_id = %s AND i.symbol = r.symbol"""
-
-HEARD = "INSERT INTO trading_heard (world_id, seq, page) VALUES (%s, %s, %b)"
-
-ACCOUNT_EVENTS = """
-INSERT INTO trading_accountevent (portfolio_id, seq, command, body)
-SELECT portfolio, seq, command, body::jsonb
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) AS r(portfolio, seq, command, body)"""
-
-
-def numbers(values: Iterable[int | None]) -> str:
-    """An array literal of whole numbers."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
-
-
-def texts(values: Iterable[str | None]) -> str:
-    """An array literal of any text."""
-    return "{" + ",".join([_quoted(value) for value in values]) + "}"
-
-
-def words(values: Iterable[str]) -> str:
-    """An array literal of texts that need no quotes: ids, statuses, sides."""
-    return "{" + ",".join(values) + "}"
-
-
-def jsons(values: Iterable[bytes]) -> str:
-    return texts([value.decode() for value in values])
-
-
-def _quoted(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+ACCOUNTS = insert(
+    "trading_ledgeraccount",
+    {"id": "bigint", "name": "word", "portfolio_id": "bigint"},
+    constants=("world_id",),
+)
+PORTFOLIOS = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id")
+HALTS = Columns(
+    "halts",
+    "UPDATE market_instrument i SET halted = r.halted "
+    "FROM unnest($2::text[], $3::bool[]) AS r(symbol, halted) "
+    "WHERE i.world_id = $1::bigint AND i.symbol = r.symbol",
+    {"symbol": "word", "halted": "flag"},
+    constants=1,
+)
+ACCOUNT_EVENTS = insert(
+    "trading_accountevent", {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "body": "json"}
+)
 
 
 def of(batch: Batch, epoch: int) -> Iterator[Statement]:
     """Every statement of the transaction between BEGIN and COMMIT, the fence first."""
-    yield FENCE, (batch.world, epoch)
+    world = (batch.world,)
+    yield Statement(b"fence", FENCE, [arrays.bigint(batch.world), arrays.bigint(epoch)])
     if batch.heard:
-        yield HEARD, (batch.world, batch.heard[0].seq, heard.page_of(batch.heard))
+        page = heard.page_of(batch.heard)
+        yield Statement(b"heard", HEARD, [*map(arrays.bigint, (batch.world, batch.heard[0].seq)), page])
     if batch.commands:
-        yield _commands(batch, epoch)
+        yield COMMANDS.of(zip(*batch.commands, strict=True), (epoch,))
     if batch.opened:
-        yield ACCOUNTS, (batch.world, numbers(batch.opened))
-    if batch.orders:
-        yield _orders(batch)
+        names = ["portfolio"] * len(batch.opened)
+        yield ACCOUNTS.of((batch.opened, names, batch.opened), world)
+    created = [row for row in batch.orders.values() if row.id in batch.created]
+    if created:
+        yield NEW_ORDERS.of(_order_columns(created), world)
+    if len(created) < len(batch.orders):
+        changed = [row for row in batch.orders.values() if row.id not in batch.created]
+        columns = zip(_order_columns(changed), _order_keeps, strict=True)
+        yield CHANGED_ORDERS.of([column for column, changes in columns if changes])
     if batch.fills:
-        yield _fills(batch)
+        yield FILLS.of(_fill_columns(batch))
     if batch.transfers:
-        yield _transfers(batch)
+        yield TRANSFERS.of(_transfer_columns(batch))
     if batch.balances:
-        yield _balances(batch)
+        yield BALANCES.of(zip(*map(astuple, batch.balances.values()), strict=True))
     if batch.positions:
-        yield _positions(batch)
+        yield POSITIONS.of(_position_columns(batch))
     if batch.portfolios:
-        yield PORTFOLIOS, (numbers(batch.portfolios), texts(batch.portfolios.values()))
+        yield PORTFOLIOS.of((list(batch.portfolios), list(batch.portfolios.values())))
     if batch.halts:
-        flags = "{" + ",".join("true" if halted else "false" for halted in batch.halts.values()) + "}"
-        yield HALTS, (texts(batch.halts), flags, batch.world)
+        yield HALTS.of((list(batch.halts), list(batch.halts.values())), world)._replace(rows=None)
     if batch.account_events:
-        portfolio, seq, command, body = zip(*batch.account_events, strict=True)
-        yield ACCOUNT_EVENTS, (numbers(portfolio), numbers(seq), numbers(command), jsons(body))
+        yield ACCOUNT_EVENTS.of(zip(*batch.account_events, strict=True))
 
 
-def _commands(batch: Batch, epoch: int) -> Statement:
-    ids, portfolio, kind, client, mark, payload, result, tick, at = zip(*batch.commands, strict=True)
-    values = (numbers(ids), numbers(portfolio), words(kind), texts(client), texts(mark), jsons(payload))
-    return COMMANDS, (epoch, *values, jsons(result), numbers(tick), numbers(at))
+def _order_columns(rows: Iterable[OrderRow]) -> list[Any]:
+    """The rows' fields behind `exec_type`; receipts and terms, the last, encoded."""
+    _, *columns, receipts, terms = zip(*map(astuple, rows), strict=True)
+    told = [None if each is None else encode_json(each) for each in terms]
+    return [*columns, [encode_json(receipt) for receipt in receipts], told]
 
 
-def _orders(batch: Batch) -> Statement:
-    columns = zip(*map(msgspec.structs.astuple, batch.orders.values()), strict=True)
-    _, ids, portfolio, symbol, client, side, kind, tif, qty, price, status, reason, *rest, receipt, terms = (
-        columns
-    )
-    return ORDERS, (
-        batch.world,
-        words(ids),
-        numbers(portfolio),
-        texts(symbol),
-        texts(client),
-        *map(words, (side, kind, tif)),
-        numbers(qty),
-        numbers(price),
-        words(status),
-        texts(reason),
-        *map(numbers, rest),
-        jsons(map(encode_json, receipt)),
-        texts(None if each is None else encode_json(each).decode() for each in terms),
-    )
-
-
-def _fills(batch: Batch) -> Statement:
+def _fill_columns(batch: Batch) -> list[Any]:
     key = batch.world << WORLD_SHIFT
-    rows = [fill for _, fill in batch.fills]
-    return FILLS, (
-        numbers([key | row.n for row in rows]),
-        numbers([key | row.match for row in rows]),
-        numbers([seq for seq, _ in batch.fills]),
-        words([row.order_id for row in rows]),
-        numbers([row.portfolio for row in rows]),
-        texts([row.symbol for row in rows]),
-        words([row.side for row in rows]),
-        numbers([row.price for row in rows]),
-        numbers([row.qty for row in rows]),
-        numbers([row.cash for row in rows]),
-        jsons([encode_json(row.fees) for row in rows]),
-        numbers([row.fee for row in rows]),
-        words([row.against for row in rows]),
-        numbers([row.market_day for row in rows]),
-        numbers([row.at_ns for row in rows]),
-        jsons([encode_json(row.receipt) for row in rows]),
-    )
+    seqs = [seq for seq, _ in batch.fills]
+    number, match, *columns = zip(*[astuple(row) for _, row in batch.fills], strict=True)
+    columns[7] = [encode_json(fees) for fees in columns[7]]
+    columns[12] = [encode_json(receipt) for receipt in columns[12]]
+    return [[key | n for n in number], [key | n for n in match], *columns, seqs]
 
 
-def _transfers(batch: Batch) -> Statement:
+def _transfer_columns(batch: Batch) -> list[Any]:
     key = batch.world << WORLD_SHIFT
-    rows = [transfer for _, transfer in batch.transfers]
-    return TRANSFERS, (
-        numbers([key | row.n for row in rows]),
-        numbers([seq for seq, _ in batch.transfers]),
-        numbers([row.code for row in rows]),
-        numbers([row.debit for row in rows]),
-        numbers([row.credit for row in rows]),
-        texts([row.asset for row in rows]),
-        numbers([row.amount for row in rows]),
-        numbers([key | row.fill if row.fill else None for row in rows]),
-        numbers([key | row.reverses if row.reverses else None for row in rows]),
-    )
+    seqs = [seq for seq, _ in batch.transfers]
+    number, *columns, fill, reverses = zip(*[astuple(row) for _, row in batch.transfers], strict=True)
+    named = [[key | n if n else None for n in each] for each in (fill, reverses)]
+    return [[key | n for n in number], *columns, *named, seqs]
 
 
-def _balances(batch: Batch) -> Statement:
-    account, asset, posted, reserved = zip(
-        *[(row.account, row.asset, row.posted, row.reserved) for row in batch.balances.values()], strict=True
-    )
-    return BALANCES, (numbers(account), texts(asset), numbers(posted), numbers(reserved))
-
-
-def _positions(batch: Batch) -> Statement:
-    rows = batch.positions.values()
-    names = ("qty", "bought_today", "market_day", "cost", "realised", "day_start_qty", "day_cash")
-    return POSITIONS, (
-        numbers([row.portfolio for row in rows]),
-        texts([row.symbol for row in rows]),
-        *(numbers([getattr(row, name) for row in rows]) for name in names),
-    )
+def _position_columns(batch: Batch) -> list[Any]:
+    """Without `reserved`: that is the balance's."""
+    portfolio, symbol, qty, _, *rest = zip(*map(astuple, batch.positions.values()), strict=True)
+    return [portfolio, symbol, qty, *rest]
