@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 NULL = b"\xff\xff\xff\xff"
 WORDS_KEPT_MAX = 4_096
 EPOCH_US = 946_684_800_000_000  # PostgreSQL counts microseconds from 2000
@@ -19,6 +21,7 @@ BOOL, BYTEA, INT8, INT2, INT4, TEXT, JSON, TIMESTAMPTZ, UUID = 16, 17, 20, 21, 2
 _length = struct.Struct(">i").pack
 _header = struct.Struct(">iiIii").pack
 _number = struct.Struct(">iq").pack
+encode_json = msgspec.json.Encoder().encode
 
 
 def bigint(value: int) -> bytes:
@@ -111,13 +114,18 @@ def texts_or_null(values: Sequence[str | None]) -> bytes:
     return _array(TEXT, len(values), b"".join(cells))
 
 
-def jsons(values: Iterable[bytes]) -> bytes:
+def encoded(values: Iterable[bytes]) -> bytes:
     """Texts that are JSON already."""
     return _of_bytes(values, TEXT)
 
 
-def jsons_or_null(values: Sequence[bytes | None]) -> bytes:
-    cells = [NULL if value is None else _length(len(value)) + value for value in values]
+def jsons(values: Iterable[Any]) -> bytes:
+    return _of_bytes([encode_json(value) for value in values], TEXT)
+
+
+def jsons_or_null(values: Sequence[Any]) -> bytes:
+    texts = [None if value is None else encode_json(value) for value in values]
+    cells = [NULL if text is None else _length(len(text)) + text for text in texts]
     return _array(TEXT, len(values), b"".join(cells))
 
 
@@ -154,6 +162,9 @@ KINDS: dict[str, tuple[str, str, Encode]] = {
     "text": ("text[]", "{}", texts),
     "text?": ("text[]", "{}", texts_or_null),
     "json": ("text[]", "{}::jsonb", jsons),
+    "encoded": ("text[]", "{}::jsonb", encoded),
+    "key": ("bigint[]", "{} | $1::bigint", bigints),  # the first constant is the world's part of the key
+    "key?": ("bigint[]", "nullif({}, 0) | $1::bigint", bigints),
     "json?": ("text[]", "{}::jsonb", jsons_or_null),
     "blob": ("bytea[]", "{}", blobs),
     "uuid": ("uuid[]", "{}", uuids),

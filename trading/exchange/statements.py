@@ -1,23 +1,17 @@
 """The SQL of one batch: one statement per table, its rows as arrays. Pure: rows in, bytes out.
 
-The columns of a table stand in the order of the engine's row, so that rows turn into columns at once.
+A column is declared with its kind (arrays.KINDS), and with the field of the engine's row where that has
+another name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
-import msgspec
+from collections.abc import Iterator
 
 from simgame.kernel.ids import WORLD_SHIFT
-from trading.engine.events import OrderRow
 from trading.exchange import arrays, heard
 from trading.exchange.batch import Batch
-from trading.exchange.tables import Columns, Statement, insert, on_conflict, update
-
-encode_json = msgspec.json.Encoder().encode
-astuple = msgspec.structs.astuple
+from trading.exchange.tables import Columns, Statement, insert, update, upsert
 
 LOOK_UP = """
 SELECT c.portfolio_id, c.kind, c.client_id, c.fingerprint, c.result
@@ -44,17 +38,17 @@ COMMANDS = insert(
         "kind": "word",
         "client_id": "text?",
         "fingerprint": "blob",
-        "payload": "json",
-        "result": "json",
+        "payload": "encoded",
+        "result": "encoded",
         "tick_seq": "bigint",
         "at": "instant",
     },
-    constants=("epoch",),
+    "epoch",
 )
 
 ORDER_COLUMNS = {
     "id": "uuid",
-    "portfolio_id": "bigint",
+    "portfolio_id": "bigint portfolio",
     "symbol": "word",
     "client_order_id": "text",
     "side": "word",
@@ -74,26 +68,25 @@ ORDER_COLUMNS = {
     "priority": "bigint",
     "version": "int",
     "market_day": "int",
-    "submitted_at": "instant",
-    "updated_at": "instant",
-    "closed_at": "instant?",
+    "submitted_at": "instant submitted_ns",
+    "updated_at": "instant updated_ns",
+    "closed_at": "instant? closed_ns",
     "receipt": "json",
     "terms": "json?",
 }
-ORDER_CONSTANT = (
+NEVER_CHANGE = (
     "portfolio_id", "symbol", "client_order_id", "side", "type", "market_day", "submitted_at",
 )  # fmt: skip
-NEW_ORDERS = insert("trading_order", ORDER_COLUMNS, constants=("world_id",))
-CHANGED_ORDERS = update("trading_order", ORDER_COLUMNS, key="id", keep=ORDER_CONSTANT)
-_order_keeps = [name not in ORDER_CONSTANT for name in ORDER_COLUMNS]
+NEW_ORDERS = insert("trading_order", ORDER_COLUMNS, "world_id")
+CHANGED_ORDERS = update("trading_order", ORDER_COLUMNS, key="id", keep=NEVER_CHANGE)
 
 FILLS = insert(
     "trading_fill",
     {
-        "id": "bigint",
-        "match": "bigint",
+        "id": "key n",
+        "match": "key match",
         "order_id": "uuid",
-        "portfolio_id": "bigint",
+        "portfolio_id": "bigint portfolio",
         "symbol": "word",
         "side": "word",
         "price": "bigint",
@@ -103,49 +96,53 @@ FILLS = insert(
         "fee": "bigint",
         "against": "word",
         "market_day": "int",
-        "at": "instant",
+        "at": "instant at_ns",
         "receipt": "json",
         "seq": "bigint",
     },
+    "",
 )
 
 TRANSFERS = insert(
     "trading_transfer",
     {
-        "id": "bigint",
+        "id": "key n",
         "code": "smallint",
-        "debit_account": "bigint",
-        "credit_account": "bigint",
+        "debit_account": "bigint debit",
+        "credit_account": "bigint credit",
         "asset": "word",
         "amount": "bigint",
-        "fill_id": "bigint?",
-        "reverses": "bigint?",
+        "fill_id": "key? fill",
+        "reverses": "key?",
         "seq": "bigint",
     },
+    "",
 )
 
-BALANCE_COLUMNS = {"account": "bigint", "asset": "word", "posted": "bigint", "reserved": "bigint"}
-BALANCES = insert("trading_balance", BALANCE_COLUMNS, tail=on_conflict("account, asset", BALANCE_COLUMNS))
+BALANCES = upsert(
+    "trading_balance",
+    {"account": "bigint", "asset": "word", "posted": "bigint", "reserved": "bigint"},
+    key=("account", "asset"),
+)
 
-POSITION_COLUMNS = {
-    "portfolio_id": "bigint",
-    "symbol": "word",
-    "qty": "bigint",
-    "bought_today": "bigint",
-    "market_day": "int",
-    "cost": "bigint",
-    "realised": "bigint",
-    "day_start_qty": "bigint",
-    "day_cash": "bigint",
-}
-POSITIONS = insert(
-    "trading_position", POSITION_COLUMNS, tail=on_conflict("portfolio_id, symbol", POSITION_COLUMNS)
+POSITIONS = upsert(
+    "trading_position",
+    {
+        "portfolio_id": "bigint portfolio",
+        "symbol": "word",
+        "qty": "bigint",
+        "bought_today": "bigint",
+        "market_day": "int",
+        "cost": "bigint",
+        "realised": "bigint",
+        "day_start_qty": "bigint",
+        "day_cash": "bigint",
+    },
+    key=("portfolio_id", "symbol"),
 )
 
 ACCOUNTS = insert(
-    "trading_ledgeraccount",
-    {"id": "bigint", "name": "word", "portfolio_id": "bigint"},
-    constants=("world_id",),
+    "trading_ledgeraccount", {"id": "bigint", "name": "word", "portfolio_id": "bigint"}, "world_id"
 )
 PORTFOLIOS = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id")
 HALTS = Columns(
@@ -154,73 +151,39 @@ HALTS = Columns(
     "FROM unnest($2::text[], $3::bool[]) AS r(symbol, halted) "
     "WHERE i.world_id = $1::bigint AND i.symbol = r.symbol",
     {"symbol": "word", "halted": "flag"},
-    constants=1,
 )
 ACCOUNT_EVENTS = insert(
-    "trading_accountevent", {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "body": "json"}
+    "trading_accountevent",
+    {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "body": "encoded"},
 )
 
 
 def of(batch: Batch, epoch: int) -> Iterator[Statement]:
     """Every statement of the transaction between BEGIN and COMMIT, the fence first."""
-    world = (batch.world,)
-    yield Statement(b"fence", FENCE, [arrays.bigint(batch.world), arrays.bigint(epoch)])
+    world, key = batch.world, batch.world << WORLD_SHIFT
+    yield Statement(b"fence", FENCE, [arrays.bigint(world), arrays.bigint(epoch)])
     if batch.heard:
         page = heard.page_of(batch.heard)
-        yield Statement(b"heard", HEARD, [*map(arrays.bigint, (batch.world, batch.heard[0].seq)), page])
+        yield Statement(b"heard", HEARD, [arrays.bigint(world), arrays.bigint(batch.heard[0].seq), page])
     if batch.commands:
-        yield COMMANDS.of(zip(*batch.commands, strict=True), (epoch,))
+        yield COMMANDS.of(zip(*batch.commands, strict=True), epoch)
     if batch.opened:
-        names = ["portfolio"] * len(batch.opened)
-        yield ACCOUNTS.of((batch.opened, names, batch.opened), world)
-    created = [row for row in batch.orders.values() if row.id in batch.created]
-    if created:
-        yield NEW_ORDERS.of(_order_columns(created), world)
-    if len(created) < len(batch.orders):
-        changed = [row for row in batch.orders.values() if row.id not in batch.created]
-        columns = zip(_order_columns(changed), _order_keeps, strict=True)
-        yield CHANGED_ORDERS.of([column for column, changes in columns if changes])
+        yield ACCOUNTS.of((batch.opened, ["portfolio"] * len(batch.opened), batch.opened), world)
+    if created := [row for row in batch.orders.values() if row.id in batch.created]:
+        yield NEW_ORDERS.of_rows(created, world)
+    if changed := [row for row in batch.orders.values() if row.id not in batch.created]:
+        yield CHANGED_ORDERS.of_rows(changed)
     if batch.fills:
-        yield FILLS.of(_fill_columns(batch))
+        yield FILLS.of_caused(batch.fills, key)
     if batch.transfers:
-        yield TRANSFERS.of(_transfer_columns(batch))
+        yield TRANSFERS.of_caused(batch.transfers, key)
     if batch.balances:
-        yield BALANCES.of(zip(*map(astuple, batch.balances.values()), strict=True))
+        yield BALANCES.of_rows(batch.balances.values())
     if batch.positions:
-        yield POSITIONS.of(_position_columns(batch))
+        yield POSITIONS.of_rows(batch.positions.values())
     if batch.portfolios:
         yield PORTFOLIOS.of((list(batch.portfolios), list(batch.portfolios.values())))
     if batch.halts:
         yield HALTS.of((list(batch.halts), list(batch.halts.values())), world)._replace(rows=None)
     if batch.account_events:
         yield ACCOUNT_EVENTS.of(zip(*batch.account_events, strict=True))
-
-
-def _order_columns(rows: Iterable[OrderRow]) -> list[Any]:
-    """The rows' fields behind `exec_type`; receipts and terms, the last, encoded."""
-    _, *columns, receipts, terms = zip(*map(astuple, rows), strict=True)
-    told = [None if each is None else encode_json(each) for each in terms]
-    return [*columns, [encode_json(receipt) for receipt in receipts], told]
-
-
-def _fill_columns(batch: Batch) -> list[Any]:
-    key = batch.world << WORLD_SHIFT
-    seqs = [seq for seq, _ in batch.fills]
-    number, match, *columns = zip(*[astuple(row) for _, row in batch.fills], strict=True)
-    columns[7] = [encode_json(fees) for fees in columns[7]]
-    columns[12] = [encode_json(receipt) for receipt in columns[12]]
-    return [[key | n for n in number], [key | n for n in match], *columns, seqs]
-
-
-def _transfer_columns(batch: Batch) -> list[Any]:
-    key = batch.world << WORLD_SHIFT
-    seqs = [seq for seq, _ in batch.transfers]
-    number, *columns, fill, reverses = zip(*[astuple(row) for _, row in batch.transfers], strict=True)
-    named = [[key | n if n else None for n in each] for each in (fill, reverses)]
-    return [[key | n for n in number], *columns, *named, seqs]
-
-
-def _position_columns(batch: Batch) -> list[Any]:
-    """Without `reserved`: that is the balance's."""
-    portfolio, symbol, qty, _, *rest = zip(*map(astuple, batch.positions.values()), strict=True)
-    return [portfolio, symbol, qty, *rest]

@@ -1,8 +1,13 @@
-"""One statement per table and batch: `INSERT` or `UPDATE` from arrays, one array per column. Pure."""
+"""One statement per table and batch: `INSERT` or `UPDATE` from arrays, one array per column. Pure.
+
+Columns are declared as `{column: kind}` (arrays.KINDS), or `{column: "kind field"}` where the engine's
+row calls it otherwise. Constants are the first parameters, bigint; a named one fills that column.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from trading.exchange.arrays import KINDS, bigint
@@ -18,48 +23,65 @@ class Statement(NamedTuple):
 
 
 class Columns:
-    """A statement's columns and how each is encoded: `{column: kind}`, kinds as in arrays.KINDS."""
+    """A statement that takes one array per column."""
 
-    def __init__(self, name: str, sql: str, columns: dict[str, str], constants: int = 0):
+    def __init__(self, name: str, sql: str, columns: dict[str, str]):
         self.name, self.sql = name.encode(), sql.encode()
-        self.constants = constants
-        self.encode = [KINDS[kind][2] for kind in columns.values()]
+        self._encode = [KINDS[kind][2] for kind in _kinds(columns).values()]
+        self._fields = [kind.partition(" ")[2] or column for column, kind in columns.items()]
+        self._of_row = attrgetter(*self._fields)
 
-    def of(self, columns: Iterable[Sequence[Any]], constants: tuple[int, ...] = ()) -> Statement:
+    def of(self, columns: Iterable[Sequence[Any]], *constants: int) -> Statement:
         """`columns` in the order in which they were declared, at least one row long."""
         every = list(columns)
         values = [bigint(each) for each in constants]
-        values += [encode(column) for encode, column in zip(self.encode, every, strict=True)]
+        values += [encode(column) for encode, column in zip(self._encode, every, strict=True)]
         return Statement(self.name, self.sql, values, len(every[0]))
 
+    def of_rows(self, rows: Iterable[Any], *constants: int) -> Statement:
+        """From the engine's rows, at least one."""
+        return self.of(zip(*map(self._of_row, rows), strict=True), *constants)
 
-def insert(
-    table: str, columns: dict[str, str], *, constants: tuple[str, ...] = (), tail: str = ""
-) -> Columns:
-    """`constants` are columns that are the same in every row: the first parameters, bigint."""
-    names = ", ".join((*constants, *columns))
-    first = [f"${n}::bigint" for n in range(1, len(constants) + 1)]
-    stored = [KINDS[kind][1].format(column) for column, kind in columns.items()]
-    rows = _rows(columns, len(constants))
-    sql = f"INSERT INTO {table} ({names}) SELECT {', '.join([*first, *stored])} FROM {rows} {tail}"
-    return Columns(f"insert_{table}", sql, columns, len(constants))
+    def of_caused(self, caused: Sequence[tuple[int, Any]], *constants: int) -> Statement:
+        """From pairs of a command's number and a row that it caused: the number is the last column."""
+        of_row = attrgetter(*self._fields[:-1])
+        columns = zip(*[of_row(row) for _, row in caused], strict=True)
+        return self.of([*columns, [seq for seq, _ in caused]], *constants)
+
+
+def insert(table: str, columns: dict[str, str], *constants: str, tail: str = "") -> Columns:
+    """`constants`: the columns that they fill; "" for none."""
+    named = [name for name in constants if name]
+    first = [f"${n}::bigint" for n, name in enumerate(constants, 1) if name]
+    stored = [KINDS[kind][1].format(column) for column, kind in _kinds(columns).items()]
+    sql = (
+        f"INSERT INTO {table} ({', '.join([*named, *columns])}) SELECT {', '.join([*first, *stored])} "
+        f"FROM {_rows(columns, len(constants))} {tail}"
+    )
+    return Columns(f"insert_{table}", sql, columns)
 
 
 def update(table: str, columns: dict[str, str], *, key: str, keep: tuple[str, ...] = ()) -> Columns:
     """Rows found by `key`; columns in `keep` never change after the insert."""
-    changing = {column: kind for column, kind in columns.items() if column not in (key, *keep)}
-    stored = ", ".join(f"{name} = {KINDS[kind][1].format(f'r.{name}')}" for name, kind in changing.items())
-    used = {key: columns[key], **changing}
+    used = {column: kind for column, kind in columns.items() if column not in keep}
+    kinds = {column: kind for column, kind in _kinds(used).items() if column != key}
+    stored = ", ".join(f"{name} = {KINDS[kind][1].format(f'r.{name}')}" for name, kind in kinds.items())
     sql = f"UPDATE {table} t SET {stored} FROM {_rows(used)} WHERE t.{key} = r.{key}"
     return Columns(f"update_{table}", sql, used)
 
 
-def on_conflict(key: str, columns: dict[str, str]) -> str:
-    """The tail of an insert that becomes an update of what is there."""
-    changing = [column for column in columns if column not in key.split(", ")]
-    return f"ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in changing)
+def upsert(table: str, columns: dict[str, str], *, key: tuple[str, ...]) -> Columns:
+    """An insert that changes what is there already."""
+    changing = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    return insert(table, columns, tail=f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changing}")
+
+
+def _kinds(columns: dict[str, str]) -> dict[str, str]:
+    return {column: kind.partition(" ")[0] for column, kind in columns.items()}
 
 
 def _rows(columns: dict[str, str], before: int = 0) -> str:
-    arrays = ", ".join(f"${n}::{KINDS[kind][0]}" for n, kind in enumerate(columns.values(), before + 1))
+    """The arrays side by side as `r`; `before`: parameters that come first."""
+    kinds = enumerate(_kinds(columns).values(), before + 1)
+    arrays = ", ".join(f"${n}::{KINDS[kind][0]}" for n, kind in kinds)
     return f"unnest({arrays}) AS r({', '.join(columns)})"
