@@ -62,6 +62,8 @@ class Reference(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="r")
     received_ns: int
     source: str
     seq: int = 0
+    settlement: int = 0  # settlement price of the market day before; 0: the previous close is it
+    last: int = 0  # to late comers: the last trade's price so far, 0 when there was none
 
 
 class PhaseTick(msgspec.Struct, frozen=True, gc=False, array_like=True, tag="p"):

@@ -79,8 +79,12 @@ class WorldState(msgspec.Struct):
         return reference.previous_close if reference else 0
 
     def snapshot(self) -> list[Tick]:
-        """PhaseTick (with the present `seq`), every Reference, the latest Quote of every instrument."""
+        """PhaseTick (with the present `seq`), every Reference with the last price, the latest Quotes."""
         ticks: list[Tick] = []
         if self.phase is not None:
             ticks.append(msgspec.structs.replace(self.phase, seq=self.seq))
-        return [*ticks, *self.references.values(), *self.quotes.values()]
+        ticks += [
+            msgspec.structs.replace(each, last=self.days[symbol].last) if symbol in self.days else each
+            for symbol, each in self.references.items()
+        ]
+        return [*ticks, *self.quotes.values()]

@@ -12,6 +12,7 @@ from trading.engine.accounts import MINT, system_account
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, Event, FillRow, OrderRow, PositionRow, TransferRow
 from trading.engine.orders import OPEN, TERMINAL
+from trading.engine.turn import INTEREST, VARIATION
 
 PPB = 1_000_000_000
 CURRENCIES = ("CNY", "USDT")
@@ -26,6 +27,7 @@ class Audit:
         self.positions: dict[tuple[int, str], PositionRow] = {}
         self.folded: dict[tuple[int, str], int] = {}
         self.granted: dict[int, int] = {}
+        self.interest: dict[int, int] = {}
         self.fill_n = 0
         self.transfer_n = 0
         self.found: list[str] = []
@@ -100,6 +102,8 @@ class Audit:
         for account, amount in ((row.debit, -row.amount), (row.credit, row.amount)):
             key = (account, row.asset)
             self.folded[key] = self.folded.get(key, 0) + amount
+        if row.code == INTEREST:
+            self.interest[row.debit] = self.interest.get(row.debit, 0) + row.amount
         mint = system_account(1, MINT)
         if row.debit == mint and row.asset in CURRENCIES:
             self.granted[row.credit] = self.granted.get(row.credit, 0) + row.amount
@@ -120,6 +124,11 @@ class Audit:
                         leg.debit == row.portfolio
                     ) * leg.amount
             wanted = -(row.cash + row.fee) if row.side == "buy" else row.cash - row.fee
+            if row.receipt.get("contract"):  # nothing is paid for it: the result of a close, and the fee
+                results = [leg for leg in legs.get(row.n, []) if leg.code == VARIATION]
+                wanted = sum(leg.amount if leg.credit == row.portfolio else -leg.amount for leg in results)
+                wanted -= row.fee
+                self.expect(not results or row.receipt["effect"] != "open", "opening pays nothing", row)
             self.expect(moved == wanted, "I8 legs", (row, moved, wanted))
 
     def breaches(self, engine: Engine) -> list[str]:
@@ -142,11 +151,11 @@ class Audit:
                     symbol,
                 )
                 realised += position.realised
-                cost += position.cost
-            granted = self.granted.get(portfolio.id, 0)
+                cost += 0 if position.is_contract else position.cost
+            granted = self.granted.get(portfolio.id, 0) - self.interest.get(portfolio.id, 0)
             self.expect(
                 portfolio.cash.posted == granted + realised - cost,
-                "I6p cash = granted + realised - cost",
+                "I6p cash = granted + realised - cost - interest",
                 portfolio.id,
             )
         return self.found

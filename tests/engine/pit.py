@@ -19,6 +19,7 @@ from trading.engine.commands import (
     ClosePosition,
     Freeze,
     Halt,
+    MarginTerms,
     NewOrder,
     NewOrderWithTerms,
     OpenPortfolio,
@@ -111,8 +112,16 @@ class Pit:
         return events
 
     # people -------------------------------------------------------------------------------------
-    def open(self, who: int, cash: int = RICH, *, holding: int = 0, currency: str = "CNY") -> None:
-        self.do(OpenPortfolio(who, currency, cash, f"open{who}"))
+    def open(
+        self,
+        who: int,
+        cash: int = RICH,
+        *,
+        holding: int = 0,
+        currency: str = "CNY",
+        margin: MarginTerms | None = None,
+    ) -> None:
+        self.do(OpenPortfolio(who, currency, cash, f"open{who}", margin))
         if holding:
             self.give(who, holding)
 
@@ -188,9 +197,13 @@ class Pit:
     def phase(self, phase: str, *, day: int = DAY, paused: bool = False) -> list[Event]:
         return self.do(PhaseTick(day, phase, "", 0, self.at_ns, self.at_ns, paused=paused))
 
-    def reference(self, previous_close: int, low: int = 0, high: int = 0, *, day: int = DAY) -> list[Event]:
+    def reference(
+        self, previous_close: int, low: int = 0, high: int = 0, *, day: int = DAY, settlement: int = 0
+    ) -> list[Event]:
         at = self.at_ns
-        return self.do(Reference(self.symbol, day, previous_close, low, high, at, at, "sim"))
+        return self.do(
+            Reference(self.symbol, day, previous_close, low, high, at, at, "sim", settlement=settlement)
+        )
 
     def halt(self, halted: bool = True) -> list[Event]:
         return self.do(Halt(self.symbol, halted, "", "x"))

@@ -9,6 +9,9 @@ FEES: Final = 2  # receives every fee
 MINT: Final = 3  # gives start cash, and is the other side of an operator's correction
 CORPORATE: Final = 4  # the issuers: the other side of dividends, new shares, rights and cash-outs
 
+CLEARING: Final = 8  # pays and takes the daily results of contracts
+LENDER: Final = 9  # lends cash and shares: takes interest and borrow fees
+
 CODES_PER_WORLD: Final = 16
 
 

@@ -19,6 +19,7 @@ from trading.engine.commands import CorporateAction, ExerciseRights, SettleActio
 from trading.engine.entry import refuse
 from trading.engine.events import ActionEntryRow, ActionRow, Notice
 from trading.engine.markets import Market
+from trading.engine.positions import note_holder
 from trading.engine.refusals import NO_BOOKS, Refusal
 from trading.engine.restated import forget_prices, restate
 from trading.engine.state import Action, Balance, Portfolio, Position, State
@@ -48,6 +49,9 @@ def apply_action(turn: Turn, asked: CorporateAction) -> None:
     step = STEPS[asked.kind]
     for portfolio, position in _holders(state, market):
         step(turn, market, asked, portfolio, position)
+        if portfolio.margin is not None:
+            for each in portfolio.positions.values():
+                note_holder(portfolio, each, each.held.posted)
     if asked.kind != "rename":
         forget_prices(market)
     is_open = asked.kind == "rights" or (asked.kind == "dividend" and asked.settles)
@@ -63,6 +67,8 @@ def _refuse_action(state: State, asked: CorporateAction) -> Refusal | None:
         return Refusal("ACTION_APPLIED", f"The action {asked.client_id!r} was applied already.", {})
     if market is None or market.rules is None:
         return Refusal("UNKNOWN_SYMBOL", f"There is no instrument {asked.symbol!r} here.", {})
+    if market.rules.is_contract:
+        return _invalid(f"{asked.symbol} is a contract: nothing of this kind happens to it.")
     if not 0 < len(asked.client_id) <= KEY_MAX:
         return _invalid(f"The key of an action has 1 to {KEY_MAX} characters.")
     if min(asked.new, asked.old, asked.per) <= 0 or min(asked.cash, asked.price, asked.reduce_by) < 0:
@@ -288,9 +294,7 @@ def _currency(market: Market) -> str:
 def _claims(state: State, asset: str) -> list[Balance]:
     """What players hold of an asset, by portfolio."""
     found = [
-        each
-        for each in state.balances.values()
-        if each.asset == asset and each.account > 0 and each.posted > 0
+        each for each in state.balances.values() if each.asset == asset and each.account > 0 and each.posted
     ]
     return sorted(found, key=_by_account)
 
@@ -302,6 +306,7 @@ def _by_account(balance: Balance) -> int:
 def _move(turn: Turn, asset: str, owner: Portfolio, amount: int) -> None:
     """From the issuers to the portfolio; back when negative."""
     own, issuers = turn.state.balance(owner.id, asset), turn.state.system(CORPORATE, asset)
+    own.may_owe = owner.margin is not None  # who is short owes what the others get
     debit, credit = (issuers, own) if amount > 0 else (own, issuers)
     turn.transfer(CORPORATE_ACTION, debit, credit, abs(amount))
 

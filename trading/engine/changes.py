@@ -167,7 +167,7 @@ def _become(turn: Turn, order: Order, wanted: Wanted, draft: Draft, *, renewed: 
         receipt = receipts.order("rested", order, turn.at_ns, AS_ASKED, waits="stop" if armed else "parent")
         turn.change(order, REPLACE, receipt)
         return
-    _reserve(turn, order)
+    turn.hold(order)
     if order.terms is not None and order.terms.is_stop:
         stand_by(turn, order, REPLACE)
     elif order.time_in_force in AUCTION_ONLY:
@@ -179,10 +179,3 @@ def _become(turn: Turn, order: Order, wanted: Wanted, draft: Draft, *, renewed: 
     else:
         more = {"waits": order.waits} if order.waits else {}
         turn.change(order, REPLACE, receipts.order("rested", order, turn.at_ns, AS_ASKED, **more))
-
-
-def _reserve(turn: Turn, order: Order) -> None:
-    if order.buys:
-        turn.reserve_cash(order, order.market.hold_of(order))
-    else:
-        turn.reserve_qty(order, order.leaves)

@@ -19,7 +19,20 @@ OrderType = Literal["market", "limit", "stop", "stop_limit", "trailing_stop"]
 TimeInForce = Literal["day", "gtc", "ioc", "fok", "gtd", "opg", "cls"]
 OrderClass = Literal["simple", "bracket", "oco", "oto"]
 ActionKind = Literal["dividend", "split", "bonus", "rights", "rename", "delisting"]
+Intent = Literal[
+    "", "buy_to_open", "buy_to_close", "buy_to_close_today", "sell_to_open", "sell_to_close",
+    "sell_to_close_today",
+]  # fmt: skip
 FiredBy = Literal["print", "quote"]  # what sets a stop off: trade prints, or the best displayed price
+
+
+class MarginTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a margin portfolio may do beyond what a cash portfolio may. Chosen when it opens."""
+
+    leverage: int = 1  # at most this many times its own money in securities; contracts have their own rates
+    shorts: bool = False  # may sell what it does not hold, where the rulebook allows it
+    interest_ppb: int = 0  # a year, on what it owes
+    call_s: int = 1_800  # world seconds that a margin call leaves
 
 
 class OpenPortfolio(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="open_portfolio"):
@@ -29,6 +42,7 @@ class OpenPortfolio(msgspec.Struct, frozen=True, gc=False, tag_field="command", 
     currency: str
     cash: int
     client_id: str
+    margin: MarginTerms | None = None  # None: a cash portfolio, which owes nothing ever
 
 
 class NewOrder(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag="new_order"):
@@ -67,6 +81,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     order_class: OrderClass = "simple"
     take_profit: Leg | None = None
     stop_loss: Leg | None = None
+    position_intent: Intent = ""  # a guard: refused when the order would do something else
 
 
 class NewOrderWithTerms(NewOrder, frozen=True, gc=False, tag_field="command", tag="new_order_with_terms"):

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from trading.engine import receipts
+from trading.engine import margin, receipts
 from trading.engine.accounts import CORPORATE, MARKET, MINT
 from trading.engine.commands import Correct, Settlement, UndoneFill
 from trading.engine.entry import refuse
@@ -28,6 +28,7 @@ from trading.engine.events import ActionEntryRow, ActionRow, FillRow
 from trading.engine.markets import Market
 from trading.engine.matching import end
 from trading.engine.orders import MASS_CANCEL, Order, by_priority
+from trading.engine.positions import note_holder
 from trading.engine.refusals import NO_BOOKS, Refusal
 from trading.engine.restated import orders_of, restore
 from trading.engine.state import Portfolio, Position, State
@@ -65,6 +66,8 @@ def correct(turn: Turn, asked: Correct) -> None:
         cash = state.portfolios[portfolio].cash
         turn.transfer(ADJUST, state.system(MINT, cash.asset), cash, amount)
     _make_room(turn, plan, asked)
+    for each in plan.touched:
+        note_holder(state.portfolios[each.position.portfolio], each.position, each.position.held.posted)
     if asked.what == "action":
         action = state.actions[asked.action]
         action.status = "reversed"
@@ -92,6 +95,11 @@ def _refuse(state: State, asked: Correct) -> Refusal | None:
         if market is None or market.rules is None or one.price < 0 or one.missing < 0:
             return _invalid(f"{one.symbol}: no instrument, or no fair price.")
         position = state.position(portfolio, market)
+        if position.is_contract or position.held.posted < 0:
+            return _invalid(
+                f"Portfolio {one.portfolio} is short of {one.symbol}, or it is a contract: "
+                "that is not taken back by command."
+            )
         if one.found is not None and one.found != (position.held.posted, position.cost, position.realised):
             facts = {"portfolio": one.portfolio, "symbol": one.symbol}
             return Refusal("BOOKS_MOVED", "The position has changed since the correction was made.", facts)
@@ -131,7 +139,8 @@ def _plan(state: State, asked: Correct) -> Plan | Refusal:
 
 def _begun(state: State, one: Settlement) -> Touched:
     market, portfolio = state.markets[one.symbol], state.portfolios[one.portfolio]
-    return Touched(state.position(portfolio, market), market, one, portfolio.cash.posted)
+    free = portfolio.cash.posted if portfolio.margin is None else max(margin.available(portfolio), 0)
+    return Touched(state.position(portfolio, market), market, one, free)
 
 
 def _shortages(touched: Iterable[Touched]) -> dict[int, int]:
@@ -246,7 +255,7 @@ def _make_room(turn: Turn, plan: Plan, asked: Correct) -> None:
             position.bought_today = position.held.available
             turn.touch_position(position)
         for order in _bids(turn.state.portfolios[position.portfolio]):
-            if cash.available >= 0:
+            if cash.available >= 0 or cash.may_owe:
                 break
             if order.id in turn.state.orders:
                 end(turn, order, MASS_CANCEL, CANCELED, why)

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick, Reference
-from trading.engine import at_close, auction, receipts, risk
+from trading.engine import accruals, at_close, auction, contracts, receipts, risk
 from trading.engine.commands import SetRules
 from trading.engine.entry import end, refuse
 from trading.engine.markets import AFTER_HOURS, AUCTIONS, Market
@@ -29,6 +29,8 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
     state.world_ns = 0  # a replayed world may have been taken back
     note_time(turn, tick.at_ns)
     new_day = tick.market_day != state.market_day
+    if state.called:
+        turn.clocked = True
     clock = Clock(tick.phase, tick.span, tick.paused)
     if not new_day and clock == state.clock:
         return
@@ -46,6 +48,8 @@ def on_phase(turn: Turn, tick: PhaseTick) -> None:
         state.tell_phase(market)
     if new_day:
         _roll(turn)
+        accruals.accrue(turn)
+        contracts.await_settlement(turn)
     _expire_day_orders(turn)
     for market in markets:
         if market.permit.match and market.symbol not in matched and (market.bids.book or market.asks.book):
@@ -82,7 +86,7 @@ def _roll(turn: Turn) -> None:
         if position.market_day == state.market_day:
             continue  # restored in the middle of its day
         del state.traded[key]
-        if position.is_at_rest:
+        if position.is_at_rest or position.is_contract:  # a contract's day begins when it is settled
             continue
         position.market_day = state.market_day
         position.bought_today = position.day_cash = 0
@@ -108,8 +112,12 @@ def on_reference(turn: Turn, reference: Reference) -> None:
     market = turn.state.market(reference.symbol)
     limits = market.limits
     market.set_reference(reference)
+    if market.rules is not None and market.rules.is_contract:
+        contracts.settle(turn, market, reference)
     if market.limits != limits:
         _recheck(turn, market)
+    if market.holders:
+        turn.marked[market.symbol] = market
 
 
 def set_rules(turn: Turn, command: SetRules) -> None:
@@ -132,7 +140,7 @@ def set_rules(turn: Turn, command: SetRules) -> None:
         return
 
     # From here it must succeed.
-    market.set_rules(rules)
+    turn.state.set_rules(rules)
     turn.state.tell_phase(market)
     if was != rules:
         _recheck(turn, market)
@@ -145,10 +153,10 @@ def _recheck(turn: Turn, market: Market) -> None:
         return
     for order in market.orders():
         was, order.price = order.price, _worst_price(order)
-        if refusal := risk.refuse_resting(market, order):
+        if refusal := risk.refuse_resting(turn.state, market, order):
             why = receipts.rule(refusal.rule, refusal.detail, refusal.row)
             end(turn, order, MASS_CANCEL, refusal.code, why, **refusal.facts)
-        elif order.buys or order.price != was:
+        elif order.buys or order.effect or order.price != was:
             _reserve_anew(turn, order, moved=order.price != was)
 
 
@@ -166,7 +174,7 @@ def _worst_price(order: Order) -> int:
 
 
 def _reserve_anew(turn: Turn, order: Order, *, moved: bool) -> None:
-    needed = order.market.hold_of(order) if order.buys else 0
+    needed = order.market.hold_of(order)
     if needed == order.reserved_cash and not moved:
         return
     turn.reserve_cash(order, needed)

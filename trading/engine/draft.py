@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from market.rulebook.rules import InstrumentRules
-from trading.engine import prices
+from trading.engine import margin, prices
 from trading.engine.commands import NewOrder, NewOrderWithTerms, Terms
+from trading.engine.events import Basis
 from trading.engine.markets import Market
 from trading.engine.orders import AUCTION_ONLY, Order
 from trading.engine.state import Portfolio, State
@@ -17,8 +18,8 @@ class Draft:
     """
 
     __slots__ = (
-        "_needed", "_worst", "base", "buys", "filled_qty", "market", "of", "portfolio", "price", "qty",
-        "rules", "stop",
+        "_needed", "_worst", "base", "basis", "buys", "effect", "filled_qty", "market", "of", "opens",
+        "portfolio", "price", "qty", "rules", "stop",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +43,9 @@ class Draft:
         self.of = of
         self.stop: int | None = None
         self.base: int | None = None  # what its collar is measured from; None: the best displayed price
+        self.opens = buys  # it holds cash against what it may get; else it holds what it gives
+        self.effect = ""  # a margin portfolio's order: on the position
+        self.basis: Basis | None = None  # … and what its hold is computed from
         self._worst: int | None = price
         self._needed: int | None = None
 
@@ -51,6 +55,7 @@ class Draft:
             self.portfolio, self.market, self.rules, self.buys, qty, self.price, self.filled_qty, self.of
         )
         other.stop, other.base = self.stop, self.base
+        other.opens, other.effect, other.basis = self.opens, self.effect, self.basis
         return other
 
     @property
@@ -58,7 +63,9 @@ class Draft:
         """What could be sold now, this order's own reservation included."""
         own = self.of.reserved_qty if self.of else 0
         position = self.portfolio.positions.get(self.market.symbol)
-        return (position.sellable if position else 0) + own
+        if position is None:
+            return own
+        return (position.closable(self.effect) if self.effect else position.sellable) + own
 
     @property
     def free_cash(self) -> int:
@@ -73,10 +80,22 @@ class Draft:
         return self._worst
 
     def cash_needed(self) -> int:
-        """What a buy must hold back: see Market.reservation."""
+        """What it must hold back: a buy see Market.reservation, in margin portfolios margin.hold."""
         if self._needed is None:
             filled_cash = self.of.filled_cash if self.of else 0
             leaves = self.qty - self.filled_qty
+            if self.basis is not None:
+                self._needed = margin.hold(
+                    self.portfolio.margin,
+                    self.market,
+                    self.basis,
+                    self.effect,
+                    buys=self.buys,
+                    price=self.worst_price(),
+                    leaves=leaves,
+                    filled=(filled_cash, self.filled_qty),
+                )
+                return self._needed
             self._needed = self.market.reservation(self.worst_price(), leaves, filled_cash, self.filled_qty)
         return self._needed
 
@@ -93,7 +112,19 @@ def draft_of(state: State, new: NewOrder) -> Draft | None:
         draft.base = market.base_price()
     if isinstance(new, NewOrderWithTerms):
         _add_terms(draft, new.terms)
+    if draft.portfolio.margin is not None:
+        intent = new.terms.position_intent if isinstance(new, NewOrderWithTerms) else ""
+        position = draft.portfolio.positions.get(new.symbol)
+        effect = margin.effect_of(position, market, intent, buys=draft.buys)
+        set_effect(draft, effect)
     return draft
+
+
+def set_effect(draft: Draft, effect: str) -> None:
+    """It is a margin portfolio's: held back is what it may cost by today's marks."""
+    draft.effect = effect
+    draft.opens = effect == margin.OPEN
+    draft.basis = margin.basis_of(draft.portfolio, draft.market)
 
 
 def _add_terms(draft: Draft, terms: Terms) -> None:

@@ -12,6 +12,7 @@ from market.rulebook.rules import InstrumentRules
 from market.ticks import PhaseTick, Print, Quote, Reference
 from trading.engine import (
     actions,
+    calls,
     changes,
     corrections,
     days,
@@ -20,7 +21,7 @@ from trading.engine import (
     linked,
     portfolios,
     preview,
-    state,
+    restoring,
     ticks,
 )
 from trading.engine.commands import (
@@ -88,6 +89,8 @@ class Engine:
         VERBS[type(command)](turn, command)
         if turn.links:
             linked.follow(turn)
+        if turn.marked or turn.clocked:
+            calls.follow(turn)
         return turn.close()
 
     def preview(self, order: NewOrder, at_ns: int) -> dict[str, Any]:
@@ -118,7 +121,7 @@ class Engine:
         action applied so far with its status; `undone`: numbers of the transfers that were taken back.
         Phase, references and quotes come with the feed's snapshot afterwards.
         """
-        state.restore(
+        restoring.restore(
             self.state,
             portfolios=portfolios,
             balances=balances,
@@ -135,7 +138,7 @@ class Engine:
         )
 
     def state_hash(self) -> str:
-        return state.state_hash(self.state)
+        return restoring.state_hash(self.state)
 
     def breaches(self) -> list[Breach]:
         """The invariants that do not hold over everything in memory: for recovery, drills and tests."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simgame.kernel.money import PPB
-from trading.engine import at_close, linked, receipts, risk, terms, triggers
+from trading.engine import at_close, credit, linked, margin, receipts, risk, terms, triggers
 from trading.engine.commands import (
     CancelAll,
     CancelOrder,
@@ -13,11 +13,12 @@ from trading.engine.commands import (
     ReplaceOrder,
 )
 from trading.engine.draft import Draft, draft_of
-from trading.engine.events import OrderRow, Refused
+from trading.engine.events import OrderRow, OrderTerms, Refused
 from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.matching import arrive, end, stand_aside
 from trading.engine.orders import ACCEPT, AUCTION_ONLY, CANCEL, FILLED, REJECTED, Order, by_priority
 from trading.engine.refusals import NO_BOOKS, Refusal, unsupported
+from trading.engine.state import Portfolio
 from trading.engine.turn import Turn
 
 AS_ASKED = receipts.rule("request", "You asked for it.")
@@ -54,17 +55,23 @@ def place(turn: Turn, new: NewOrder) -> None:
         draft.qty,
         new.limit_price,
         draft.worst_price(),
+        _begun(new, draft) if draft.effect else None,
     )
     turn.enter(order)
-    if draft.buys:
+    if draft.opens or draft.effect:
         turn.reserve_cash(order, draft.cash_needed())
-    else:
+    if not draft.opens:
         turn.reserve_qty(order, order.qty)
     if isinstance(new, NewOrderWithTerms):
-        order.terms = terms.begun(new, draft)
+        order.terms = order.terms or terms.begun(new, draft)
         state.note_expiry(order)
         linked.hold_legs(turn, order, new.terms)
     _set_out(turn, order, ACCEPT)
+
+
+def _begun(new: NewOrder, draft: Draft) -> OrderTerms:
+    asked = terms.begun(new, draft) if isinstance(new, NewOrderWithTerms) else None
+    return credit.begun(draft, asked)
 
 
 def _set_out(turn: Turn, order: Order, event: str) -> None:
@@ -79,8 +86,46 @@ def _set_out(turn: Turn, order: Order, event: str) -> None:
         arrive(turn, order, event)
 
 
+def begin_forced(turn: Turn, portfolio: Portfolio, market: Market, effect: str, qty: int, text: str) -> None:
+    """A market order that the exchange itself places to reduce a portfolio. It may cost what it costs.
+
+    Its id has the form of a UUIDv7, made of the engine's time and the number of the command; its client id
+    has a blank, which no player's has.
+    """
+    assert market.rules is not None
+    turn.forced += 1
+    buys = portfolio.positions[market.symbol].held.posted < 0
+    other = market.side(buys=not buys).shown
+    if not other:
+        return
+    order = Order(
+        _forced_id(turn),
+        portfolio,
+        market,
+        f"forced {turn.seq}.{turn.forced}",
+        "buy" if buys else "sell",
+        "market",
+        "ioc",
+        qty,
+        None,
+        market.collar(other[0][0], buys=buys),
+        OrderTerms(effect=effect, basis=margin.basis_of(portfolio, market), forced=text),  # type: ignore[arg-type]
+    )
+    turn.enter(order)
+    turn.hold(order)
+    arrive(turn, order, ACCEPT)
+
+
+def _forced_id(turn: Turn) -> str:
+    ms = turn.at_ns // 1_000_000 % (1 << 48)
+    low = turn.state.world_number % (1 << 22) << 40 | turn.seq % (1 << 40)
+    digits = f"{ms:012x}7{turn.forced % (1 << 12):03x}{1 << 63 | low:016x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
 def close_position(turn: Turn, asked: ClosePosition) -> None:
-    """Sell at market what may be sold of a holding, or a part of it. Refused like any order."""
+    """Sell at market what may be sold of a holding, or a part of it; buy back a short one. Refused like
+    any order."""
     portfolio = turn.state.portfolios.get(asked.portfolio)
     position = portfolio.positions.get(asked.symbol) if portfolio else None
     rules = turn.state.market(asked.symbol).rules if position else None
@@ -90,18 +135,22 @@ def close_position(turn: Turn, asked: ClosePosition) -> None:
     if (asked.qty is not None and asked.share_ppb is not None) or not 0 < (asked.share_ppb or PPB) <= PPB:
         refuse(turn, unsupported("Close a quantity, or up to 100 percent, of it."), asked.order_id)
         return
-    qty = asked.qty if asked.qty is not None else position.sellable
+    buys = position.held.posted < 0
+    free = position.sellable
+    if portfolio is not None and portfolio.margin is not None:
+        free = position.closable(margin.effect_of(position, position.market, "", buys=buys))
+    qty = asked.qty if asked.qty is not None else free
     if asked.share_ppb is not None and asked.share_ppb < PPB:
-        qty = position.held.posted * asked.share_ppb // PPB // rules.lot * rules.lot
+        qty = abs(position.held.posted) * asked.share_ppb // PPB // rules.lot * rules.lot
     if qty <= 0:
-        facts = {"held": position.held.posted, "sellable": position.sellable, "lot": rules.lot}
-        code, text = "INSUFFICIENT_SELLABLE", "None of it can be sold now."
-        if position.sellable > 0:
+        facts = {"held": position.held.posted, "sellable": free, "lot": rules.lot}
+        code, text = "INSUFFICIENT_SELLABLE", "None of it can be closed now."
+        if free > 0:
             code, text = "BAD_QTY_OR_LOT", "That part of it is less than one lot."
         refuse(turn, Refusal(code, text, facts), asked.order_id)
         return
     ids = (asked.portfolio, asked.order_id, asked.client_order_id, asked.symbol)
-    place(turn, NewOrder(*ids, "sell", "market", "day", qty, None, asked.deadline_ns))
+    place(turn, NewOrder(*ids, "buy" if buys else "sell", "market", "day", qty, None, asked.deadline_ns))
 
 
 def cancel(turn: Turn, asked: CancelOrder) -> None:

@@ -16,6 +16,14 @@ ExecType = Literal[
 LegName = Literal["", "take_profit", "stop_loss"]
 
 
+class Basis(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What the hold of a margin portfolio's order is computed from, as it was when it was reserved."""
+
+    mark: int  # what the instrument was worth: a worse price of a fill is held back in full
+    margin_at: int  # the price that margin is asked of: the mark, for contracts the last settlement price
+    rate_ppb: int  # home minor units for one of the instrument's currency
+
+
 class OrderTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Where an order stands that asks for more than price and quantity (commands.Terms)."""
 
@@ -34,6 +42,9 @@ class OrderTerms(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     parent: str = ""  # id of the order that this leg waits for
     leg: LegName = ""
     sibling: str = ""  # id of the other leg: where one is done, so is the other
+    effect: Literal["", "open", "close", "close_today"] = ""  # on the position; "": a cash portfolio's
+    basis: Basis | None = None  # margin portfolios' orders have one
+    forced: str = ""  # why the exchange itself placed it, in words
 
     @property
     def made_by(self) -> str:
@@ -122,6 +133,7 @@ class BalanceRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="
     asset: str
     posted: int
     reserved: int
+    may_owe: bool = False  # of a margin portfolio: it may be less than nothing
 
 
 class PositionRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="position"):
@@ -141,6 +153,8 @@ class PortfolioRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag
     portfolio: int
     status: Literal["active", "frozen"]
     reason: str = ""
+    call_ns: int = 0  # world time until which a margin call must be met; 0: there is none
+    accrued_day: int = 0  # market day up to which interest and borrow fees are paid; 0: cash portfolio
 
 
 class Notice(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="notice"):

@@ -10,7 +10,7 @@ take, in their order, what there is, and the rest with the next fill. So selling
 
 from __future__ import annotations
 
-from market.rulebook.rules import PPB, Effect, FeeRule, InstrumentRules
+from market.rulebook.rules import PPB, FeeRule, InstrumentRules
 
 TWICE_PPB = 2 * PPB
 
@@ -57,7 +57,7 @@ class FeeLines:
         return asked
 
 
-def lines_for(rules: InstrumentRules, side: str, effect: Effect) -> FeeLines:
+def lines_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
     """The lines that a fill of this side pays, which opens or closes a position."""
     return FeeLines(
         tuple(line for line in rules.fees if line.side in ("both", side) and line.effect in ("", effect))

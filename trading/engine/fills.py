@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from trading.engine import receipts
+from trading.engine import positions, receipts
 from trading.engine.accounts import FEES, MARKET
 from trading.engine.events import FillRow
 from trading.engine.orders import Order
-from trading.engine.state import Position
+from trading.engine.state import Balance, Position, State
 from trading.engine.turn import FEE, TRADE_ASSET, TRADE_CASH, Turn
 
 
@@ -18,14 +18,15 @@ def trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dic
     cash = market.worth(price, qty)
     n = state.fills_n + 1
     position = state.position(order.portfolio, market)
-    own_cash, own_asset = order.portfolio.cash, position.held
+    own_cash, own_asset = _cash_of(state, order), position.held
     market_cash, market_asset = state.system(MARKET, own_cash.asset), state.system(MARKET, own_asset.asset)
     _book(turn, order, position, n, price, qty, cash, "market", facts)
+    paid = 0 if position.is_contract else cash
     if order.buys:
-        turn.transfer(TRADE_CASH, own_cash, market_cash, cash, n)
+        turn.transfer(TRADE_CASH, own_cash, market_cash, paid, n)
         turn.transfer(TRADE_ASSET, market_asset, own_asset, qty, n)
     else:
-        turn.transfer(TRADE_CASH, market_cash, own_cash, cash, n)
+        turn.transfer(TRADE_CASH, market_cash, own_cash, paid, n)
         turn.transfer(TRADE_ASSET, own_asset, market_asset, qty, n)
 
 
@@ -51,8 +52,15 @@ def trade_with_player(
     _book(turn, taker, gotten if taker.buys else given, n, price, qty, cash, "player", facts)
     facts = {**facts, **makers} if makers else facts
     _book(turn, maker, gotten if maker.buys else given, n, price, qty, cash, "player", facts)
-    turn.transfer(TRADE_CASH, buyer.portfolio.cash, seller.portfolio.cash, cash, n)
+    if not given.is_contract:
+        turn.transfer(TRADE_CASH, _cash_of(state, buyer), _cash_of(state, seller), cash, n)
     turn.transfer(TRADE_ASSET, given.held, gotten.held, qty, n)
+
+
+def _cash_of(state: State, order: Order) -> Balance:
+    """What pays for it: only margin portfolios have cash in more than one currency."""
+    portfolio = order.portfolio
+    return portfolio.cash if portfolio.margin is None else state.cash(portfolio, order.market.currency)
 
 
 def _book(
@@ -72,7 +80,10 @@ def _book(
     state.fills_n += 1
     n = state.fills_n
     buys = order.buys
-    lines = market.buy_fees if buys else market.sell_fees
+    if order.effect:
+        lines = market.fees(order.effect, buys=buys)
+    else:
+        lines = market.buy_fees if buys else market.sell_fees
     worth = order.filled_cash + cash
     before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
     after = lines.charge(worth, order.filled_qty + qty, capped=not buys)
@@ -81,9 +92,13 @@ def _book(
     order.filled_value += price * qty
     order.filled_cash = worth
     order.fees += fee
-    _book_position(turn, order, position, qty, cash, fee)
+    if order.effect:
+        positions.book(turn, order, position, n, qty, cash, fee)
+    else:
+        _book_position(turn, order, position, qty, cash, fee)
     if fee:
-        turn.transfer(FEE, portfolio.cash, state.system(FEES, portfolio.currency), fee, n)
+        payer = _cash_of(state, order)
+        turn.transfer(FEE, payer, state.system(FEES, payer.asset), fee, n)
     receipt = {
         "decided": "filled",
         "at": turn.at_ns,
@@ -93,6 +108,9 @@ def _book(
     }
     if order.limit_price is None:
         receipt["collar"] = order.price
+    if order.effect:
+        receipt["effect"] = order.effect
+        receipt["contract"] = position.is_contract
     turn.events.append(
         FillRow(
             n,

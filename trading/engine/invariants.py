@@ -32,7 +32,7 @@ def _system(state: State) -> Iterator[Breach]:
     totals: dict[str, int] = {}
     for balance in state.balances.values():
         totals[balance.asset] = totals.get(balance.asset, 0) + balance.posted
-        if balance.account > 0 and not 0 <= balance.reserved <= balance.posted:
+        if not balance.is_sound:
             yield Breach("I5", f"{balance.account} {balance.asset}", msgspec.structs.asdict(balance.row()))
     for asset, total in totals.items():
         if total:
@@ -54,9 +54,9 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
         offered = held.pop(symbol, 0)
         if position.held.reserved != offered:
             yield Breach("I4s", subject, {"reserved": position.held.reserved, "orders": offered})
-        if position.sellable < 0 or position.bought_today < 0:
+        if not position.is_sound or position.bought_today < 0:
             yield Breach("I6t", subject, msgspec.structs.asdict(position.row()))
-        if position.cost < 0 or (position.cost and not position.held.posted):
+        if (position.cost < 0 and portfolio.margin is None) or (position.cost and not position.held.posted):
             yield Breach("I6p", subject, msgspec.structs.asdict(position.row()))
     for symbol, offered in held.items():
         yield Breach("I4s", f"portfolio {portfolio.id} {symbol}", {"reserved": 0, "orders": offered})
@@ -65,8 +65,8 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
 def _order(order: Order) -> Iterator[Breach]:
     subject, market = f"order {order.id}", order.market
     held = order.status == HELD  # it reserves nothing yet
-    cash = market.hold_of(order) if order.buys and not held else 0
-    qty = 0 if order.buys or held else order.leaves
+    cash = market.hold_of(order) if not held and market.rules is not None else 0
+    qty = 0 if order.opens or held else order.leaves
     if (market.rules is not None and order.reserved_cash != cash) or order.reserved_qty != qty:
         facts = {"reserved": order.reserved_cash or order.reserved_qty, "needed": cash or qty}
         yield Breach("I4", subject, facts)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from trading.engine import receipts
 from trading.engine.commands import Leg, Terms
 from trading.engine.events import LegName, OrderTerms
@@ -65,6 +67,8 @@ def hold_legs(turn: Turn, parent: Order, asked: Terms) -> None:
 def _hold(turn: Turn, parent: Order, leg: Leg, terms: OrderTerms) -> None:
     kind = "limit" if leg.stop_price is None else "stop" if leg.limit_price is None else "stop_limit"
     market = parent.market
+    if parent.terms is not None and parent.effect:
+        terms = msgspec.structs.replace(terms, effect="close", basis=parent.terms.basis)
     price = leg.limit_price if leg.limit_price is not None else market.collar(leg.stop_price or 0, buys=False)
     order = Order(
         leg.order_id,
@@ -123,13 +127,14 @@ def _protect(turn: Turn, leg: Order, qty: int) -> None:
     assert leg.terms is not None
     event = ACTIVATE if leg.status == HELD else RESTATE
     position = turn.state.position(leg.portfolio, leg.market)
-    if position.sellable + leg.reserved_qty < qty - leg.filled_qty:
-        end(turn, leg, CANCEL_LINKED, "INSUFFICIENT_SELLABLE", NOT_SELLABLE, sellable=position.sellable)
+    sellable = position.closable(leg.effect) if leg.effect else position.sellable
+    if sellable + leg.reserved_qty < qty - leg.filled_qty:
+        end(turn, leg, CANCEL_LINKED, "INSUFFICIENT_SELLABLE", NOT_SELLABLE, sellable=sellable)
         return
     leave(leg)
     leg.qty = qty
     leg.priority = turn.seq
-    turn.reserve_qty(leg, leg.leaves)
+    turn.hold(leg)
     if leg.terms.is_stop:
         stand_by(turn, leg, event)
     else:

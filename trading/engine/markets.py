@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from market.book import Book, BookSide
 from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
 from market.ticks import Level, Quote, Reference
-from trading.engine import fees, prices
+from trading.engine import fees, margin, prices
 from trading.engine.fees import FeeLines
 from trading.engine.orders import Order, by_priority
+
+if TYPE_CHECKING:
+    from trading.engine.state import Portfolio
 
 NEVER_FRESH = -1
 AUCTIONS = frozenset((Phase.AUCTION.value, Phase.AUCTION_LOCKED.value))
@@ -63,10 +66,10 @@ class Trigger:
 
 class Market:
     __slots__ = (
-        "_cage_of_buys", "_cage_of_sells", "_looked_at", "_looked_at_ns", "_round_by", "_times", "aside",
-        "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "has_opened", "in_auction",
-        "last_price", "limits", "permit", "phase", "quote", "reference", "rules", "sell_fees", "stops",
-        "symbol", "trailing", "waiting",
+        "_cage_of_buys", "_cage_of_sells", "_fees", "_looked_at", "_looked_at_ns", "_round_by", "_times",
+        "aside", "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "has_opened",
+        "holders", "in_auction", "last_price", "limits", "parts_today", "permit", "phase", "quote",
+        "reference", "rules", "sell_fees", "stops", "symbol", "trailing", "unsettled", "waiting",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
@@ -82,6 +85,10 @@ class Market:
         self.last_price = 0
         self.halted = False
         self.halt_reason = ""
+        self.holders: dict[int, Portfolio] = {}  # margin portfolios with a position in it
+        self.parts_today = False  # closing today's lots is another thing than closing yesterday's
+        self.unsettled = False  # a contract whose settlement price of yesterday has not come yet
+        self._fees: dict[tuple[str, bool], FeeLines] = {}  # of margin portfolios: by effect and side
         self.waiting: dict[str, Order] = {}  # in the book, but came when nothing could match
         self.aside: dict[str, Order] = {}  # open, but not in the book: untriggered stops, auction-only
         self.stops: dict[str, Book[Trigger]] = {}  # what fires them ("print", "quote") → armed stops
@@ -99,6 +106,10 @@ class Market:
         self.rules = rules
         self.buy_fees = fees.lines_for(rules, "buy", "open")
         self.sell_fees = fees.lines_for(rules, "sell", "close")
+        self._fees = {}
+        self.parts_today = rules.is_contract and (
+            rules.close_today_apart or any(line.effect == "close_today" for line in rules.fees)
+        )
         self._times, self._round_by = prices.worth_factors(rules)
         self._set_limits()
         self._set_freshness()
@@ -120,6 +131,8 @@ class Market:
 
     def set_reference(self, reference: Reference) -> None:
         self.reference = reference
+        if reference.last:
+            self.last_price = reference.last
         self._set_limits()
 
     def set_quote(self, quote: Quote) -> None:
@@ -131,8 +144,14 @@ class Market:
     def _set_freshness(self) -> None:
         self._looked_at = None
         self._cage_of_buys = self._cage_of_sells = 0
-        if self.quote is not None and self.rules is not None:
+        if self.unsettled:
+            self.fresh_until_ns = NEVER_FRESH
+        elif self.quote is not None and self.rules is not None:
             self.fresh_until_ns = self.quote.received_ns + self.rules.quote_age_ns_max
+
+    def refresh(self) -> None:
+        """After `unsettled` has changed."""
+        self._set_freshness()
 
     def _set_limits(self) -> None:
         """The limits the day's reference states; else the rule's band around the previous close."""
@@ -262,5 +281,37 @@ class Market:
         return hold + asked - (total(filled_cash, filled_qty) if filled_cash else 0)
 
     def hold_of(self, order: Order) -> int:
-        """`reservation` of a buy that is open."""
+        """Cash that an open order holds back: `reservation` of a buy, in margin portfolios margin.hold."""
+        if order.effect:
+            return margin.hold_of(order)
+        if not order.buys:
+            return 0
         return self.reservation(order.price, order.leaves, order.filled_cash, order.filled_qty)
+
+    def fees(self, effect: str, *, buys: bool) -> FeeLines:
+        """The fee lines of a margin portfolio's order."""
+        found = self._fees.get((effect, buys))
+        if found is None:
+            assert self.rules is not None
+            found = fees.lines_for(self.rules, "buy" if buys else "sell", effect)
+            self._fees[effect, buys] = found
+        return found
+
+    @property
+    def currency(self) -> str:
+        return self.rules.currency if self.rules else ""
+
+    def mark(self) -> int:
+        """What a holding is worth now: the last trade, else the middle of the best quotes rounded down,
+        else the one side there is, else the previous close; 0 when nothing is known.
+        """
+        if self.last_price:
+            return self.last_price
+        best = [side.shown[0][0] for side in (self.bids, self.asks) if side.shown]
+        return sum(best) // len(best) if best else self.base_price()
+
+    def margin_price(self) -> int:
+        """The price that margin is asked of: a contract's last settlement price, a security's mark."""
+        if self.rules is None or not self.rules.is_contract or self.reference is None:
+            return self.mark()
+        return self.reference.settlement or self.reference.previous_close or self.mark()

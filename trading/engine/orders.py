@@ -145,10 +145,10 @@ class Order:
     """An order the engine knows. `price` is the worst it may trade at: its limit, or its collar."""
 
     __slots__ = (
-        "buys", "client_order_id", "closed_ns", "fees", "filled_cash", "filled_qty", "filled_value", "id",
-        "limit_price", "market", "market_day", "portfolio", "price", "priority", "qty", "queue_ahead",
-        "reason", "reserved_cash", "reserved_qty", "side", "status", "submitted_ns",
-        "terms", "time_in_force", "trigger", "type", "updated_ns", "version", "waits",
+        "buys", "client_order_id", "closed_ns", "effect", "fees", "filled_cash", "filled_qty",
+        "filled_value", "id", "limit_price", "market", "market_day", "opens", "portfolio", "price",
+        "priority", "qty", "queue_ahead", "reason", "reserved_cash", "reserved_qty", "side", "status",
+        "submitted_ns", "terms", "time_in_force", "trigger", "type", "updated_ns", "version", "waits",
     )  # fmt: skip
 
     id: str
@@ -157,6 +157,8 @@ class Order:
     client_order_id: str
     side: str
     buys: bool
+    effect: str  # of a margin portfolio's order on the position: open, close, close_today; "" else
+    opens: bool  # holds cash against what it may get; else it holds what it gives
     type: str
     time_in_force: str
     qty: int
@@ -200,13 +202,17 @@ class Order:
         self.market = market
         self.client_order_id = client_order_id
         self.side = side
-        self.buys = side == "buy"
+        self.buys = self.opens = side == "buy"
+        self.effect = ""
         self.type = kind
         self.time_in_force = time_in_force
         self.qty = qty
         self.limit_price = limit_price
         self.price = price
         self.terms = terms
+        if terms is not None and terms.effect:
+            self.effect = terms.effect
+            self.opens = terms.effect == "open"
         self.status = NOT_YET
         self.reason = self.waits = ""
         self.filled_qty = self.filled_value = self.filled_cash = self.fees = 0

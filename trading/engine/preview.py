@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from trading.engine import at_close, liquidity, receipts, risk
+from trading.engine import at_close, liquidity, margin, receipts, risk
 from trading.engine.commands import NewOrder
 from trading.engine.draft import Draft, draft_of
+from trading.engine.fees import FeeLines
 from trading.engine.liquidity import Walk
-from trading.engine.markets import AFTER_HOURS
+from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.orders import AUCTION_ONLY, IMMEDIATE
 from trading.engine.refusals import Refusal
 from trading.engine.state import State
@@ -60,12 +61,12 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
     if new.time_in_force == "fok" and walk.filled < draft.qty:
         walk = Walk([], 0, walk.own, walk.beyond)
     cash = sum(market.worth(step.price, step.size) for step in walk.steps)
-    lines = market.buy_fees if buys else market.sell_fees
+    lines = market.fees(draft.effect, buys=buys) if draft.effect else _lines(market, buys=buys)
     charged = lines.charge(cash, walk.filled, capped=not buys)
     left = draft.qty - walk.filled
     may_rest = aside or (new.limit_price is not None and new.time_in_force not in IMMEDIATE)
     rests = left if may_rest and not walk.own else 0
-    reserved = market.reservation(price, rests, cash, walk.filled) if buys and rests else 0
+    reserved = _reserved(draft, rests, cash, walk.filled) if rests else 0
     moved = -(cash + sum(charged)) if buys else cash - sum(charged)
     return {
         "levels": receipts.levels(walk.steps, walk.beyond),
@@ -83,9 +84,33 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "limit_price": new.limit_price,
         "collar": price if new.limit_price is None else None,
         "reserved_cash": reserved,
-        "reserved_qty": 0 if buys else rests,
-        "free_cash_after": draft.portfolio.cash.available + moved - reserved,
+        "reserved_qty": 0 if draft.opens else rests,
+        "free_cash_after": _free_after(draft, walk.filled, moved, reserved),
+        **({"position_intent": f"{new.side}_to_{draft.effect}"} if draft.effect else {}),
     }
+
+
+def _lines(market: Market, *, buys: bool) -> FeeLines:
+    return market.buy_fees if buys else market.sell_fees
+
+
+def _reserved(draft: Draft, rests: int, cash: int, filled: int) -> int:
+    """What the part that rests would hold."""
+    market, price = draft.market, draft.worst_price()
+    if draft.basis is None:
+        return market.reservation(price, rests, cash, filled) if draft.buys else 0
+    terms, basis, effect = draft.portfolio.margin, draft.basis, draft.effect
+    filled_now = (cash, filled)
+    return margin.hold(
+        terms, market, basis, effect, buys=draft.buys, price=price, leaves=rests, filled=filled_now
+    )
+
+
+def _free_after(draft: Draft, filled: int, moved: int, reserved: int) -> int:
+    """Free cash, or in a margin portfolio available money, if what is filled now were held like an order."""
+    if draft.basis is None:
+        return draft.portfolio.cash.available + moved - reserved
+    return margin.available(draft.portfolio) - draft.cash_needed()
 
 
 def _nearest(state: State, new: NewOrder, at_ns: int) -> dict[str, Any] | None:
@@ -170,6 +195,7 @@ MENDS: Final[dict[str, Callable[[Draft, Refusal], dict[str, int]]]] = {
     "lot": _to_lot,
     "qty_max": _to_size,
     "cash": _to_cash,
+    "margin": _to_cash,
     "lock": _to_holding,
     "holding": _to_holding,
 }

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simgame.kernel.money import show, show_trimmed
+from simgame.kernel.money import CURRENCY_EXPONENT, show, show_trimmed
 from trading.engine.markets import NS_PER_MS, Market
 from trading.engine.orders import HAVE_LIMIT
 
 if TYPE_CHECKING:
     from trading.engine.draft import Draft
+    from trading.engine.margin import Standing
     from trading.engine.state import Portfolio, State
 
 
@@ -59,6 +60,16 @@ def instrument(draft: Draft) -> Refusal:
     rules = draft.rules
     if not rules.tradable:
         return Refusal("NOT_TRADABLE", rules.why_not_tradable or "It cannot be traded today.", {}, "tradable")
+    if draft.effect:
+        facts = {"last_day": rules.last_day}
+        return Refusal("NOT_TRADABLE", f"{rules.symbol} expired on {rules.last_day}.", facts, "last_day")
+    if rules.is_contract:
+        return Refusal(
+            "SHORT_NOT_ALLOWED",
+            f"{rules.symbol} is a contract: only margin portfolios trade it.",
+            {"symbol": rules.symbol},
+            "portfolio",
+        )
     return unsupported(
         f"{rules.symbol} is priced in {rules.currency}, your cash is {draft.portfolio.currency}.",
         currency=rules.currency,
@@ -204,4 +215,54 @@ def holding(draft: Draft) -> Refusal:
         {"qty": wanted, "held": held, "bought_today": locked, "reserved_qty": offered, "sellable": sellable},
         "lock" if locked and wanted <= held - offered else "holding",
         rules.rows.get("lock", "") if locked else "",
+    )
+
+
+def intent(draft: Draft, detail: str) -> Refusal:
+    """The order would do another thing to the position than it says, or than is possible."""
+    position = draft.portfolio.positions.get(draft.market.symbol)
+    held = position.held.posted if position else 0
+    return Refusal("POSITION_INTENT", detail, {"held": held, "effect": draft.effect}, "position_intent")
+
+
+def no_shorts(draft: Draft, by_game: bool) -> Refusal:
+    """`by_game`: the portfolio may sell short, but the rulebook does not let this instrument be borrowed."""
+    symbol = draft.rules.symbol
+    if by_game:
+        row = draft.rules.rows.get("short", "")
+        text = f"{symbol} cannot be sold short."
+        return Refusal("SHORT_NOT_ALLOWED", text, {"symbol": symbol}, "short", row)
+    text = "This portfolio sells only what it holds, and buys only to hold."
+    return Refusal("SHORT_NOT_ALLOWED", text, {"symbol": symbol}, "portfolio")
+
+
+def closable(draft: Draft) -> Refusal:
+    position = draft.portfolio.positions.get(draft.market.symbol)
+    held = position.held.posted if position else 0
+    today = position.bought_today if position else 0
+    free, wanted = draft.sellable, draft.qty - draft.filled_qty
+    exponent = draft.rules.qty_exponent
+    more = f" {show_trimmed(today, exponent)} of it are of today." if today else ""
+    return Refusal(
+        "INSUFFICIENT_SELLABLE",
+        f"You can {draft.effect.replace('_', ' ')} {show_trimmed(max(free, 0), exponent)} of your "
+        f"{show_trimmed(held, exponent)} {draft.rules.symbol} with this order.{more}",
+        {"qty": wanted, "held": held, "bought_today": today, "sellable": free, "effect": draft.effect},
+        "holding",
+    )
+
+
+def no_mark(draft: Draft) -> Refusal:
+    text = "Nothing says yet what your positions, or this one, are worth."
+    return Refusal("NO_FRESH_PRICE", text, {}, "mark")
+
+
+def margin(draft: Draft, now: Standing, free: int) -> Refusal:
+    needed, exponent = draft.cash_needed(), CURRENCY_EXPONENT[draft.portfolio.currency]
+    return Refusal(
+        "INSUFFICIENT_CASH",
+        f"It may take up to {show(needed, exponent)} of your own money; {show(free, exponent)} is free.",
+        {"needed": needed, "free": free, **now._asdict()},
+        "margin",
+        draft.rules.rows.get("margin", ""),
     )

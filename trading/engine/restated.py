@@ -183,7 +183,7 @@ def _put_back(turn: Turn, market: Market, standing: list[Stand], why: receipts.F
 def _reserve(turn: Turn, order: Order) -> None:
     if order.status == HELD:
         return
-    if order.buys:
-        turn.reserve_cash(order, order.market.hold_of(order))
-    else:
-        turn.reserve_qty(order, order.leaves)
+    if order.terms is not None and order.terms.basis is not None:  # marks of before mean nothing now
+        basis = msgspec.structs.replace(order.terms.basis, mark=order.price, margin_at=order.price)
+        order.terms = msgspec.structs.replace(order.terms, basis=basis)
+    turn.hold(order)

@@ -9,9 +9,9 @@ from typing import Final
 
 from market.rulebook.rules import Phase
 from simgame.kernel.money import INT64_MAX
-from trading.engine import refusals, terms
+from trading.engine import credit, refusals, terms
 from trading.engine.commands import NewOrder, NewOrderWithTerms
-from trading.engine.draft import Draft
+from trading.engine.draft import Draft, set_effect
 from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.orders import AUCTION_ONLY, HAVE_LIMIT, HELD, IMMEDIATE, STOPS, Order
 from trading.engine.refusals import Refusal
@@ -30,7 +30,7 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
         return refusals.late(new.deadline_ns, at_ns)
     if draft is None:
         return refusals.unknown_symbol(new.symbol)
-    if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
+    if not draft.rules.tradable or not _is_of_its_kind(state, draft):
         return refusals.instrument(draft)
     if refusal := _refuse_words(state, new, draft):
         return refusal
@@ -62,12 +62,14 @@ def _refuse_words(state: State, new: NewOrder, draft: Draft) -> Refusal | None:
             return refusal
     elif new.type in STOPS or new.time_in_force == "gtd":
         return refusals.unsupported(f"A {new.type} {new.time_in_force} order needs terms: when?")
+    if draft.effect and (refusal := credit.refuse_effect(draft, new)):
+        return refusal
     return None if new.time_in_force in ORDINARY else _refuse_auction(state, new)
 
 
 def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
     """Whether an open order may become `draft`. Its being open was checked before."""
-    if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
+    if not draft.rules.tradable or not _is_of_its_kind(state, draft):
         return refusals.instrument(draft)
     if not draft.market.permit.enter:
         return refusals.closed(state, draft.market, NO_ENTRY)
@@ -78,7 +80,15 @@ def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
     return _refuse_shape(state, draft, at_ns) or _refuse_money(draft)
 
 
-def refuse_resting(market: Market, order: Order) -> Refusal | None:
+def _is_of_its_kind(state: State, draft: Draft) -> bool:
+    """Whether the portfolio may have it at all: contracts and other currencies are for margin portfolios."""
+    rules = draft.rules
+    if draft.effect:
+        return not 0 < rules.last_day < state.market_day
+    return rules.currency == draft.portfolio.currency and not rules.is_contract
+
+
+def refuse_resting(state: State, market: Market, order: Order) -> Refusal | None:
     """Whether an order that rests may go on doing so under today's rules and limits.
 
     A stop that waits for its price may lie outside the day's limits: they may widen before it comes.
@@ -88,7 +98,9 @@ def refuse_resting(market: Market, order: Order) -> Refusal | None:
     draft = Draft(
         order.portfolio, market, market.rules, order.buys, order.qty, price, order.filled_qty, order
     )
-    if not draft.rules.tradable or draft.rules.currency != draft.portfolio.currency:
+    if order.effect:
+        set_effect(draft, order.effect)
+    if not draft.rules.tradable or not _is_of_its_kind(state, draft):
         return refusals.instrument(draft)
     if not draft.rules.is_on_tick(price):
         return refusals.tick(draft, price)
@@ -97,9 +109,9 @@ def refuse_resting(market: Market, order: Order) -> Refusal | None:
     return _refuse_money(draft)
 
 
-def refuse_triggered(market: Market, order: Order, at_ns: int) -> Refusal | None:
+def refuse_triggered(state: State, market: Market, order: Order, at_ns: int) -> Refusal | None:
     """Whether a stop limit order may enter, now that its stop price is reached."""
-    if refusal := refuse_resting(market, order):
+    if refusal := refuse_resting(state, market, order):
         return refusal
     assert market.rules is not None
     cage = market.cage(at_ns, buys=order.buys)
@@ -179,6 +191,8 @@ def _may_be_odd(draft: Draft) -> bool:
 
 
 def _refuse_money(draft: Draft) -> Refusal | None:
+    if draft.effect:
+        return credit.refuse_money(draft)
     if draft.buys:
         cash, of = draft.portfolio.cash, draft.of
         needed = draft.cash_needed() - (of.reserved_cash if of else 0)

@@ -6,32 +6,33 @@ references, rules and the phase arrive again from the feed and the rulebook.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from market.rulebook.rules import InstrumentRules
 from trading.engine import accounts
-from trading.engine.commands import CorporateAction
-from trading.engine.events import BalanceRow, OrderRow, PositionRow
+from trading.engine.commands import CorporateAction, MarginTerms
+from trading.engine.events import BalanceRow, PortfolioRow, PositionRow
 from trading.engine.markets import Market
-from trading.engine.orders import HELD, SUSPENDED, Order, by_priority
+from trading.engine.orders import Order, by_priority
+from trading.engine.rates import Rates
 
-ASIDE: Final = ("stop", "auction", "after_hours")  # what an order waits for that is in no book
 CLOSED_KEPT_MAX: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
 
 
 class Balance:
-    __slots__ = ("account", "asset", "posted", "reserved", "turn")
+    __slots__ = ("account", "asset", "may_owe", "posted", "reserved", "turn")
 
-    def __init__(self, account: int, asset: str, posted: int = 0, reserved: int = 0) -> None:
+    def __init__(
+        self, account: int, asset: str, posted: int = 0, reserved: int = 0, may_owe: bool = False
+    ) -> None:
         self.account = account
         self.asset = asset
         self.posted = posted
         self.reserved = reserved
+        self.may_owe = may_owe  # a margin portfolio's: it may be less than nothing
         self.turn = 0  # the last turn that touched it
 
     @property
@@ -39,20 +40,26 @@ class Balance:
         return self.posted - self.reserved
 
     def row(self) -> BalanceRow:
-        return BalanceRow(self.account, self.asset, self.posted, self.reserved)
+        return BalanceRow(self.account, self.asset, self.posted, self.reserved, self.may_owe)
+
+    @property
+    def is_sound(self) -> bool:
+        """No player holds less than nothing or promises more than there is, save who may owe."""
+        return self.account < 0 or (self.reserved >= 0 and (self.may_owe or self.reserved <= self.posted))
 
 
 class Position:
     """A holding. Its quantity and what open sells reserve are the ledger balance's, `held`."""
 
     __slots__ = (
-        "bought_today", "cost", "day_cash", "day_start_qty", "held", "market_day", "portfolio", "realised",
-        "symbol", "turn",
+        "bought_today", "cost", "day_cash", "day_start_qty", "held", "market", "market_day", "portfolio",
+        "realised", "reserved_today", "symbol", "turn",
     )  # fmt: skip
 
-    def __init__(self, portfolio: int, symbol: str, held: Balance, market_day: int) -> None:
+    def __init__(self, portfolio: int, market: Market, held: Balance, market_day: int) -> None:
         self.portfolio = portfolio
-        self.symbol = symbol
+        self.symbol = market.symbol
+        self.market = market
         self.held = held
         self.market_day = market_day
         self.bought_today = 0
@@ -60,7 +67,32 @@ class Position:
         self.realised = 0
         self.day_start_qty = 0
         self.day_cash = 0
+        self.reserved_today = 0  # of `held.reserved`: by orders that close today's lots
         self.turn = 0
+
+    @property
+    def is_contract(self) -> bool:
+        return self.market.rules is not None and self.market.rules.is_contract
+
+    def closable(self, effect: str) -> int:
+        """How much of a margin portfolio's position an order of this effect may close now."""
+        held = self.held
+        size = abs(held.posted)
+        if self.market.parts_today:
+            if effect == "close_today":
+                return self.bought_today - self.reserved_today
+            return size - self.bought_today - (held.reserved - self.reserved_today)
+        if self.is_contract or held.posted < 0:
+            return size - held.reserved
+        return self.sellable
+
+    @property
+    def is_sound(self) -> bool:
+        """Nothing is promised twice."""
+        if not self.held.may_owe:
+            return self.sellable >= 0
+        size = abs(self.held.posted)
+        return self.held.reserved <= size and self.bought_today <= size
 
     @property
     def sellable(self) -> int:
@@ -87,16 +119,30 @@ class Position:
 
 
 class Portfolio:
-    __slots__ = ("cash", "currency", "id", "orders", "positions", "reason", "status")
+    __slots__ = (
+        "accrued_day", "call_ns", "cash", "cashes", "currency", "id", "margin", "orders", "positions",
+        "rates", "reason", "status",
+    )  # fmt: skip
 
-    def __init__(self, number: int, currency: str, cash: Balance) -> None:
+    def __init__(
+        self, number: int, currency: str, cash: Balance, rates: Rates, margin: MarginTerms | None = None
+    ) -> None:
         self.id = number
         self.currency = currency
         self.cash = cash
+        self.cashes = {currency: cash}  # by currency, the home one among them
+        self.rates = rates
+        self.margin = margin  # None: a cash portfolio
+        self.call_ns = 0  # world time until which a margin call must be met; 0: there is none
+        self.accrued_day = 0  # market day up to which interest and borrow fees are paid
         self.status = "active"
         self.reason = ""
         self.orders: dict[str, Order] = {}  # open ones
         self.positions: dict[str, Position] = {}
+
+    def row(self) -> PortfolioRow:
+        status: Literal["active", "frozen"] = "frozen" if self.status == "frozen" else "active"
+        return PortfolioRow(self.id, status, self.reason, self.call_ns, self.accrued_day)
 
 
 class Action:
@@ -119,14 +165,16 @@ class Clock(NamedTuple):
 
 class State:
     __slots__ = (
-        "_expiries", "_system", "actions", "balances", "clock", "closed", "fills_n", "market_day",
-        "markets", "opened_before", "orders", "portfolios", "traded", "transfers_n", "turns", "undone",
-        "world_ns", "world_number",
+        "_expiries", "_system", "actions", "balances", "called", "clock", "closed", "fills_n", "market_day",
+        "markets", "opened_before", "orders", "portfolios", "rates", "traded", "transfers_n", "turns",
+        "undone", "world_ns", "world_number",
     )  # fmt: skip
 
     def __init__(self, world_number: int) -> None:
         self.world_number = world_number
         self.portfolios: dict[int, Portfolio] = {}
+        self.called: dict[int, Portfolio] = {}  # those with a margin call
+        self.rates = Rates()
         self.balances: dict[tuple[int, str], Balance] = {}
         self.orders: dict[str, Order] = {}  # open ones
         self.closed: dict[str, tuple[int, str]] = {}  # ended ones: portfolio and status
@@ -163,9 +211,16 @@ class State:
         if found is None:
             asset = market.rules.asset if market.rules else market.symbol
             held = self.balance(portfolio.id, asset)
-            found = portfolio.positions[market.symbol] = Position(
-                portfolio.id, market.symbol, held, self.market_day
-            )
+            held.may_owe = portfolio.margin is not None
+            found = portfolio.positions[market.symbol] = Position(portfolio.id, market, held, self.market_day)
+        return found
+
+    def cash(self, portfolio: Portfolio, currency: str) -> Balance:
+        """The portfolio's cash in a currency; in another than its own only margin portfolios have any."""
+        found = portfolio.cashes.get(currency)
+        if found is None:
+            found = portfolio.cashes[currency] = self.balance(portfolio.id, currency)
+            found.may_owe = portfolio.margin is not None
         return found
 
     def market(self, symbol: str) -> Market:
@@ -186,6 +241,11 @@ class State:
         clock = self.clock
         if clock.phase:
             market.set_phase(market.phase_at(clock.phase, clock.span), paused=clock.paused)
+
+    def set_rules(self, rules: InstrumentRules) -> None:
+        market = self.market(rules.symbol)
+        market.set_rules(rules)
+        self.rates.note(market)
 
     def can_match(self, market: Market, at_ns: int) -> bool:
         """No fill when the phase forbids it, the instrument is halted, or its quote is not fresh."""
@@ -221,105 +281,6 @@ class PortfolioState(msgspec.Struct, frozen=True, gc=False):
     currency: str
     status: str = "active"
     reason: str = ""
-
-
-def restore(
-    state: State,
-    *,
-    portfolios: Iterable[PortfolioState],
-    balances: Iterable[BalanceRow],
-    positions: Iterable[PositionRow],
-    orders: Iterable[OrderRow],
-    rules: Iterable[InstrumentRules],
-    fills_n: int,
-    transfers_n: int,
-    halted: Iterable[str],
-    closed: Iterable[tuple[str, int, str]],
-    has_opened: bool,
-    actions: Iterable[tuple[CorporateAction, str]] = (),
-    undone: Iterable[int] = (),
-) -> None:
-    """Rebuild an empty state from rows. See `Engine.restore`."""
-    assert not state.balances, "restore needs an empty engine"
-    state.fills_n, state.transfers_n, state.opened_before = fills_n, transfers_n, has_opened
-    state.actions = {command.client_id: Action(command, status) for command, status in actions}
-    state.undone = set(undone)
-    for rule in rules:
-        state.market(rule.symbol).set_rules(rule)
-    for row in balances:
-        state.balances[row.account, row.asset] = Balance(row.account, row.asset, row.posted, row.reserved)
-    for one in portfolios:
-        cash = state.balance(one.portfolio, one.currency)
-        state.portfolios[one.portfolio] = found = Portfolio(one.portfolio, one.currency, cash)
-        found.status, found.reason = one.status, one.reason
-    for position in positions:
-        _restore_position(state, position)
-    for symbol in halted:
-        state.market(symbol).halted = True
-    for order in sorted(orders, key=lambda each: (each.priority, each.id)):
-        _restore_order(state, order)
-    for order_id, portfolio, status in closed:
-        state.closed[order_id] = (portfolio, status)
-
-
-def _restore_position(state: State, row: PositionRow) -> None:
-    portfolio = state.portfolios[row.portfolio]
-    position = state.position(portfolio, state.market(row.symbol))
-    position.bought_today, position.market_day = row.bought_today, row.market_day
-    position.cost, position.realised = row.cost, row.realised
-    position.day_start_qty, position.day_cash = row.day_start_qty, row.day_cash
-    if not position.is_at_rest:
-        state.traded[row.portfolio, row.symbol] = position
-
-
-def _restore_order(state: State, row: OrderRow) -> None:
-    market = state.market(row.symbol)
-    price = row.limit_price if row.limit_price is not None else row.receipt["collar"]
-    order = Order(
-        row.id, state.portfolios[row.portfolio], market, row.client_order_id, row.side, row.type,
-        row.time_in_force, row.qty, row.limit_price, price, row.terms,
-    )  # fmt: skip
-    for name in ("status", "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
-                 "reserved_qty", "queue_ahead", "priority", "version", "market_day", "submitted_ns",
-                 "updated_ns", "closed_ns"):  # fmt: skip
-        setattr(order, name, getattr(row, name))
-    order.waits = row.receipt.get("waits", "") if order.status != HELD else ""
-    state.orders[order.id] = order.portfolio.orders[order.id] = order
-    state.note_expiry(order)
-    if order.status == SUSPENDED:
-        market.halted = True
-    if order.status == HELD:
-        if row.receipt.get("waits") == "stop":
-            market.arm(order)
-    elif order.waits in ASIDE:
-        market.aside[order.id] = order
-        if order.waits == "stop":
-            market.arm(order)
-    else:
-        market.side(buys=order.buys).book.add(order)
-        if order.waits:
-            market.waiting[order.id] = order
-
-
-def state_hash(state: State) -> str:
-    """SHA-256 over the sorted rows of open orders, balances and positions: what the tables must equal.
-
-    Queues are left out: they shrink with every quote and are stored only with the order's next row. So
-    are balances of nothing, which may or may not have a row.
-    """
-    orders = [
-        (o.id, o.portfolio.id, o.market.symbol, o.side, o.type, o.time_in_force, o.qty, o.limit_price,
-         o.status, o.reason, o.filled_qty, str(o.filled_value), o.filled_cash, o.fees, o.reserved_cash,
-         o.reserved_qty, o.priority, o.version, o.market_day, *((o.terms,) if o.terms else ()))
-        for o in state.orders.values()
-    ]  # fmt: skip
-    balances = [
-        (b.account, b.asset, b.posted, b.reserved) for b in state.balances.values() if b.posted or b.reserved
-    ]
-    positions = [
-        msgspec.structs.astuple(p.row())
-        for each in state.portfolios.values()
-        for p in each.positions.values()
-    ]
-    rows = [sorted(orders), sorted(balances), sorted(positions)]
-    return hashlib.sha256(msgspec.msgpack.encode(rows)).hexdigest()
+    margin: MarginTerms | None = None
+    call_ns: int = 0
+    accrued_day: int = 0

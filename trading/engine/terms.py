@@ -17,6 +17,7 @@ from trading.engine.refusals import Refusal, unsupported
 from trading.engine.state import State
 
 NO_TRAIL: Final = unsupported("A trail is positive, and less than 100 percent.", "trail")
+INTENTS: Final = {True: "buy_to_open", False: "sell_to_close"}  # of a cash portfolio
 MAY_REST: Final = frozenset(("day", "gtc", "gtd"))
 
 
@@ -31,8 +32,10 @@ def refuse(state: State, new: NewOrderWithTerms, draft: Draft) -> Refusal | None
         return refusals.expired(asked.expire_ns, state.world_ns)
     if asked.post_only and (new.type != "limit" or in_force not in MAY_REST):
         return unsupported("Only a limit order that may rest can be post-only.", type=new.type)
-    if asked.reduce_only and draft.buys:
-        return unsupported("A buy reduces nothing: there are no short holdings.", side=new.side)
+    if asked.reduce_only and draft.opens:
+        return unsupported("It reduces nothing: there is no such position.", side=new.side)
+    if asked.position_intent and not draft.effect and asked.position_intent != INTENTS[draft.buys]:
+        return refusals.no_shorts(draft, False)
     if asked.notional is not None:
         return _refuse_notional(new, draft)
     return _refuse_class(new, draft) if asked.order_class != "simple" else _refuse_legs_of_simple(asked)

@@ -16,8 +16,10 @@ def on_quote(turn: Turn, quote: Quote) -> None:
 
 def on_print(turn: Turn, tick: Print) -> None:
     note_time(turn, tick.at_ns)
+    market = turn.state.market(tick.symbol)
+    if market.holders and tick.price != market.last_price:
+        turn.marked[market.symbol] = market
     matched = matching.on_print(turn, tick)
-    market = turn.state.markets[tick.symbol]
     if market.phase == at_close.WAITS and tick.price == market.base_price() and not market.halted:
         at_close.on_print(turn, market, tick)
     if matched and market.stops:

@@ -73,7 +73,7 @@ def _trail(turn: Turn, order: Order, price: int) -> None:
     order.terms = msgspec.structs.replace(terms, hwm=price, stop_price=stop)
     order.market.arm(order)
     order.price = order.market.collar(stop, buys=order.buys)
-    if order.buys:  # its stop came down, and with it what it may cost
+    if order.buys or order.effect:  # its stop moved, and with it what it may cost
         turn.reserve_cash(order, order.market.hold_of(order))
     turn.change(order, RESTATE, receipts.order("rested", order, turn.at_ns, TRAILS, waits="stop"))
 
@@ -108,7 +108,7 @@ def _enter(turn: Turn, order: Order, seen: dict[str, Any]) -> None:
     turn.change(order, TRIGGER, receipts.order("rested", order, turn.at_ns, REACHED, **seen))
     refusal = None
     if order.limit_price is not None:
-        refusal = risk.refuse_triggered(order.market, order, turn.at_ns)
+        refusal = risk.refuse_triggered(turn.state, order.market, order, turn.at_ns)
     if refusal:
         why = receipts.rule(refusal.rule, refusal.detail, refusal.row)
         finish(turn, order, MASS_CANCEL, refusal.code, why, **refusal.facts)
@@ -134,8 +134,10 @@ def _set_worst_price(turn: Turn, order: Order) -> None:
     if order.limit_price is not None or not other:
         return
     price = market.collar(other[0][0], buys=order.buys)
-    if not order.buys:
+    if order.effect or not order.buys:
         order.price = price
+        if order.effect:
+            turn.reserve_cash(order, market.hold_of(order))
         return
     needed = market.reservation(price, order.leaves, order.filled_cash, order.filled_qty)
     if needed - order.reserved_cash <= order.portfolio.cash.available:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from trading.engine.events import Event, TransferRow
+from trading.engine.markets import Market
 from trading.engine.orders import EXEC_TYPE, TERMINAL, Order, next_status
 from trading.engine.state import Balance, Position, State
 
@@ -21,6 +22,11 @@ REVERSAL: Final = 5
 ADJUST: Final = 6
 CORPORATE_ACTION: Final = 7
 SETTLEMENT: Final = 8  # shares that a correction finds missing, at its fair price
+VARIATION: Final = 20  # the result of a contract, closed or marked to its settlement price
+INTEREST: Final = 21
+BORROW_FEE: Final = 22
+CONVERSION: Final = 23
+EXPIRY: Final = 24  # an expired contract leaves the position
 
 
 class BrokenBooks(AssertionError):
@@ -28,7 +34,10 @@ class BrokenBooks(AssertionError):
 
 
 class Turn:
-    __slots__ = ("at_ns", "balances", "events", "links", "number", "positions", "seq", "state")
+    __slots__ = (
+        "at_ns", "balances", "clocked", "events", "forced", "links", "marked", "number", "positions", "seq",
+        "state",
+    )  # fmt: skip
 
     def __init__(self, state: State, seq: int, at_ns: int) -> None:
         state.turns += 1
@@ -40,6 +49,9 @@ class Turn:
         self.balances: list[Balance] = []
         self.positions: list[Position] = []
         self.links: dict[str, Order] = {}  # changed orders that others are linked to
+        self.marked: dict[str, Market] = {}  # instruments whose mark has moved, held by margin portfolios
+        self.clocked = False  # the world's clock went on, and there are margin calls
+        self.forced = 0  # orders that the exchange itself has placed
 
     def touch(self, balance: Balance) -> None:
         if balance.turn != self.number:
@@ -91,8 +103,17 @@ class Turn:
         """Hold back exactly `qty` of the holding for the order from now on."""
         position = self.state.position(order.portfolio, order.market)
         position.held.reserved += qty - order.reserved_qty
+        if order.effect == "close_today":
+            position.reserved_today += qty - order.reserved_qty
         order.reserved_qty = qty
         self.touch_position(position)
+
+    def hold(self, order: Order) -> None:
+        """Hold back what the order needs as it stands now."""
+        if order.opens or order.effect:
+            self.reserve_cash(order, order.market.hold_of(order))
+        if not order.opens:
+            self.reserve_qty(order, order.leaves)
 
     def change(self, order: Order, event: str, receipt: dict[str, Any], reason: str = "") -> None:
         """What happened to the order. An end releases what it held back."""
@@ -118,11 +139,11 @@ class Turn:
         events = self.events
         for balance in self.balances:
             row = balance.row()
-            if balance.account > 0 and not 0 <= balance.reserved <= balance.posted:
+            if balance.account > 0 and not 0 <= balance.reserved <= balance.posted and not balance.is_sound:
                 raise BrokenBooks(f"account {balance.account} has {row}")
             events.append(row)
         for position in self.positions:
-            if position.sellable < 0:
+            if position.sellable < 0 and not position.is_sound:
                 raise BrokenBooks(f"more is promised than held: {position.row()}")
             events.append(position.row())
         return events
