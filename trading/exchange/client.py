@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -59,6 +60,7 @@ class ExchangeClient:
             async with asyncio.timeout(timeout_s):
                 return await future
         except TimeoutError:
+            self._leave_a_sleeper()
             return _unknown(n, f"No answer within {timeout_s:g} s.")
         finally:
             self._waiting.pop(n, None)
@@ -88,6 +90,12 @@ class ExchangeClient:
             if all(request.n != n for request in self._unsent):
                 self._settle(_unknown(n, "The connection to the exchange broke while it had the request."))
 
+    def _leave_a_sleeper(self) -> None:
+        """A paused exchange keeps its connections. Where another took its name over, we go to that one."""
+        if self._wire is not None and not self._wire.is_where_it_was():
+            log.warning("exchange_sleeps", world=self.world_number)
+            self._wire.cut()
+
     async def _connect(self) -> bool:
         if clock.monotonic_s() - self._failed_at < CONNECT_PAUSE_S:
             return False
@@ -105,7 +113,7 @@ class ExchangeClient:
             return None
         try:
             loop = asyncio.get_running_loop()
-            _, wire = await loop.create_unix_connection(lambda: _Wire(self._settle, self._lost), path)
+            _, wire = await loop.create_unix_connection(lambda: _Wire(self._settle, self._lost, path), path)
         except OSError as error:
             log.info("exchange_not_reached", world=self.world_number, why=str(error))
             return None
@@ -113,8 +121,9 @@ class ExchangeClient:
 
 
 class _Wire(asyncio.Protocol):
-    def __init__(self, settle: Any, lost: Any):
+    def __init__(self, settle: Any, lost: Any, path: str):
         self.lost = False
+        self._path, self._inode = path, _inode_of(path)
         self._settle, self._when_lost = settle, lost
         self._deframer = Deframer()
         self._transport: asyncio.Transport | None = None
@@ -142,6 +151,24 @@ class _Wire(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def cut(self) -> None:
+        """Without sending what it does not take; who waits for its answers is told that they are unknown."""
+        self.lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def is_where_it_was(self) -> bool:
+        """False when another exchange listens at the address by now."""
+        return _inode_of(self._path) in (self._inode, 0)
+
+
+def _inode_of(path: str) -> int:
+    """0: nobody listens there."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, ExchangeClient]] = WeakKeyDictionary()

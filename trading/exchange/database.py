@@ -8,7 +8,7 @@ import psycopg
 from django.db import connections
 
 STATEMENT_TIMEOUT_MS = 30_000
-LOCK_TIMEOUT_MS = 5_000  # a rogue lock must not queue orders without end
+LOCK_TIMEOUT_MS = 1_500  # less than players' requests wait: behind a rogue lock they hear "not executed"
 
 
 def connect(duty: str) -> psycopg.Connection[tuple[Any, ...]]:
