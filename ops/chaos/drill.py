@@ -226,6 +226,9 @@ class Drill:
             "unanswered": counts["unanswered"],
             "fenced": self.fenced,
             "hashes_equal": counts["hashes"] - by_kind["hash"],
+            "replays": counts["replays"] - by_kind["replay"],
+            "commands_replayed": counts["replayed"],
+            "pushed": counts["pushed"],
             "first_ack_ms": self._recovery(),
             "findings": self.findings,
         }

@@ -7,8 +7,9 @@ is waited for. What must happen and does not is raised as InVain.
 from __future__ import annotations
 
 import os
-import resource
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import psycopg
 
 from ops.chaos.town import InVain, Lines, left, python, wait_for
 from simgame.embedded import run_dir
+from simgame.embedded.identity import server_identity
 from simgame.kernel import failpoints as fp
 from trading.exchange.database import connect
 
@@ -162,12 +164,12 @@ def _disk_full(drill: Any, chance: Random) -> int:
     pid = drill.town.services.pids()["PostgreSQL"]
     at = time.monotonic_ns()
     for each in [*_children_of(pid), pid]:
-        _limit_files(each, 0)
+        _limit_files(each, "0")
     time.sleep(DISK_FULL_S)
     acks = drill.acks_between(at + 1_000_000_000, time.monotonic_ns())
     _insist(acks == 0, f"{acks} acks while nothing could be written")
     for each in [pid, *_children_of(pid)]:
-        _limit_files(each, resource.RLIM_INFINITY)
+        _limit_files(each, "unlimited")
     drill.heal_database()
     return time.monotonic_ns()
 
@@ -178,12 +180,15 @@ def _children_of(pid: int) -> list[int]:
     ]
 
 
-def _limit_files(pid: int, size: int) -> None:
-    try:
-        _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most if size == resource.RLIM_INFINITY else size, most))
-    except ProcessLookupError:
-        return  # it ended: a full disk does that
+def _limit_files(pid: int, size: str) -> None:
+    """The soft limit of what it may write, by the server's own user: root may lack the right to."""
+    program, identity = shutil.which("prlimit"), server_identity()
+    _insist(program is not None and identity is not None, "disk-full needs the program prlimit (util-linux)")
+    assert program is not None and identity is not None
+    command = [program, "--pid", str(pid), f"--fsize={size}:"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **identity.popen_options())
+    gone = done.returncode and not Path(f"/proc/{pid}").exists()  # a full disk does that
+    _insist(not done.returncode or gone, f"prlimit: {done.stderr.strip()}")
 
 
 def _connections(drill: Any, chance: Random) -> int:

@@ -16,6 +16,7 @@ from market.rulebook.rules import InstrumentRules
 from ops.chaos import stream
 from ops.chaos.acklog import Answer, Reader, Wish
 from ops.chaos.town import InVain, wait_for
+from simgame.kernel import ids
 from trading import invariants, messages
 from trading.engine.events import OrderRow
 from trading.exchange import recovery, replies
@@ -23,8 +24,10 @@ from trading.exchange.client import ask_sync
 from trading.exchange.database import connect
 from trading.exchange.wire import Status
 from trading.models import AccountEvent, Command
+from trading.proof.verify import replay_world
 
 ASK_MAX = 2_000  # keys in one query
+REPLAY_GROWTH = 1.2  # the whole journal is replayed when it is so much longer than the last time
 HASH_TRIES = 60  # the market moves on between two looks
 STREAM_S = 15.0  # a push may be lost with its Redis; a sweep finds it within 10 s
 DOCUMENTED = frozenset((0, 200, 204, 207, 403, 404, 409, 422, 429, 503, 504))
@@ -33,7 +36,7 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that must not be: lost, changed, doubled, lied, status, invariant, hash, push, vain."""
+    """What must not be: lost, changed, doubled, lied, status, invariant, hash, replay, push, vain."""
 
     kind: str
     what: str
@@ -82,6 +85,8 @@ class Judge:
             self.statuses[f"{entry.status}"] += 1
             if entry.decided:
                 self._unjudged.append(story)
+                self.counts["acked" if entry.executed else "refused"] += 1
+                self.counts["asked_again"] += len(story.attempts) - 1
                 if entry.executed:
                     self.acks_ns.append((entry.sent_ns, entry.at_ns))
 
@@ -102,6 +107,7 @@ class Judge:
         found += self._ghosts()
         found += self._invariants()
         found += self._hashes()
+        found += self._replay(self.counts["replayed"] * REPLAY_GROWTH)
         found += self._streams()
         return found
 
@@ -109,8 +115,9 @@ class Judge:
         """Once more over the whole log, at the end."""
         self.read()
         self._unjudged = []
+        found = list(self._replay(0))
         self.counts["unanswered"] = sum(story.final is None for story in self._stories.values())
-        return list(self._acks([story for story in self._stories.values() if story.final]))
+        return found + list(self._acks([story for story in self._stories.values() if story.final]))
 
     def _acks(self, stories: list[Story]) -> Iterator[Finding]:
         stored = self._stored([story.wish for story in stories])
@@ -149,8 +156,6 @@ class Judge:
             ):
                 yield Finding("changed", f"{wish.key} asked again was answered otherwise", evidence)
             return
-        self.counts["acked" if last.executed else "refused"] += 1
-        self.counts["asked_again"] += len(story.attempts) - 1
         if last.replayed and all(each.surely_not_executed for each in story.attempts[:-1]):
             yield Finding("lied", f"{wish.key} was surely not executed, and was", evidence)
         if last.executed and row is None:
@@ -173,8 +178,11 @@ class Judge:
         reply = replies.repeated(0, row[0], row, self._show)
         return msgspec.json.decode(reply.shown) if reply.shown else None
 
-    def _show(self, row: OrderRow) -> bytes:
-        return msgspec.json.encode(messages.order_json(row, self._scales[row.symbol]))
+    def _show(self, result: dict[str, Any]) -> bytes:
+        order, *legs = msgspec.convert([result["order"], *result.get("legs", ())], list[OrderRow])
+        scale = self._scales[order.symbol]
+        shown = [messages.order_json(leg, scale) for leg in legs]
+        return msgspec.json.encode(messages.nested(messages.order_json(order, scale), shown))
 
     def _ghosts(self) -> Iterator[Finding]:
         """Nothing is in the journal that nobody asked for, and nothing twice."""
@@ -213,8 +221,22 @@ class Judge:
                 return
         yield Finding("hash", "exchange and rows were never seen at the same number", {"last": live})
 
+    def _replay(self, floor: float) -> Iterator[Finding]:
+        """The journal folded through a fresh engine against every table, when it has grown so far."""
+        span = ids.world_key(self.world.number, 0), ids.world_key(self.world.number + 1, 0) - 1
+        if Command.objects.filter(id__range=span).count() < floor:
+            return
+        report = replay_world(self.world, verify=True)
+        self.counts["replays"] += 1
+        self.counts["replayed"] = report.commands
+        if report.difference is not None:
+            yield Finding("replay", f"the journal makes other rows: {report.difference}", report.as_dict())
+        elif report.state_hash != report.stored_hash:
+            yield Finding("replay", "the journal makes another state", report.as_dict())
+
     def _streams(self) -> Iterator[Finding]:
         """What sockets were told: every event once, none other, in order, none missing."""
+        pushed_n = 0
         for path in sorted(self.folder.glob(stream.NAME.format("*"))):
             portfolio = int(path.stem.partition("-")[2])
             try:
@@ -231,11 +253,11 @@ class Judge:
             pushed = [each for each in told if each.data is not None]
             wrong = [each.offset for each in pushed if each.data != stored.get(each.offset)]
             wrong += [b.offset for a, b in pairwise(told) if b.data is not None and b.offset != a.offset + 1]
-            self.counts["pushed"] = self.counts["pushed"] + len(pushed)
+            pushed_n += len(pushed)
             if wrong:
-                yield Finding(
-                    "push", f"the stream of {portfolio} differs from its table", {"offsets": wrong[:20]}
-                )
+                what = f"the stream of {portfolio} differs from its table"
+                yield Finding("push", what, {"offsets": wrong[:20]})
+        self.counts["pushed"] = pushed_n
 
     def _head(self, portfolio: int) -> int:
         return (

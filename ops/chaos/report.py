@@ -14,6 +14,8 @@ FACTS = {
     "unanswered": "without an answer",
     "fenced": "fenced exchanges",
     "hashes_equal": "equal state hashes",
+    "replays": "replays of the journal",
+    "pushed": "pushed messages compared",
 }
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick
 from simgame.kernel import failpoints
+from trading.engine.commands import CorporateAction, ExerciseRights, SettleAction
 from trading.engine.events import Event, OrderRow, PositionRow
 
-CORPORATE_ACTIONS = frozenset(("corporate_action",))  # tags of commands
+CORPORATE_ACTIONS = (CorporateAction, SettleAction, ExerciseRights)
 
 
 def of(command: Any, events: list[Event]) -> list[str]:
@@ -22,6 +23,6 @@ def of(command: Any, events: list[Event]) -> list[str]:
             jobs.append(failpoints.FP10_CLOSE)
         if any(isinstance(event, PositionRow) for event in events):
             jobs.append(failpoints.FP11_DAY_ROLL)
-    if command.__struct_config__.tag in CORPORATE_ACTIONS:
+    if isinstance(command, CORPORATE_ACTIONS):
         jobs.append(failpoints.FP12_CORPORATE_ACTION)
     return jobs
