@@ -107,7 +107,8 @@ class Drill:
         players = [self._player(number, season) for number in range(self.players)]
         folder = self.home / "acks"
         folder.mkdir()
-        self.judge = Judge(self.world, folder, [player["portfolio"] for player in players])
+        portfolios = [player["portfolio"] for player in players]
+        self.judge = Judge(self.world, folder, portfolios, portfolios[:WATCHERS])
         self.load = Lines(self.town.start("load", python("ops.chaos.load", folder)))
         asked = {name: self.options[name] for name in ("rate", "seed")}
         asked |= {"port": self.town.port, "world": self.world.slug, "players": players, "watchers": WATCHERS}

@@ -184,7 +184,8 @@ def _limit_files(pid: int, size: str) -> None:
     """The soft limit of what it may write, by the server's own user: root may lack the right to."""
     program, identity = shutil.which("prlimit"), server_identity()
     _insist(program is not None and identity is not None, "disk-full needs the program prlimit (util-linux)")
-    assert program is not None and identity is not None
+    assert program is not None
+    assert identity is not None
     command = [program, "--pid", str(pid), f"--fsize={size}:"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, **identity.popen_options())
     gone = done.returncode and not Path(f"/proc/{pid}").exists()  # a full disk does that

@@ -56,8 +56,9 @@ class Story:
 
 
 class Judge:
-    def __init__(self, world: World, folder: Path, portfolios: list[int]):
-        self.world, self.folder, self.portfolios = world, folder, portfolios
+    def __init__(self, world: World, folder: Path, portfolios: list[int], watched: list[int]):
+        """`portfolios`: of all players; `watched`: of those who read their private stream."""
+        self.world, self.folder, self.portfolios, self.watched = world, folder, portfolios, watched
         self.counts: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.acks_ns: list[tuple[int, int]] = []  # (sent, answered) of what was executed
@@ -237,8 +238,8 @@ class Judge:
     def _streams(self) -> Iterator[Finding]:
         """What sockets were told: every event once, none other, in order, none missing."""
         pushed_n = 0
-        for path in sorted(self.folder.glob(stream.NAME.format("*"))):
-            portfolio = int(path.stem.partition("-")[2])
+        for portfolio in self.watched:
+            path = self.folder / stream.NAME.format(portfolio)
             try:
                 told = wait_for(
                     lambda p=path, n=portfolio: self._up_to_date(p, n), f"news on {path.stem}", STREAM_S
@@ -272,7 +273,7 @@ class Judge:
 
 
 def _told(path: Path) -> list[stream.Told]:
-    data = path.read_bytes()
+    data = path.read_bytes() if path.exists() else b""
     lines = data[: data.rfind(b"\n") + 1].splitlines()
     return [msgspec.json.decode(line, type=stream.Told) for line in lines]
 

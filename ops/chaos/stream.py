@@ -27,7 +27,7 @@ class Told(msgspec.Struct):
 class Listener:
     def __init__(self, port: int, who: dict[str, Any], folder: Path):
         self.address = f"ws://127.0.0.1:{port}/ws/v1"
-        self.headers = who["headers"]
+        self.token = ":".join(who["headers"].values())  # key id and secret
         self.topic = f"portfolio:{who['portfolio']}"
         self.path = folder / NAME.format(who["portfolio"])
         self.position: tuple[str, int] | None = None
@@ -38,7 +38,6 @@ class Listener:
             try:
                 async with connect(
                     self.address,
-                    additional_headers=self.headers,
                     max_size=None,
                     open_timeout=OPEN_S,
                     proxy=None,
@@ -48,6 +47,7 @@ class Listener:
                 await asyncio.sleep(AGAIN_S)
 
     async def _read(self, socket: ClientConnection) -> None:
+        await socket.send(json.dumps({"id": 0, "op": "auth", "token": self.token}))
         await self._subscribe(socket)
         async for text in socket:
             said = json.loads(text)
