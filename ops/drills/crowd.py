@@ -210,7 +210,8 @@ class Crowd:
     def _pick(self) -> tuple[str, int, str]:
         if not self.names:
             return "o0", 1, "SHARE"
-        name, who, symbol = self.names[-1 - int(self.chance.random() * self.chance.random() * len(self.names))]
+        back = self.chance.random() * self.chance.random() * len(self.names)  # rather a late one
+        name, who, symbol = self.names[-1 - int(back)]
         return (name, self._who(), symbol) if self.chance.random() < 0.02 else (name, who, symbol)
 
     def _cancel(self) -> c.CancelOrder:

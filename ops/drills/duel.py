@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ops.drills.crowd import Crowd, Told, opening
+from ops.drills.crowd import Told, opening
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, Event, FillRow, OrderRow, Refused
 from trading.engine.orders import Order
@@ -99,7 +99,19 @@ class Duel:
         return ""
 
 
-NAMES = ("status", "reason", "qty", "limit", "filled", "cash", "fees", "priority", "reserved", "ahead", "stop")
+NAMES = (
+    "status",
+    "reason",
+    "qty",
+    "limit",
+    "filled",
+    "cash",
+    "fees",
+    "priority",
+    "reserved",
+    "ahead",
+    "stop",
+)
 Facts = tuple[Any, ...]
 
 
@@ -121,7 +133,8 @@ def _order(o: Order) -> Facts:
 
 def _plain(naive: Naive, o: Resting) -> Facts:
     return (
-        o.status, o.reason, o.qty, o.limit, o.filled, o.cash, o.fees, o.seq, naive.reserve(o), o.ahead, o.stop,
+        o.status, o.reason, o.qty, o.limit, o.filled, o.cash, o.fees, o.seq, naive.reserve(o),
+        o.ahead, o.stop,
     )  # fmt: skip
 
 
@@ -132,19 +145,19 @@ def _differ(engine: Facts, naive: Facts) -> str:
     return ", ".join(f"{name}: engine {a!r}, naive {b!r}" for name, a, b in pairs if a != b)
 
 
-def shortest(told: list[Told]) -> list[Told]:
+def differs(told: list[Told]) -> bool:
+    try:
+        Duel().run(told)
+    except Differ:
+        return True
+    return False
+
+
+def shortest(told: list[Told], fails: Callable[[list[Told]], bool] = differs) -> list[Told]:
     """The failing sequence without what it does not need to fail: pieces are left out while it still does.
 
     The opening stays.
     """
-
-    def fails(part: list[Told]) -> bool:
-        try:
-            Duel().run(part)
-        except Differ:
-            return True
-        return False
-
     begun = len(opening())
     first, told = told[:begun], told[begun:]
     size = max(len(told) // 2, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
 from typing import Any
@@ -84,6 +84,9 @@ def fight(seed: str, numbers: range) -> tuple[int, int]:
 
 def _duels(seed: str, numbers: range, processes: int) -> Iterator[tuple[int, int] | Differ]:
     parts = (numbers[at : at + SEQUENCES_AT_ONCE] for at in range(0, len(numbers), SEQUENCES_AT_ONCE))
+    if processes == 1:
+        yield from _in_this_process(seed, parts)
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         running: set[Future[tuple[int, int]]] = set()
@@ -100,6 +103,15 @@ def _duels(seed: str, numbers: range, processes: int) -> Iterator[tuple[int, int
                     pool.shutdown(cancel_futures=True)
                     yield error
                     return
+
+
+def _in_this_process(seed: str, parts: Iterable[range]) -> Iterator[tuple[int, int] | Differ]:
+    for part in parts:
+        try:
+            yield fight(seed, part)
+        except Differ as error:
+            yield error
+            return
 
 
 def _explain(seed: str, number: int, error: Differ) -> dict[str, Any]:

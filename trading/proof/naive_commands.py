@@ -7,19 +7,12 @@ from typing import Any
 from market.rulebook.rules import PPB
 from market.ticks import PhaseTick, Print, Quote, Reference
 from trading.engine import commands as c
-from trading.proof.naive import OPEN, Resting
-from trading.proof.naive_orders import Orders, age
-
-STOPS = ("stop", "stop_limit", "trailing_stop")
-ENTER = ("auction", "auction_locked", "continuous", "break")
-AUCTIONS = ("auction", "auction_locked")
+from trading.proof.naive import Resting
+from trading.proof.naive_orders import age
+from trading.proof.naive_refusals import AUCTIONS, Refusals, Refuse
 
 
-class Refuse(Exception):
-    """The code."""
-
-
-class Naive(Orders):
+class Naive(Refusals):
     def apply(self, command: Any, seq: int, at_ns: int) -> str:
         """ "" or the code of the refusal; `fills` and `touched` tell what happened."""
         self.seq, self.at = seq, at_ns
@@ -190,7 +183,6 @@ class Naive(Orders):
             self.hold(o, leg, [other.order_id for other in legs if other is not leg])
         self.set_out(o)
 
-
     def on_close_position(self, asked: c.ClosePosition) -> None:
         who, symbol = asked.portfolio, asked.symbol
         held = self.held.get((who, symbol), 0)
@@ -208,7 +200,7 @@ class Naive(Orders):
         )  # fmt: skip
 
     def draft(self, o: Resting, asked: c.Terms) -> int | None:
-        """Fills in what follows from the market: stop, quantity, worst price. What a collar is measured from."""
+        """Fills in stop, quantity and worst price. What its collar is measured from."""
         base = self.base(o.symbol) if o.tif in ("opg", "cls") else None
         if o.kind == "trailing_stop":
             o.hwm = self.base(o.symbol)
@@ -242,99 +234,6 @@ class Naive(Orders):
         self.orders[o.id] = o
         self.touch(o)
 
-    def refuse_new(self, o: Resting, new: c.NewOrder, asked: c.Terms, base: int | None) -> None:
-        rules, symbol = self.rules[o.symbol], o.symbol
-        if 0 < new.deadline_ns < self.at:
-            raise Refuse("STALE_ORDER")
-        if (o.kind in ("limit", "stop_limit")) != (o.limit is not None):
-            raise Refuse("UNSUPPORTED")
-        if o.kind == "trailing_stop" and not o.stop:
-            raise Refuse("NO_FRESH_PRICE")
-        if o.stop is not None:
-            self.refuse_passed(o)
-        if (o.tif == "gtd") != bool(o.expire) or 0 < o.expire <= self.world_ns:
-            raise Refuse("UNSUPPORTED")
-        if asked.notional is not None and o.qty <= 0:
-            raise Refuse("BAD_QTY_OR_LOT")
-        if asked.order_class != "simple":
-            self.refuse_legs(o, asked)
-        if o.tif == "opg" and self.opened:
-            raise Refuse("MARKET_CLOSED")
-        if o.tif in ("opg", "cls") and o.kind == "market" and not self.base(symbol):
-            raise Refuse("NO_FRESH_PRICE")
-        if self.phase not in ENTER:
-            raise Refuse("MARKET_CLOSED")
-        if symbol in self.halted:
-            raise Refuse("HALTED")
-        now = o.tif in ("ioc", "fok") or (o.kind == "market" and o.tif not in ("opg", "cls"))
-        if now and (self.phase != "continuous" or self.paused):
-            raise Refuse("MARKET_CLOSED")
-        self.refuse_shape(o, base, None, rules.lot)
-        if o.who in self.frozen:
-            raise Refuse("ACCOUNT_FROZEN")
-        self.refuse_money(o, None)
-
-    def refuse_passed(self, o: Resting) -> None:
-        last, stop = self.last.get(o.symbol, 0), o.stop or 0
-        if last and (stop <= last if o.buys else stop >= last):
-            raise Refuse("PRICE_OUT_OF_BAND")
-
-    def refuse_legs(self, o: Resting, asked: c.Terms) -> None:
-        profit, loss, tick = asked.take_profit, asked.stop_loss, self.rules[o.symbol].tick
-        if asked.order_class != "oco" and self.rules[o.symbol].lock_days:
-            raise Refuse("UNSUPPORTED")
-        for leg in (profit, loss):
-            if leg and any(price is not None and price % tick for price in (leg.limit_price, leg.stop_price)):
-                raise Refuse("BAD_TICK_SIZE")
-        low, high = loss.stop_price if loss else None, profit.limit_price if profit else None
-        rising = [price for price in (low, o.limit, high) if price is not None]
-        if any(a >= b for a, b in zip(rising, rising[1:], strict=False)):
-            raise Refuse("PRICE_OUT_OF_BAND")
-
-    def refuse_shape(self, o: Resting, base: int | None, was: Resting | None, lot: int) -> None:
-        """`was`: the order that stands and would become `o`."""
-        rules, (low, high) = self.rules[o.symbol], self.limits.get(o.symbol, (0, 0))
-        if o.limit is not None and (o.limit <= 0 or o.limit % rules.tick):
-            raise Refuse("BAD_TICK_SIZE")
-        if (o.qty <= 0 or o.qty % lot or o.qty < rules.least_qty) and not self.may_be_odd(o, was):
-            raise Refuse("BAD_QTY_OR_LOT")
-        if o.qty > rules.qty_max:
-            raise Refuse("EXCEEDS_LIMIT")
-        if o.stop is not None and not o.triggered and (o.stop <= 0 or o.stop % rules.tick):
-            raise Refuse("BAD_TICK_SIZE")
-        if o.limit is None:
-            if base is None and not (self.fresh(o.symbol) and self.best(o.symbol, not o.buys)):
-                raise Refuse("NO_FRESH_PRICE")
-            return
-        if o.limit < low or (high and o.limit > high):
-            raise Refuse("PRICE_OUT_OF_BAND")
-        waits = o.stop is not None and not o.triggered
-        if rules.cage_ppb and self.phase == "continuous" and not self.paused and not waits:
-            cage = self.cage(o.symbol, o.buys)
-            if cage and (o.limit > cage if o.buys else o.limit < cage):
-                raise Refuse("PRICE_OUT_OF_BAND")
-
-    def may_be_odd(self, o: Resting, was: Resting | None) -> bool:
-        if was is not None and was.qty == o.qty:
-            return True
-        rules = self.rules[o.symbol]
-        if o.buys or not rules.odd_lot_sell:
-            return False
-        sellable, wanted = self.sellable(o.who, o.symbol) + (self.reserve(was)[1] if was else 0), o.leaves
-        if not 0 < wanted <= sellable:
-            return False
-        return wanted % rules.lot == sellable % rules.lot if rules.lot > 1 else wanted == sellable
-
-    def refuse_money(self, o: Resting, was: Resting | None) -> None:
-        cash, qty = self.reserve(was) if was else (0, 0)
-        status, o.status = o.status, "new"
-        needs = self.reserve(o)
-        o.status = status
-        if o.buys and needs[0] - cash > self.cash[o.who] - self.reserved_cash(o.who):
-            raise Refuse("INSUFFICIENT_CASH")
-        if not o.buys and o.leaves > self.sellable(o.who, o.symbol) + qty:
-            raise Refuse("INSUFFICIENT_SELLABLE")
-
     # cancel and change ------------------------------------------------------------------------------
     def on_cancel(self, asked: c.CancelOrder) -> None:
         o = self.touching(asked)
@@ -349,19 +248,6 @@ class Naive(Orders):
             raise Refuse("MARKET_CLOSED")
         for o in sorted(mine, key=age):
             self.finish(o, "canceled", "REQUESTED")
-
-    def touching(self, asked: c.CancelOrder | c.ReplaceOrder) -> Resting:
-        if 0 < asked.deadline_ns < self.at:
-            raise Refuse("STALE_ORDER")
-        o = self.orders.get(asked.order_id)
-        owner, status = (o.who, "") if o else self.ended.get(asked.order_id, (0, ""))
-        if owner != asked.portfolio:
-            raise Refuse("UNKNOWN_ORDER")
-        if o is None:
-            raise Refuse("TOO_LATE_TO_CANCEL" if status == "filled" else "ALREADY_TERMINAL")
-        if self.phase == "auction_locked":
-            raise Refuse("MARKET_CLOSED")
-        return o
 
     def on_replace(self, asked: c.ReplaceOrder) -> None:
         o = self.touching(asked)
@@ -396,38 +282,6 @@ class Naive(Orders):
             o.seq = self.seq
         if (o.stop is not None and not o.triggered) or o.tif in ("opg", "cls") or moved:
             self.set_out(o)
-
-
-    def refuse_replaced(self, o: Resting, to: Resting, asked: c.ReplaceOrder) -> None:
-        if (o.parent or (o.sibling and o.leg == "stop_loss")) and to.qty != o.qty:
-            raise Refuse("UNSUPPORTED")
-        if (to.tif == "gtd") != bool(to.expire) or 0 < to.expire <= self.world_ns:
-            raise Refuse("UNSUPPORTED")
-        asks_stop = getattr(asked, "stop_price", None) is not None
-        waits = o.stop is not None and not o.triggered
-        if asks_stop and (not waits or o.hwm is not None):
-            raise Refuse("UNSUPPORTED")
-        same = ("qty", "limit", "tif", "stop", "expire")
-        if all(getattr(o, name) == getattr(to, name) for name in same):
-            raise Refuse("NOTHING_TO_REPLACE")
-        if to.limit is not None:
-            to.price = to.limit
-        elif waits:
-            to.price = self.collar(o.symbol, to.stop or 0, o.buys)
-        else:
-            to.price = self.collar(o.symbol, self.base(o.symbol) or o.price, o.buys)
-        if 0 < to.qty <= o.filled:
-            return
-        changed = to.stop != o.stop or to.expire != o.expire
-        if waits and changed:
-            self.refuse_passed(to)
-        if self.phase not in ENTER:
-            raise Refuse("MARKET_CLOSED")
-        if o.symbol in self.halted:
-            raise Refuse("HALTED")
-        self.refuse_shape(to, to.price if to.limit is None else None, o, self.rules[o.symbol].lot)
-        if o.status != "held":
-            self.refuse_money(to, o)
 
 
 VERBS: dict[type, Any] = {

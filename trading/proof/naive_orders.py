@@ -1,4 +1,4 @@
-"""What becomes of an order in the naive engine: it arrives, waits, is fired, follows others. See `naive.py`."""
+"""What becomes of an order in the naive engine: it arrives, waits, is fired, follows others."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ class Orders(Books):
             if entry is not None and leg.status == "filled":
                 self.finish(entry, "canceled", "LINKED_ORDER_FILLED")
         elif leg.leg == "take_profit" and leg.status != "held" and other is not None:
-            if not other.armed or other.qty != leg.leaves:
+            stands = other.armed and other.qty == leg.leaves
+            if not stands:
                 other.armed, other.qty = True, leg.leaves
                 self.touch(other)
 
