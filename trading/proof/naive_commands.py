@@ -193,7 +193,7 @@ class Naive(Refusals):
             lot = self.rules[symbol].lot
             qty = held * asked.share_ppb // PPB // lot * lot
         if qty <= 0:
-            raise Refuse("INSUFFICIENT_SELLABLE")
+            raise Refuse("BAD_QTY_OR_LOT" if self.sellable(who, symbol) > 0 else "INSUFFICIENT_SELLABLE")
         self.on_new_order(
             c.NewOrder(who, asked.order_id, asked.client_order_id, symbol, "sell", "market", "day", qty, None,
                        asked.deadline_ns)
