@@ -24,7 +24,19 @@ from market.ticks import Print, Quote
 from simgame.kernel import clock
 
 INSTRUMENT_FIELDS = (
-    *("symbol", "name", "name_zh", "kind", "board", "sector", "currency", "price_exponent", "qty_exponent"),
+    *(
+        "symbol",
+        "name",
+        "name_zh",
+        "kind",
+        "venue",
+        "board",
+        "product",
+        "sector",
+        "currency",
+        "price_exponent",
+        "qty_exponent",
+    ),
     *("tick", "lot", "multiplier", "previous_close", "special_treatment", "tradable", "why_not_tradable"),
 )
 

@@ -14,6 +14,7 @@ class Instrument(models.Model):
         STOCK = "stock"
         ETF = "etf"
         FUTURE = "future"
+        FX = "fx"
         CRYPTO = "crypto"
         INDEX = "index"
 
@@ -23,7 +24,9 @@ class Instrument(models.Model):
     name = models.CharField(max_length=80)
     name_zh = models.CharField(max_length=80, blank=True)
     kind = models.CharField(max_length=8, choices=Kind)
+    venue = models.CharField(max_length=12, blank=True)  # SSE, SHFE, …: whose rules, where a book has several
     board = models.SlugField(max_length=16, default="main")  # which rows of the rulebook bind it
+    product = models.CharField(max_length=16, blank=True)  # rb, IF: of futures; bond, gold, …: of ETFs
     sector = models.CharField(max_length=40, blank=True)
     currency = models.CharField(max_length=8)
     price_exponent = models.PositiveSmallIntegerField()
@@ -34,6 +37,7 @@ class Instrument(models.Model):
     previous_close = models.BigIntegerField(default=0)  # before the world's first market day, scaled
     special_treatment = models.BooleanField(default=False)  # ST
     listed_on = models.DateField(null=True, blank=True)
+    expires_on = models.DateField(null=True, blank=True)  # the last trading day of a contract
     tradable = models.BooleanField(default=True)
     why_not_tradable = models.CharField(max_length=120, blank=True)
     halted = models.BooleanField(default=False)

@@ -4,14 +4,20 @@ Pure: no Django, no clock. `load("cn_a").rules_for(instrument, day)` gives Instr
 `limits(previous_close, rules)` the day's band, `load("cn_a").hours("venue").at(world_ns)` the phase.
 """
 
-from market.rulebook.book import BadRulebook, Facts, Row, Rulebook, UnknownRulebook, known, limits, load
-from market.rulebook.hours import Hours, PhaseNow, as_date, as_number
+from market.rulebook.book import Rulebook, UnknownRulebook, by_venue, known, limits, load
+from market.rulebook.calendars import EVERY_DAY, WEEKDAYS, TradingCalendar
+from market.rulebook.hours import Day, Hours, PhaseNow, as_date, as_number, local_ns
+from market.rulebook.products import Product, expiry
+from market.rulebook.rows import BadRulebook, Facts, Row, UnknownDay
 from market.rulebook.rules import PERMITS, PPB, FeeRule, InstrumentRules, Permit, Phase
 
 __all__ = [
+    "EVERY_DAY",
     "PERMITS",
     "PPB",
+    "WEEKDAYS",
     "BadRulebook",
+    "Day",
     "Facts",
     "FeeRule",
     "Hours",
@@ -19,12 +25,18 @@ __all__ = [
     "Permit",
     "Phase",
     "PhaseNow",
+    "Product",
     "Row",
     "Rulebook",
+    "TradingCalendar",
+    "UnknownDay",
     "UnknownRulebook",
     "as_date",
     "as_number",
+    "by_venue",
+    "expiry",
     "known",
     "limits",
     "load",
+    "local_ns",
 ]

@@ -18,7 +18,9 @@ class Share:
 
     symbol: str = "600000.SH"
     kind: str = "stock"
+    venue: str = "SSE"
     board: str = "main"
+    product: str = ""
     currency: str = "CNY"
     price_exponent: int = 2
     qty_exponent: int = 0
@@ -27,6 +29,7 @@ class Share:
     multiplier: int = 1
     special_treatment: bool = False
     listed_on: date | None = None
+    expires_on: date | None = None
     tradable: bool = True
     why_not_tradable: str = ""
     quote_age_ms_max: int = 15_000
@@ -120,8 +123,10 @@ def test_row_names_are_unique_in_every_book():
         ("09:25:00", Phase.PRE_OPEN, Phase.CONTINUOUS),
         ("09:30:00", Phase.CONTINUOUS, Phase.BREAK),
         ("12:59:59", Phase.BREAK, Phase.CONTINUOUS),
-        ("14:57:00", Phase.AUCTION_LOCKED, Phase.CLOSED),
-        ("15:00:00", Phase.CLOSED, Phase.AUCTION),
+        ("14:57:00", Phase.AUCTION_LOCKED, Phase.AFTER_HOURS_QUIET),
+        ("15:00:00", Phase.AFTER_HOURS_QUIET, Phase.AFTER_HOURS),  # all A-shares since 2026-07-06
+        ("15:05:00", Phase.AFTER_HOURS, Phase.CLOSED),
+        ("15:30:00", Phase.CLOSED, Phase.AUCTION),
     ],
 )
 def test_an_a_share_day_has_its_phases(at, phase, next_phase):
@@ -146,7 +151,7 @@ def test_a_world_around_the_clock_never_closes_and_rolls_at_midnight():
 
 
 def test_an_unknown_rulebook_is_named_with_what_exists():
-    with pytest.raises(rulebook.UnknownRulebook, match=r"no rulebook 'nyse'.*cn_a, plain"):
+    with pytest.raises(rulebook.UnknownRulebook, match=r"no rulebook 'nyse'.*cn_a, cn_futures.*plain"):
         rulebook.load("nyse")
 
 

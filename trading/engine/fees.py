@@ -59,6 +59,11 @@ class FeeLines:
 
 def lines_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
     """The lines that a fill of this side pays, which opens or closes a position."""
+    sides, effects, roles = ("both", side), ("", effect), ("", "taker")
     return FeeLines(
-        tuple(line for line in rules.fees if line.side in ("both", side) and line.effect in ("", effect))
+        tuple(
+            line
+            for line in rules.fees
+            if line.side in sides and line.effect in effects and line.role in roles
+        )
     )
