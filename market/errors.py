@@ -54,3 +54,8 @@ class BadInterval(MarketError, Invalid):
 class NotSeeded(MarketError, NotFound):
     code, alpaca = "NOT_SEEDED", 40410013
     title = "This world is not made from a seed"
+
+
+class RulesDoNotFit(MarketError, Invalid):
+    code, alpaca = "RULES_DO_NOT_FIT", 40010014
+    title = "This rulebook says nothing of the world's instruments on its day"

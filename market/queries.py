@@ -239,7 +239,9 @@ def market_day(world: World) -> int:
 
 def hours(world: World) -> rulebook.Hours:
     """When the world's venue does what, by its rulebook."""
-    return rulebook.load(world.rulebook).hours(str(world.options.get("hours", "always")), world.timezone)
+    kept = str(world.options.get("hours", "always"))
+    boards = instruments(world.number) if kept == "venue" else ()
+    return rulebook.load(world.rulebook).hours(kept, world.timezone, boards)
 
 
 def world_today(world: World) -> JSON:

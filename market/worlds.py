@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from datetime import date
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
 from market import rulebook
-from market.errors import UnknownWorld
+from market.errors import RulesDoNotFit, UnknownWorld
 from market.models import Instrument, World
 from market.simulation import Listing, SeededMarket
 from market.sources import replay
@@ -53,17 +55,44 @@ def every() -> QuerySet[World]:
     return World.objects.all()
 
 
-def ensure(text: str) -> World:
+def ensure(text: str, rules: str = "") -> World:
     """The world with its instruments, made when it does not exist. Idempotent.
 
-    text: `seeded`, `replay:<recording>`, or the slug of a world that exists. Raises UnknownWorld,
-    RecordingMissing, RecordingUnknown.
+    text: `seeded`, `replay:<recording>`, or the slug of a world that exists. rules: the rulebook that it
+    is to have from now on, "" to leave the one it has (a recording knows its venue's). Raises
+    UnknownWorld, RecordingMissing, RecordingUnknown, RulesDoNotFit.
     """
     if text == SEEDED:
-        return ensure_seeded_world()
-    if text.startswith(REPLAY):
-        return ensure_replay_world(replay.describe(text.removeprefix(REPLAY)))
-    return resolve(text)
+        world = ensure_seeded_world()
+    elif text.startswith(REPLAY):
+        world = ensure_replay_world(replay.describe(text.removeprefix(REPLAY)))
+    else:
+        world = resolve(text)
+    if rules and rules != world.rulebook:
+        give_rules(world, rules)
+    return world
+
+
+def give_rules(world: World, rules: str) -> None:
+    """The world's rulebook from now on. Raises RulesDoNotFit when it says nothing of its instruments."""
+    try:
+        book = rulebook.load(rules)
+        for instrument in world.instruments.all():
+            book.rules_for(instrument, _first_day(world))
+    except (rulebook.UnknownRulebook, rulebook.BadRulebook) as error:
+        raise RulesDoNotFit(str(error)) from error
+
+    # From here it must succeed.
+    world.rulebook = book.name
+    world.save(update_fields=["rulebook"])
+
+
+def _first_day(world: World) -> date:
+    """The day on which a replay begins; today in other worlds."""
+    if world.kind != World.Kind.REPLAY:
+        return clock.now().date()
+    start_ns = replay.open_recording(world.recording, world.options).facts.start_ns
+    return clock.from_ns(start_ns).astimezone(ZoneInfo(world.timezone)).date()
 
 
 @transaction.atomic

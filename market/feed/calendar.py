@@ -61,6 +61,7 @@ class Calendar:
             paused=paused,
             note=note,
             opened=now.opened,
+            span=now.span,
         )
 
     def references(

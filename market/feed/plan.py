@@ -96,7 +96,7 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
     source = choose.source_for(world, instruments, seed=seed)
     try:
         book = load(world.rulebook)
-        hours = book.hours(world.options.get("hours", "always"), world.timezone)
+        hours = book.hours(world.options.get("hours", "always"), world.timezone, instruments)
         calendar = Calendar(book, lambda at_ns: _phase(source, at_ns) or hours.at(at_ns), instruments)
         day = calendar.now(source.start_ns(None) or clock.now_ns()).market_day
         calendar.references(day, lambda _: 0, 0, 0)

@@ -8,7 +8,7 @@ from market.rulebook.book import Rulebook, UnknownRulebook, by_venue, known, lim
 from market.rulebook.calendars import EVERY_DAY, WEEKDAYS, TradingCalendar
 from market.rulebook.hours import Day, Hours, PhaseNow, as_date, as_number, local_ns
 from market.rulebook.products import Product, expiry
-from market.rulebook.rows import BadRulebook, Facts, Row, UnknownDay
+from market.rulebook.rows import BadRulebook, Facts, Place, Row, UnknownDay, Where
 from market.rulebook.rules import PERMITS, PPB, FeeRule, InstrumentRules, Permit, Phase
 
 __all__ = [
@@ -25,12 +25,14 @@ __all__ = [
     "Permit",
     "Phase",
     "PhaseNow",
+    "Place",
     "Product",
     "Row",
     "Rulebook",
     "TradingCalendar",
     "UnknownDay",
     "UnknownRulebook",
+    "Where",
     "as_date",
     "as_number",
     "by_venue",

@@ -14,7 +14,7 @@ import msgspec
 from market.rulebook import calendars, products
 from market.rulebook.hours import ALWAYS, Day, Hours, as_number, day_from, merged, own_phases
 from market.rulebook.products import Product
-from market.rulebook.rows import BadRulebook, Facts, Row, UnknownDay, listed, ppb, rows_of
+from market.rulebook.rows import BadRulebook, Facts, Place, Row, UnknownDay, listed, ppb, rows_of
 from market.rulebook.rules import PERMITS, PPB, FeeRule, InstrumentRules, Permit
 from simgame.kernel import money
 
@@ -54,8 +54,9 @@ class Rulebook:
         return self._products.get((venue, product))
 
     def product_named(self, product: str) -> Product | None:
-        """The same, of whichever venue trades it: no two venues share a product's code."""
-        return next((found for found in self._products.values() if found.product == product), None)
+        """The same, of whichever venue trades it: no two products share a code, in either case."""
+        wanted = product.lower()
+        return next((found for found in self._products.values() if found.product.lower() == wanted), None)
 
     def row(self, row_id: str) -> Row:
         return self._by_id[row_id]
@@ -66,7 +67,7 @@ class Rulebook:
 
     # --- hours --------------------------------------------------------------------------------------
 
-    def hours(self, kept: str, timezone: str = "", instruments: Iterable[Facts] = ()) -> Hours:
+    def hours(self, kept: str, timezone: str = "", instruments: Iterable[Place] = ()) -> Hours:
         """The clock of a world: `kept` is "venue" (its hours) or "always" (around the clock).
 
         `instruments`: those of the world, where boards have days of their own; none: every board's.
@@ -82,7 +83,7 @@ class Rulebook:
 
         return Hours(day_of, self.calendar, timezone or self.timezone)
 
-    def day_of(self, facts: Facts, on: date) -> Day:
+    def day_of(self, facts: Place, on: date) -> Day:
         """The phases of one instrument's trading day. Raises BadRulebook."""
         return self._of(self._day_row(facts, on), on)
 
@@ -91,7 +92,7 @@ class Rulebook:
         nightless = any(row.holds_on(on) for row in self._by_table.get("no_night", ()))
         return msgspec.structs.replace(day, night=()) if nightless else day
 
-    def _day_row(self, facts: Facts, on: date) -> Row:
+    def _day_row(self, facts: Place, on: date) -> Row:
         half = self._one("half_day", facts, on) if self.calendar.is_half(on) else None
         row = half or self._one("day", facts, on)
         if row is None:
@@ -187,7 +188,7 @@ class Rulebook:
                 return free if "rate" in free.values else None
         return self._one("band", facts, on)
 
-    def _permits(self, facts: Facts, on: date) -> dict[str, Permit]:
+    def _permits(self, facts: Place, on: date) -> dict[str, Permit]:
         found = {}
         for row in self._several("permit", facts, on):
             phase = row.values["phase"]
@@ -213,12 +214,12 @@ class Rulebook:
                 values.get("role", ""),
             )
 
-    def _one(self, table: str, facts: Facts, on: date) -> Row | None:
+    def _one(self, table: str, facts: Place, on: date) -> Row | None:
         """The row of `table` that binds on that day."""
         fitting = [row for row in self._by_table.get(table, ()) if row.holds_on(on) and row.is_for(facts)]
         return max(fitting, key=_rank, default=None)
 
-    def _several(self, table: str, facts: Facts, on: date) -> list[Row]:
+    def _several(self, table: str, facts: Place, on: date) -> list[Row]:
         """Of a table in which several bind: of each name or phase the rows that name their holder closest."""
         best: dict[tuple[str, str], list[Row]] = {}
         for row in self._by_table.get(table, ()):
@@ -232,7 +233,7 @@ class Rulebook:
                 closest.append(row)
         return [row for rows in best.values() for row in rows]
 
-    def _nothing(self, table: str, facts: Facts, on: date) -> BadRulebook:
+    def _nothing(self, table: str, facts: Place, on: date) -> BadRulebook:
         return BadRulebook(
             f"{self.name}: no row [[{table}]] for board {facts.board!r} of venue {facts.venue!r} on {on}."
         )
@@ -261,7 +262,7 @@ def _rank(row: Row) -> tuple[int, date]:
     return row.rank
 
 
-def _board(facts: Facts) -> tuple[str, str, str, str]:
+def _board(facts: Place) -> tuple[str, str, str, str]:
     return facts.venue, facts.board, facts.kind, facts.product
 
 

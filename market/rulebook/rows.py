@@ -44,21 +44,41 @@ class UnknownDay(BadRulebook):
     """The book says nothing of that day."""
 
 
-class Facts(Protocol):
+class Place(Protocol):
+    """Whom a row may be for."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def venue(self) -> str: ...
+    @property
+    def board(self) -> str: ...
+    @property
+    def product(self) -> str: ...
+    @property
+    def special_treatment(self) -> bool: ...
+
+
+class Where(msgspec.Struct, frozen=True):
+    """A Place by itself: of a venue, a board, a product, without an instrument."""
+
+    venue: str = ""
+    board: str = "main"
+    kind: str = "stock"
+    product: str = ""
+    special_treatment: bool = False
+
+
+class Facts(Place, Protocol):
     """What a rulebook needs to know of an instrument. `market.models.Instrument` has it all."""
 
     symbol: str
-    kind: str
-    venue: str
-    board: str
-    product: str
     currency: str
     price_exponent: int
     qty_exponent: int
     tick: int
     lot: int
     multiplier: int
-    special_treatment: bool
     listed_on: date | None
     expires_on: date | None
     tradable: bool
@@ -80,7 +100,7 @@ class Row(msgspec.Struct, frozen=True):
     def holds_on(self, on: date) -> bool:
         return self.first <= on <= self.last
 
-    def is_for(self, facts: Facts) -> bool:
+    def is_for(self, facts: Place) -> bool:
         values = self.values
         return (
             _meant(values, "venue", facts.venue)

@@ -22,7 +22,7 @@ def source_for(world: World, instruments: Sequence[Instrument], *, seed: int | N
     if world.kind == World.Kind.SEEDED:
         return seeded(world, seed)
     if world.kind == World.Kind.REPLAY:
-        return replayed(world)
+        return replayed(world, instruments)
     raise errors.UnknownWorld(f"World {world.slug!r} is of kind {world.kind!r}: no source speaks it yet.")
 
 
@@ -38,9 +38,10 @@ def seeded(world: World, seed: int | None) -> SeededSource:
     )
 
 
-def replayed(world: World) -> ReplaySource:
+def replayed(world: World, instruments: Sequence[Instrument]) -> ReplaySource:
     """Options `loop`, `skip_idle` (default: both), and those of the recording's format."""
-    hours = load(world.rulebook).hours(world.options.get("hours", "always"), world.timezone)
+    kept = world.options.get("hours", "always")
+    hours = load(world.rulebook).hours(kept, world.timezone, instruments)
     return ReplaySource(
         open_recording(world.recording, world.options),
         hours.at,

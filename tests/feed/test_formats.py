@@ -157,11 +157,11 @@ def test_ctp_a_night_session_belongs_to_the_next_market_day(tmp_path):
         (played, item) for played, item in recording.play() if not isinstance(item, Malformed)
     ][:3]
     # Monday's market day began on Friday evening, Shanghai time.
-    assert night == at("2019-06-07T13:00:00")
-    assert morning == at("2019-06-10T01:00:00")
+    assert night == at("2019-06-14T13:00:00")
+    assert morning == at("2019-06-17T01:00:00")
     assert (first.size, second.size) == (10, 15)
-    assert recording.phase(night).market_day == recording.phase(morning).market_day == 20190610
-    assert recording.phase(at("2019-06-08T12:00:00")).phase == "break"
+    assert recording.phase(night).market_day == recording.phase(morning).market_day == 20190617
+    assert recording.phase(at("2019-06-15T12:00:00")).phase == "break"
 
 
 def test_a_ctp_row_cut_in_the_middle_is_torn(tmp_path):

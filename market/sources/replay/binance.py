@@ -152,7 +152,7 @@ class BinanceRecording:
             recording=str(self.info),
             currency=currency,
             timezone="UTC",
-            rulebook="plain",
+            rulebook="crypto",
             start_ns=times[0],
             end_ns=times[-1],
             instruments=[symbol.instrument(currency) for symbol in self.symbols.values()],

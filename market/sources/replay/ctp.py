@@ -7,7 +7,7 @@ What the format does and we undo:
 * volume is the day's sum: a print is its difference; the first row of a day is no trade;
 * 1.797693e+308 means "no value" (before the first trade): such a row goes to the quality gate as it
   is, which refuses it; its last price is the previous close;
-* the date is the market day's: rows from 18:00 on were the evening of the weekday before, rows
+* the date is the market day's: rows from 18:00 on were the evening of the trading day before, rows
   before 04:00 the night after that evening;
 * there are no milliseconds: a second row of the same second is half a second later;
 * rows after the close say nothing new; the gate refuses them as out of hours;
@@ -25,13 +25,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from market import errors
-from market.rulebook import PhaseNow
+from market import errors, rulebook
+from market.rulebook import Day, PhaseNow, Where
 from market.sources.base import PastBar
 from market.sources.items import Item, Malformed, RawPrint
 from market.sources.replay import made, text
 from market.sources.replay.facts import RecordingFacts
-from market.sources.replay.hours import NIGHT, RecordedHours, local_ns, weekday_before
+from market.sources.replay.hours import NIGHT, RecordedHours, local_ns
 from market.ticks import Print, Quote
 from simgame.kernel import money
 from simgame.kernel.clock import NS_PER_S
@@ -43,36 +43,7 @@ SMALL_HOURS = time(4)
 TOUCH_LOTS = 100
 ROW = re.compile(r"\d{8} \d\d:\d\d:\d\d,")
 COLUMNS = ("last", "volume", "open_interest", "pre_open_interest", "open", "high", "low")
-DAY = (
-    ("08:55", "auction"),
-    ("08:59", "auction_locked"),
-    ("09:00", "continuous"),
-    ("10:15", "break"),
-    ("10:30", "continuous"),
-    ("11:30", "break"),
-    ("13:30", "continuous"),
-    ("15:00", "closed"),
-)
-NIGHT_OPEN = (("20:55", "auction"), ("20:59", "auction_locked"), ("21:00", "continuous"))
-
-
-class Product(msgspec.Struct, frozen=True):
-    """Contract terms, from the exchanges' product pages."""
-
-    name: str
-    multiplier: int
-    tick: str
-    night_end: str
-
-
-PRODUCTS = {
-    "rb": Product("Rebar", 10, "1", "23:00"),
-    "hc": Product("Hot-rolled coil", 10, "1", "23:00"),
-    "cu": Product("Copper", 5, "10", "01:00"),
-    "al": Product("Aluminium", 5, "5", "01:00"),
-    "ag": Product("Silver", 15, "1", "02:30"),
-    "au": Product("Gold", 1000, "0.02", "02:30"),
-}
+BOOK = "cn_futures"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -102,12 +73,12 @@ class CtpRecording:
     def __init__(self, path: Path):
         self.path = path
         self.symbol = path.name.partition(".")[0].lower()
-        code = re.match(r"[a-z]+", self.symbol)
-        product = PRODUCTS.get(code.group() if code else "")
+        self.book = rulebook.load(BOOK)
+        product = self.book.product_named(self.symbol.rstrip("0123456789"))
         if product is None:
             raise errors.RecordingUnknown(
-                f"{path.name}: the terms of this contract are not known."
-                f" Known products: {', '.join(PRODUCTS)}."
+                f"{path.name}: the terms of this contract are not known:"
+                f" `manage.py rulebook show --venue {BOOK}` lists the products that are."
             )
         self.product = product
         self.exponent = len(product.tick.partition(".")[2])
@@ -115,8 +86,15 @@ class CtpRecording:
         rows = [row for row in self._rows() if isinstance(row, Row)]
         if not rows:
             raise errors.RecordingUnknown(f"{path} holds no readable CTP tick.")
-        night = (*NIGHT_OPEN, (product.night_end, "break")) if any(row.night for row in rows) else ()
-        self._hours = RecordedHours(sorted({row.market_day for row in rows}), DAY, TIMEZONE, night)
+        days = sorted({row.market_day for row in rows})
+        has_night = any(row.night for row in rows)
+        where = Where(product.venue, "main", "future", product.product)
+
+        def day_of(on: date) -> Day:
+            day = self.book.day_of(where, on)
+            return day if has_night else msgspec.structs.replace(day, night=())
+
+        self._hours = RecordedHours(days, day_of, TIMEZONE, self.book.calendar)
         self._close = next((row.values["last"] for row in rows if not row.sound), "")
         self.facts = self._facts(rows[0], rows[-1])
 
@@ -172,6 +150,21 @@ class CtpRecording:
                 yield played_ns, Quote(self.symbol, *depth, at_ns, at_ns, SOURCE, made=True)
             before, last, volume = row, price, total
 
+    @property
+    def _month(self) -> str:
+        """ "1910" of rb1910; three digits on CZCE."""
+        return self.symbol.removeprefix(self.product.product.lower())
+
+    def _expires_on(self, day: date) -> date | None:
+        """The last trading day of the contract, which is traded on `day`."""
+        month, year = int(self._month[-2:]), int(self._month[:-2])
+        if not 1 <= month <= 12:
+            return None
+        span = 10 ** len(self._month[:-2])
+        year += day.year // span * span
+        year += span if year < day.year else 0
+        return rulebook.expiry(self.product.last_day, year, month, self.book.calendar)
+
     def _rows(self) -> Iterator[Row | Malformed]:
         """Every row; a torn last one as Malformed."""
         waiting: Malformed | None = None
@@ -199,15 +192,19 @@ class CtpRecording:
             recording=str(self.path),
             currency="CNY",
             timezone=TIMEZONE,
-            rulebook="plain",
+            rulebook=BOOK,
             start_ns=first.at_ns,
             end_ns=last.at_ns,
             instruments=[
                 {
                     "symbol": self.symbol,
-                    "name": f"{self.product.name} {self.symbol[-4:]}",
+                    "name": f"{self.product.name} {self._month}",
+                    "name_zh": f"{self.product.name_zh}{self._month}",
                     "kind": "future",
-                    "board": "open",
+                    "venue": self.product.venue,
+                    "board": "main",
+                    "product": self.product.product,
+                    "expires_on": self._expires_on(first.market_day),
                     "currency": "CNY",
                     "price_exponent": self.exponent,
                     "qty_exponent": 0,
@@ -232,11 +229,11 @@ def _row(line: str) -> Row:
         raise ValueError("not a whole row")
     moment = datetime.strptime(stamp, "%Y%m%d %H:%M:%S")
     day, at = moment.date(), moment.time()
-    on = day
+    on, eve = day, rulebook.load(BOOK).calendar.before(day)
     if at >= NIGHT:
-        on = weekday_before(day)
+        on = eve
     elif at < SMALL_HOURS:
-        on = weekday_before(day) + timedelta(days=1)
+        on = eve + timedelta(days=1)
     at_ns = local_ns(on, at, ZoneInfo(TIMEZONE))
     return Row(at_ns, day, at >= NIGHT or at < SMALL_HOURS, dict(zip(COLUMNS, values, strict=True)))
 

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from market import errors
+from market import errors, rulebook
 from market.feed.bars import DAY, day_start
-from market.rulebook import PhaseNow, as_number
+from market.rulebook import Phase, PhaseNow, Where, as_number
 from market.sources.base import PastBar
 from market.sources.items import Item, Malformed
 from market.sources.replay import made, text
 from market.sources.replay.facts import RecordingFacts
-from market.sources.replay.hours import RecordedHours, Span, local_ns
+from market.sources.replay.hours import RecordedHours, local_ns
 from market.ticks import Print, Quote
 from simgame.kernel.clock import NS_PER_S
 
@@ -47,7 +47,6 @@ class Layout(NamedTuple):
     timezone: str
     rulebook: str
     lot: int
-    spans: tuple[Span, ...]
     trading: tuple[tuple[str, int], ...]  # (start, seconds) of the times in which prints lie
 
 
@@ -57,9 +56,8 @@ US = Layout(
     "Name",
     "USD",
     "America/New_York",
-    "plain",
+    "us",
     1,
-    (("09:30", "continuous"), ("16:00", "closed")),
     (("09:30", 23_400),),
 )
 ASHARE = Layout(
@@ -70,19 +68,17 @@ ASHARE = Layout(
     "Asia/Shanghai",
     "cn_a",
     100,
-    (
-        ("09:15", "auction"),
-        ("09:20", "auction_locked"),
-        ("09:25", "pre_open"),
-        ("09:30", "continuous"),
-        ("11:30", "break"),
-        ("13:00", "continuous"),
-        ("14:57", "auction_locked"),
-        ("15:00", "closed"),
-    ),
     (("09:30", 7_200), ("13:00", 7_020)),
 )
-BOARDS = (("sh.688", "star"), ("sz.300", "chinext"), ("sz.301", "chinext"), ("bj.", "bse"))
+BOARDS = (
+    ("sh.688", "SSE", "star"),
+    ("sh.", "SSE", "main"),
+    ("sz.300", "SZSE", "chinext"),
+    ("sz.301", "SZSE", "chinext"),
+    ("sz.", "SZSE", "main"),
+    ("bj.", "BSE", "bse"),
+    ("", "US", "main"),
+)
 
 
 class DayBar(NamedTuple):
@@ -118,7 +114,6 @@ class DailyRecording:
         if not days:
             raise errors.RecordingUnknown(f"{path} holds no readable daily bar.")
         self.days = days[-days_played:]
-        self._hours = RecordedHours(self.days, layout.spans, layout.timezone)
         self._played: dict[str, list[DayBar]] = {}
         self._closes: dict[str, int] = {}
         self._special: set[str] = set()
@@ -130,6 +125,9 @@ class DailyRecording:
                 (self._special.add if bar.special else self._special.discard)(bar.symbol)
             else:
                 self._closes[bar.symbol] = bar.close
+        book = rulebook.load(layout.rulebook)
+        self._kept = book.hours("venue", instruments={self._where(symbol) for symbol in self._played})
+        self._hours = RecordedHours(self.days, self._kept.day_of, layout.timezone, book.calendar)
         self.facts = self._facts()
 
     def phase(self, at_ns: int) -> PhaseNow | None:
@@ -158,6 +156,8 @@ class DailyRecording:
         last, side = self._closes.get(bars[0].symbol, 0), ""
         for bar in bars:
             moments = list(self._moments(bar.day, number % STEP_S))
+            if self._kept.calendar.is_half(bar.day):
+                moments = [each for each in moments if self._hours.at(each).phase == Phase.CONTINUOUS]
             if not bar.volume:
                 continue  # suspended
             parts, first = divmod(bar.volume, len(moments))
@@ -222,6 +222,7 @@ class DailyRecording:
         first, last = self.days[0], self.days[-1]
         layout = self.layout
         start, seconds = layout.trading[-1]
+        begins = time.fromisoformat(self._kept.day_of(first).spans[0][0])
         return RecordingFacts(
             format="daily",
             slug=f"replay-{layout.name.replace('_', '-')}-{first:%Y%m%d}",
@@ -230,20 +231,25 @@ class DailyRecording:
             currency=layout.currency,
             timezone=layout.timezone,
             rulebook=layout.rulebook,
-            start_ns=local_ns(first, time.fromisoformat(layout.spans[0][0]), self._zone) - 5 * NS_PER_S,
+            start_ns=local_ns(first, begins, self._zone) - 5 * NS_PER_S,
             end_ns=local_ns(last, time.fromisoformat(start), self._zone) + seconds * NS_PER_S,
             instruments=[self._instrument(symbol) for symbol in sorted(self._played)],
             options={"hours": "venue", "days": len(self.days)},
             notes=["The way inside a bar and the depth are made by stated rules, and marked."],
         )
 
+    def _where(self, symbol: str) -> Where:
+        code = self._codes[symbol]
+        return next(where for prefix, where in PLACES if code.startswith(prefix))
+
     def _instrument(self, symbol: str) -> dict[str, Any]:
-        board = next((board for prefix, board in BOARDS if self._codes[symbol].startswith(prefix)), "main")
+        where = self._where(symbol)
         return {
             "symbol": symbol,
             "name": symbol,
             "kind": "stock",
-            "board": "open" if self.layout is US else board,
+            "venue": where.venue,
+            "board": where.board,
             "currency": self.layout.currency,
             "price_exponent": EXPONENT,
             "qty_exponent": 0,
@@ -252,6 +258,9 @@ class DailyRecording:
             "previous_close": self._closes.get(symbol, 0),
             "special_treatment": symbol in self._special,
         }
+
+
+PLACES = [(prefix, Where(venue, board)) for prefix, venue, board in BOARDS]
 
 
 def _on_the_way(bar: DayBar, step: int, last_step: int) -> int:

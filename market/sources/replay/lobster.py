@@ -208,7 +208,7 @@ class LobsterRecording:
             recording=str(self.path),
             currency="USD",
             timezone=TIMEZONE,
-            rulebook="plain",
+            rulebook="us",
             start_ns=self._midnight_ns + first_ns // NS_PER_S * NS_PER_S,
             end_ns=self._midnight_ns + last_ns,
             instruments=[
@@ -216,7 +216,8 @@ class LobsterRecording:
                     "symbol": self.ticker,
                     "name": self.ticker,
                     "kind": "stock",
-                    "board": "open",
+                    "venue": "NASDAQ",
+                    "board": "main",
                     "currency": "USD",
                     "price_exponent": PRICE_EXPONENT,
                     "qty_exponent": 0,

@@ -69,7 +69,7 @@ class ReplaySource(Paced):
         if self.loop and not now.next_change_ns:
             following = self._phase_within(self.facts.start_ns, lap + 1)
             start_ns = self.facts.start_ns + (lap + 1) * self.lap_ns
-            return PhaseNow(now.market_day, now.phase, following.phase, start_ns)
+            return msgspec.structs.replace(now, next_phase=following.phase, next_change_ns=start_ns)
         return now
 
     def _phase_within(self, recorded_ns: int, lap: int) -> PhaseNow:
