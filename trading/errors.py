@@ -224,6 +224,59 @@ class NoFreshPrice(Rejection):
     title = "There is no fresh quote to trade against"
 
 
+# --- corporate actions and repairs --------------------------------------------------------------
+class UnknownAction(TradingError):
+    code, status, alpaca = "UNKNOWN_ACTION", 404, 40410000
+    title = "There is no such corporate action"
+
+
+class ActionApplied(TradingError):
+    code, status, alpaca = "ACTION_APPLIED", 409, 40910000
+    title = "The corporate action was applied already"
+
+
+class NoRights(TradingError):
+    code, status, alpaca = "NO_RIGHTS", 422, 42210000
+    title = "You do not have so many rights"
+
+
+class RightsEnded(TradingError):
+    code, status, alpaca = "RIGHTS_ENDED", 409, 40910000
+    title = "The time to use these rights is over"
+
+
+class NothingToRepair(TradingError):
+    code, status, alpaca = "NOTHING_TO_REPAIR", 404, 40410000
+    title = "There is nothing that could be taken back"
+
+
+class AlreadyReversed(TradingError):
+    code, status, alpaca = "ALREADY_REVERSED", 409, 40910000
+    title = "It was taken back already"
+
+
+class BooksMoved(TradingError):
+    code, status, alpaca, retryable = "BOOKS_MOVED", 409, 40910000, True
+    title = "A position changed while the correction was made: try again"
+
+
+class RepairShort(TradingError):
+    """`facts.short`: what each portfolio lacks, in minor units."""
+
+    code, status, alpaca = "REPAIR_SHORT", 409, 40910000
+    title = "Some players cannot pay it back: say who pays instead"
+
+
+class TwoPersons(errors.Forbidden):
+    code = "TWO_PERSONS"
+    title = "Another person must approve it than the one who proposed it"
+
+
+class ProposalClosed(TradingError):
+    code, status, alpaca = "PROPOSAL_CLOSED", 409, 40910000
+    title = "The proposal was applied or withdrawn already"
+
+
 def by_code() -> dict[str, type[SimGameError]]:
     """Every refusal that an exchange may answer with, by its code."""
     return {cls.code: cls for cls in errors.catalogue() if cls.code != SimGameError.code}

@@ -42,6 +42,20 @@ WHERE t.id BETWEEN %(transfer_low)s AND %(transfer_high)s AND t.reverses IS NOT 
   AND (r.id IS NULL OR r.id >= t.id OR r.amount <> t.amount OR r.asset <> t.asset
     OR r.debit_account <> t.credit_account OR r.credit_account <> t.debit_account);
 
+-- I3f window: a fill that takes one back is its exact opposite, and came after it
+SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.reverses, f.side, f.qty, r.qty AS reversed, f.fee
+FROM trading_fill f LEFT JOIN trading_fill r ON r.id = f.reverses
+WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND f.reverses IS NOT NULL
+  AND (r.id IS NULL OR r.id >= f.id OR r.side = f.side OR f.fee <> -r.fee
+    OR (r.order_id, r.portfolio_id, r.symbol, r.price, r.qty, r.cash)
+      <> (f.order_id, f.portfolio_id, f.symbol, f.price, f.qty, f.cash));
+
+-- I3t whole: the transfers of a fill are taken back with it, all of them, once
+SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.reverses, t.id AS left_standing
+FROM trading_fill f JOIN trading_transfer t ON t.fill_id = f.reverses
+LEFT JOIN trading_transfer u ON u.reverses = t.id
+WHERE f.id BETWEEN %(low)s AND %(high)s AND f.reverses IS NOT NULL AND (u.id IS NULL OR u.seq <> f.seq);
+
 -- I4 state cheap: reserved cash is what the open orders hold
 SELECT 'portfolio ' || b.account AS subject, b.asset, b.reserved, coalesce(o.held, 0)::bigint AS held_by_orders
 FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account
@@ -105,12 +119,34 @@ LEFT JOIN (SELECT account, asset, sum(amount)::bigint AS adjusted FROM (
 WHERE a.world_id = %(world)s AND b.account = ANY(%(portfolios)s::bigint[])
   AND b.asset <> w.currency AND b.posted <> coalesce(f.traded, 0) + coalesce(t.adjusted, 0);
 
+-- I6a portfolios: what a corporate action changed in a position is what it moved
+WITH moved AS (
+  SELECT seq, account, asset, sum(amount)::bigint AS amount FROM (
+      SELECT seq, debit_account AS account, asset, -amount AS amount FROM trading_transfer
+      WHERE id BETWEEN %(low)s AND %(high)s AND fill_id IS NULL AND code <> 6
+        AND debit_account = ANY(%(portfolios)s::bigint[])
+      UNION ALL
+      SELECT seq, credit_account, asset, amount FROM trading_transfer
+      WHERE id BETWEEN %(low)s AND %(high)s AND fill_id IS NULL AND code <> 6
+        AND credit_account = ANY(%(portfolios)s::bigint[])) t
+  GROUP BY seq, account, asset)
+SELECT 'portfolio ' || e.portfolio_id AS subject, e.symbol, e.seq, e.qty, e.cash, s.amount AS moved,
+  c.amount AS paid
+FROM (SELECT seq, portfolio_id, symbol, sum(qty)::bigint AS qty,
+      sum(sum(cash)) OVER (PARTITION BY seq, portfolio_id)::bigint AS cash
+    FROM trading_actionentry WHERE world_id = %(world)s AND portfolio_id = ANY(%(portfolios)s::bigint[])
+    GROUP BY seq, portfolio_id, symbol) e
+JOIN market_instrument i ON i.world_id = %(world)s AND i.symbol = e.symbol
+LEFT JOIN moved s ON (s.seq, s.account, s.asset) = (e.seq, e.portfolio_id, e.symbol)
+LEFT JOIN moved c ON (c.seq, c.account, c.asset) = (e.seq, e.portfolio_id, i.currency)
+WHERE e.qty <> coalesce(s.amount, 0) OR e.cash <> coalesce(c.amount, 0);
+
 -- I7o state cheap: the sums of an open order are the fold of its fills
 SELECT 'order ' || o.id AS subject, o.portfolio_id, o.filled_qty, f.qty, o.filled_cash, f.cash, o.fees, f.fee
 FROM trading_order o LEFT JOIN LATERAL (
     SELECT coalesce(sum(qty), 0)::bigint AS qty, coalesce(sum(price::numeric * qty), 0) AS value,
       coalesce(sum(cash), 0)::bigint AS cash, coalesce(sum(fee), 0)::bigint AS fee
-    FROM trading_fill WHERE order_id = o.id) f ON true
+    FROM trading_fill WHERE order_id = o.id AND reverses IS NULL) f ON true
 WHERE o.world_id = %(world)s AND o.status IN ('new', 'partially_filled', 'suspended', 'held')
   AND (o.filled_qty, o.filled_value, o.filled_cash, o.fees) <> (f.qty, f.value, f.cash, f.fee);
 
@@ -123,7 +159,7 @@ FROM (SELECT * FROM trading_order WHERE world_id = %(world)s
 FULL JOIN (SELECT order_id, min(portfolio_id) AS portfolio_id, sum(qty)::bigint AS qty, sum(price::numeric * qty) AS value,
       sum(cash)::bigint AS cash, sum(fee)::bigint AS fee
     FROM trading_fill WHERE id BETWEEN %(low)s AND %(high)s
-      AND portfolio_id = ANY(%(portfolios)s::bigint[]) GROUP BY order_id) f ON f.order_id = o.id
+      AND portfolio_id = ANY(%(portfolios)s::bigint[]) AND reverses IS NULL GROUP BY order_id) f ON f.order_id = o.id
 WHERE o.id IS NULL OR (o.filled_qty, o.filled_value, o.filled_cash, o.fees)
     <> (coalesce(f.qty, 0), coalesce(f.value, 0), coalesce(f.cash, 0), coalesce(f.fee, 0))
   OR (o.status = 'filled') <> (o.filled_qty = o.qty)
@@ -134,7 +170,7 @@ SELECT 'match ' || f.match AS subject, f.buyer, f.seller, f.cash, f.qty, t.cash 
 FROM (SELECT match, min(portfolio_id) FILTER (WHERE side = 'buy') AS buyer,
       min(portfolio_id) FILTER (WHERE side = 'sell') AS seller, max(cash) AS cash, max(qty) AS qty,
       min(symbol) AS symbol, count(*) AS sides, min(against) AS against, max(price) - min(price) AS apart
-    FROM trading_fill WHERE id BETWEEN %(fill_low)s AND %(fill_high)s GROUP BY match) f
+    FROM trading_fill WHERE id BETWEEN %(fill_low)s AND %(fill_high)s AND reverses IS NULL GROUP BY match) f
 LEFT JOIN (SELECT fill_id,
       sum(amount) FILTER (WHERE code = 2) AS cash, min(debit_account) FILTER (WHERE code = 2) AS payer,
       min(credit_account) FILTER (WHERE code = 2) AS paid,
@@ -154,13 +190,13 @@ FROM trading_fill f LEFT JOIN (
     SELECT fill_id, debit_account, sum(amount)::bigint AS paid FROM trading_transfer
     WHERE id BETWEEN %(transfer_low)s AND %(transfer_high)s AND code = 4 AND credit_account = -(%(world)s * 16 + 2)
     GROUP BY fill_id, debit_account) t ON t.fill_id = f.id AND t.debit_account = f.portfolio_id
-WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND (f.fee <> coalesce(t.paid, 0)
+WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND f.reverses IS NULL AND (f.fee <> coalesce(t.paid, 0)
   OR f.fee <> (SELECT coalesce(sum((line ->> 1)::bigint), 0) FROM jsonb_array_elements(f.fees) AS line));
 
 -- I9 window: no fill beyond the limit that held when it happened, nor off the price grid
 SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.side, f.price, f.receipt ->> 'limit_price' AS limit_price, i.tick
 FROM trading_fill f JOIN market_instrument i ON i.world_id = %(world)s AND i.symbol = f.symbol
-WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND (f.price %% i.tick <> 0
+WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND f.reverses IS NULL AND (f.price %% i.tick <> 0
   OR (f.side = 'buy' AND f.price > (f.receipt ->> 'limit_price')::bigint)
   OR (f.side = 'sell' AND f.price < (f.receipt ->> 'limit_price')::bigint));
 

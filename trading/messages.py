@@ -164,6 +164,7 @@ def nested(order: JSON, legs: list[JSON]) -> JSON:
 def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON:
     """`world_number` is needed for engine rows only: their key is not made yet."""
     engine = isinstance(fill, FillRow)
+    reverses = ids.world_key(world_number, fill.reverses) if engine and fill.reverses else fill.reverses
     return {
         "id": str(ids.world_key(world_number, fill.n) if engine else fill.id),
         "order_id": str(fill.order_id),
@@ -177,6 +178,7 @@ def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON
         "against": fill.against,
         "at": clock.rfc3339(fill.at_ns) if engine else _rfc3339(fill.at),
         "market_day": fill.market_day,
+        "reverses": str(reverses) if reverses else None,
     }
 
 

@@ -6,10 +6,12 @@ Everything is fetched by owner: a foreign id finds nothing.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -30,6 +32,13 @@ STANDINGS_SHOWN = 100
 NEIGHBOURS = 2  # rows above and below the asking portfolio
 RETURN_STEP = 2  # percent a bucket of the histogram
 RETURN_EDGE = 40  # percent: everything beyond is counted in the outer bucket
+
+
+NOTICES_SHOWN = 10
+# The index of this condition makes it one look.
+NOTICES = """
+SELECT e.body -> 'notices', c.at FROM trading_accountevent e JOIN trading_command c ON c.id = e.command
+WHERE e.portfolio_id = %s AND e.body -> 'notices' <> '[]' ORDER BY e.seq DESC LIMIT %s"""
 
 
 @contextmanager
@@ -79,6 +88,7 @@ def desk_snapshot(portfolio_id: int) -> JSON:
                 position_json(row, scales[row.symbol], reserved.get(row.symbol, 0)) for row in positions
             ],
             "watchlist": portfolio.watchlist,
+            "notices": notices(portfolio_id),
         }
         value = ranking.worths(game, [portfolio_id])[portfolio_id]
     snapshot["portfolio"] |= worth_json(value, game.currency)
@@ -161,11 +171,42 @@ def receipt_of_order(portfolio_id: int, order_id: uuid.UUID) -> JSON:
     """Why an order rests, ended or was refused, with its fills and theirs."""
     row = order(portfolio_id, order_id)
     scale = _scale(row.world_id, row.symbol)
-    fills = Fill.objects.filter(order_id=row.id).order_by("id")
+    fills = list(Fill.objects.filter(order_id=row.id, reverses=None).order_by("id"))
+    gone = taken_back(fills)
     return {
         "order": order_json(row, scale),
         "receipt": receipt_json(row.receipt, scale),
-        "fills": [{**fill_json(fill, scale), "receipt": receipt_json(fill.receipt, scale)} for fill in fills],
+        "fills": [
+            {
+                **fill_json(fill, scale),
+                "receipt": receipt_json(fill.receipt, scale),
+                "taken_back": gone.get(fill.pk),
+            }
+            for fill in fills
+        ],
+    }
+
+
+def notices(portfolio_id: int) -> list[JSON]:
+    """The last things that were told the player and that no row says, the newest first, with their time."""
+    with connection.cursor() as cursor:
+        cursor.execute(NOTICES, [portfolio_id, NOTICES_SHOWN])
+        rows = cursor.fetchall()
+    return [{**notice, "at": _instant(at)} for said, at in rows for notice in json.loads(said)]
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def taken_back(fills: list[Fill]) -> dict[int, JSON]:
+    """Of these fills, those that do not count any more: by which row, when and why."""
+    rows = Fill.objects.filter(reverses__in=[fill.pk for fill in fills])
+    undone = {row.pk for row in Fill.objects.filter(reverses__in=[row.pk for row in rows])}
+    return {
+        row.reverses: {"by": str(row.pk), "at": _instant(row.at), "reason": row.receipt["rule"]["text"]}
+        for row in rows
+        if row.pk not in undone
     }
 
 
@@ -178,6 +219,7 @@ def receipt_of_fill(portfolio_id: int, fill_id: int) -> JSON:
         "fill": fill_json(fill, scale),
         "order": order_json(fill.order, scale),
         "receipt": receipt_json(fill.receipt, scale),
+        "taken_back": taken_back([fill]).get(fill.pk),
     }
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q, Sum
 
 from market import queries as market_queries
 from simgame.kernel import clock, money
@@ -26,9 +26,7 @@ def worths(game: Game, portfolio_ids: list[int] | None = None) -> dict[int, Wort
     """What each active portfolio of the game is worth now."""
     rows = Portfolio.objects.filter(game=game).exclude(status=Portfolio.Status.OPENING)
     wanted = list(rows.values_list("id", flat=True)) if portfolio_ids is None else portfolio_ids
-    cash = dict(
-        Balance.objects.filter(account__in=wanted, asset=game.currency).values_list("account", "posted")
-    )
+    cash = _cash(game, wanted)
     positions: dict[int, list[Position]] = defaultdict(list)
     for position in Position.objects.filter(portfolio_id__in=wanted):
         positions[position.portfolio_id].append(position)
@@ -36,11 +34,25 @@ def worths(game: Game, portfolio_ids: list[int] | None = None) -> dict[int, Wort
     return {id_: worth(cash.get(id_, 0), positions[id_], marks, scales) for id_ in wanted}
 
 
+def _cash(game: Game, portfolio_ids: list[int]) -> dict[int, int]:
+    """Cash of each, and what it is owed until a pay date (the assets `due.<currency>.<action>`)."""
+    own = Q(asset=game.currency) | Q(asset__startswith=f"due.{game.currency}.")
+    rows = Balance.objects.filter(own, account__in=portfolio_ids).values_list("account")
+    return dict(rows.annotate(sum=Sum("posted")).values_list("account", "sum"))
+
+
 def rank(game: Game) -> int:
     """Recompute the standings of a game; returns how many portfolios were ranked. Idempotent."""
     now, day = clock.now(), market_queries.market_day(game.world)
     values = worths(game)
-    fills = dict(Fill.objects.filter(portfolio__game=game).values_list("portfolio").annotate(n=Count("id")))
+    made = Fill.objects.filter(portfolio__game=game).values_list("portfolio")
+    undone = Q(reverses__isnull=False, receipt__decided="busted")
+    again = Q(reverses__isnull=False, receipt__decided="reinstated")
+    fills = dict(
+        made.annotate(
+            n=Count("id", filter=Q(reverses=None)) - Count("id", filter=undone) + Count("id", filter=again)
+        )
+    )
     with transaction.atomic():
         before = {row.portfolio_id: row for row in Rank.objects.select_for_update().filter(game=game)}
         ordered = sorted(values.items(), key=lambda item: (-item[1].equity, item[0]))

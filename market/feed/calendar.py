@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 
@@ -13,6 +13,7 @@ from market.ticks import PhaseTick, Reference
 from simgame.kernel.clock import NS_PER_S
 
 PhaseAt = Callable[[int], PhaseNow]
+AdjustedClose = Callable[[str, int, date | None, date], int]  # symbol, close, last market day, this one
 SOURCE = "calendar"
 DAY_NS = 86_400 * NS_PER_S
 CLOSING_NS = 60 * NS_PER_S  # how long after the close its last ticks may come
@@ -24,10 +25,17 @@ class Calendar:
     `phase_at` is the rulebook's hours, or the source's own for a recording with other hours.
     """
 
-    def __init__(self, book: Rulebook, phase_at: PhaseAt, instruments: Iterable[Facts]):
+    def __init__(
+        self,
+        book: Rulebook,
+        phase_at: PhaseAt,
+        instruments: Iterable[Facts],
+        adjusted: AdjustedClose | None = None,
+    ):
         self.book = book
         self.phase_at = phase_at
         self.instruments = tuple(instruments)
+        self.adjusted = adjusted
         self._known: PhaseNow | None = None
 
     def now(self, world_ns: int) -> PhaseNow:
@@ -65,13 +73,20 @@ class Calendar:
         )
 
     def references(
-        self, market_day: int, close_of: Callable[[str], int], at_ns: int, received_ns: int
+        self,
+        market_day: int,
+        close_of: Callable[[str], int],
+        at_ns: int,
+        received_ns: int,
+        last_day: int = 0,
     ) -> list[Reference]:
-        """One per instrument: previous close and band."""
-        on = as_date(market_day)
+        """One per instrument: previous close, less what ex-dates since `last_day` take off it, and band."""
+        on, after = as_date(market_day), as_date(last_day) if last_day else None
         made = []
         for instrument in self.instruments:
             close = close_of(instrument.symbol)
+            if self.adjusted is not None:
+                close = self.adjusted(instrument.symbol, close, after, on)
             low, high = limits(close, self.book.rules_for(instrument, on))
             made.append(
                 Reference(instrument.symbol, market_day, close, low, high, at_ns, received_ns, SOURCE)

@@ -10,6 +10,7 @@ import msgspec
 from django.conf import settings
 
 from market import errors
+from market.ex_dates import ExDates
 from market.feed import store, wal
 from market.feed.bars import DAY, Series
 from market.feed.calendar import Calendar
@@ -54,6 +55,7 @@ class Plan:
     fsync: wal.Fsync = wal.Fsync.INTERVAL
     policy: Policy = Policy.BLOCK
     keep_hours: int = 48
+    ex_dates: ExDates | None = None
 
     def __post_init__(self) -> None:
         self.ids = {instrument.symbol: instrument.pk for instrument in self.instruments}
@@ -97,7 +99,11 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
     try:
         book = load(world.rulebook)
         hours = book.hours(world.options.get("hours", "always"), world.timezone, instruments)
-        calendar = Calendar(book, lambda at_ns: _phase(source, at_ns) or hours.at(at_ns), instruments)
+        ex_dates = ExDates(world.number)
+        ex_dates.read()
+        calendar = Calendar(
+            book, lambda at_ns: _phase(source, at_ns) or hours.at(at_ns), instruments, ex_dates.previous_close
+        )
         day = calendar.now(source.start_ns(None) or clock.now_ns()).market_day
         calendar.references(day, lambda _: 0, 0, 0)
     except (UnknownRulebook, BadRulebook) as error:
@@ -114,6 +120,7 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
         fsync=wal.Fsync(settings.WAL_FSYNC),
         policy=Policy(settings.FEED_POLICY),
         keep_hours=settings.WAL_KEEP_HOURS,
+        ex_dates=ex_dates,
     )
 
 

@@ -252,7 +252,9 @@ class Feed:
         before = self.state.phase
         references: list[Reference] = []
         if before is None or before.market_day != tick.market_day:
-            references = self.calendar.references(tick.market_day, self._close_of, at_ns, tick.received_ns)
+            references = self.calendar.references(
+                tick.market_day, self._close_of, at_ns, tick.received_ns, before.market_day if before else 0
+            )
             self.pipeline.learn(references)
         self._emit([tick, *references])
         self.source.on_phase(tick)
@@ -281,6 +283,8 @@ class Feed:
         while True:
             await self._keep_lease()
             await self._write_bars()
+            if self.plan.ex_dates is not None:
+                await self._database(self.plan.ex_dates.read)
             refused = self.pipeline.take_refused()
             if refused:
                 await self._database(store.quarantine, self.plan.world.number, refused)

@@ -41,6 +41,7 @@ class Instrument(models.Model):
     tradable = models.BooleanField(default=True)
     why_not_tradable = models.CharField(max_length=120, blank=True)
     halted = models.BooleanField(default=False)
+    halt_reason = models.CharField(max_length=200, blank=True, db_default="", default="")
     quote_age_ms_max = models.PositiveIntegerField(default=15_000)  # older quotes fill nothing (wall time)
 
     class Meta:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from accounts.models import Player
 from market.models import World
 from tests.exchange import street
 
@@ -25,3 +26,11 @@ def exchange(world: World, feed: street.Feed) -> Iterator[street.InThread]:
     running = street.InThread(world)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def staff(transactional_db: None) -> list[Player]:
+    """Two people who may propose and approve."""
+    return [
+        Player.objects.create(username=name, is_staff=True, is_superuser=True) for name in ("carol", "dave")
+    ]

@@ -130,13 +130,13 @@ class Feed:
         threading.Thread(target=self._serve, daemon=True).start()
         self.begin()
 
-    def begin(self, day: int = DAY, phase: str = "continuous") -> None:
-        """A market day with a deep market at 10.00 / 10.01."""
+    def begin(self, day: int = DAY, phase: str = "continuous", price: int = 1000) -> None:
+        """A market day with a deep market at 10.00 / 10.01, or at another price and a cent above."""
         now = clock.now_ns()
         self.say(PhaseTick(day, phase, "", 0, now, now))
         for symbol in (SHARES, PENNY):
-            self.say(Reference(symbol, day, 1000, 0, 0, now, now, "test"))
-            self.quote(symbol)
+            self.say(Reference(symbol, day, price, 0, 0, now, now, "test"))
+            self.quote(symbol, price, price + 1)
 
     def quote(self, symbol: str = SHARES, bid: int = 1000, ask: int = 1001, size: int = 1_000_000) -> None:
         now = clock.now_ns()

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from simgame.kernel.money import show, show_trimmed
 from trading.engine import risk
 from trading.engine.accounts import CORPORATE
@@ -25,6 +27,7 @@ from trading.engine.restated import forget_prices, restate
 from trading.engine.state import Action, Balance, Portfolio, Position, State
 from trading.engine.turn import CORPORATE_ACTION, Turn
 
+RETIRES = {"rename": "It has another name now.", "delisting": "It was delisted."}
 KEY_MAX = 22  # `due.<currency>.<key>` fits an asset's name
 
 
@@ -56,7 +59,16 @@ def apply_action(turn: Turn, asked: CorporateAction) -> None:
         forget_prices(market)
     is_open = asked.kind == "rights" or (asked.kind == "dividend" and asked.settles)
     state.actions[asked.client_id] = Action(asked, "open" if is_open else "applied")
-    turn.events.append(ActionRow(asked.client_id, asked.symbol, "open" if is_open else "applied"))
+    retire(market, asked.kind, tradable=False)
+    tradable = False if asked.kind in RETIRES else None
+    turn.events.append(ActionRow(asked.client_id, asked.symbol, "open" if is_open else "applied", tradable))
+
+
+def retire(market: Market, kind: str, *, tradable: bool) -> None:
+    """After a rename or a delisting nobody trades in the old instrument; after its reversal all do again."""
+    if kind in RETIRES and market.rules is not None:
+        why = "" if tradable else RETIRES[kind]
+        market.set_rules(msgspec.structs.replace(market.rules, tradable=tradable, why_not_tradable=why))
 
 
 def _refuse_action(state: State, asked: CorporateAction) -> Refusal | None:

@@ -7,6 +7,7 @@ come from outside, because the engine knows no clock and no chance. Every comman
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Literal
 
 import msgspec
@@ -293,7 +294,12 @@ class Recovered(msgspec.Struct, frozen=True, gc=False, tag_field="command", tag=
 
     engine: str  # which code decides from here on
     halted: tuple[str, ...] = ()
+    why_halted: tuple[str, ...] = ()  # the reason of each
     rules: tuple[InstrumentRules, ...] = ()
+
+    def why(self) -> dict[str, str]:
+        """Reasons by symbol of what is halted."""
+        return dict(zip_longest(self.halted, self.why_halted, fillvalue=""))
 
 
 PlayerCommand = (

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from trading.engine import margin, receipts
 from trading.engine.accounts import CORPORATE, MARKET, MINT
+from trading.engine.actions import RETIRES, retire
 from trading.engine.commands import Correct, Settlement, UndoneFill
 from trading.engine.entry import refuse
 from trading.engine.events import ActionEntryRow, ActionRow, FillRow
@@ -70,8 +71,10 @@ def correct(turn: Turn, asked: Correct) -> None:
         note_holder(state.portfolios[each.position.portfolio], each.position, each.position.held.posted)
     if asked.what == "action":
         action = state.actions[asked.action]
-        action.status = "reversed"
-        turn.events.append(ActionRow(asked.action, action.command.symbol, "reversed"))
+        command, action.status = action.command, "reversed"
+        retire(state.markets[command.symbol], command.kind, tradable=True)
+        tradable = True if command.kind in RETIRES else None
+        turn.events.append(ActionRow(asked.action, command.symbol, "reversed", tradable))
     tell(turn, asked, plan.touched, plan.short)
 
 
@@ -116,6 +119,7 @@ def _invalid(detail: str) -> Refusal:
 def _plan(state: State, asked: Correct) -> Plan | Refusal:
     touched = {(one.portfolio, one.symbol): _begun(state, one) for one in asked.settlements}
     claims: dict[tuple[int, str], int] = {}
+    mint = state.system(MINT, "").account
     for each in asked.transfers:
         for account, change in ((each.debit, each.amount), (each.credit, -each.amount)):
             if account < 0:
@@ -127,6 +131,7 @@ def _plan(state: State, asked: Correct) -> Plan | Refusal:
                 found.qty += change
             elif each.asset == found.currency:
                 found.cash += change
+                found.granted += change if mint in (each.debit, each.credit) else 0
             else:
                 claims[account, each.asset] = claims.get((account, each.asset), 0) + change
     for key, change in claims.items():
@@ -229,17 +234,26 @@ def _refold_day(turn: Turn, each: Touched, fills: list[UndoneFill], what: str) -
     position, today = each.position, turn.state.market_day
     of_today = [one for one in fills if one.market_day == today == position.market_day]
     for one in of_today:
-        buys = one.side == "buy"
-        position.day_cash += one.cash + one.fee if buys else one.fee - one.cash
-        if buys:
+        if one.side == "buy":
             position.bought_today = max(position.bought_today - one.qty, 0)
         elif what == "reinstate" and each.market.rules is not None and each.market.rules.lock_days:
             position.bought_today += one.qty
-    if of_today:
-        position.day_cash += each.received - each.paid
-    moved_today = sum(-one.qty if one.side == "buy" else one.qty for one in of_today)
-    settled_today = each.missing - each.sold if of_today else 0
-    position.day_start_qty = max(position.day_start_qty + each.qty_change - moved_today - settled_today, 0)
+    if of_today:  # what is settled for them is of today too
+        older = [one for one in fills if one not in of_today]
+        position.day_cash += each.cash_change - each.granted - sum(_cash_back(one) for one in older)
+        position.day_start_qty += sum(_qty_back(one) for one in older)
+    else:
+        position.day_start_qty += each.qty_change
+    position.day_start_qty = max(position.day_start_qty, 0)
+
+
+def _cash_back(fill: UndoneFill) -> int:
+    """What taking it back gives its portfolio."""
+    return fill.cash + fill.fee if fill.side == "buy" else fill.fee - fill.cash
+
+
+def _qty_back(fill: UndoneFill) -> int:
+    return -fill.qty if fill.side == "buy" else fill.qty
 
 
 def _make_room(turn: Turn, plan: Plan, asked: Correct) -> None:

@@ -115,11 +115,12 @@ class Engine:
     ) -> None:
         """Rebuild an empty engine from rows: all balances and positions, the open orders, the counters.
 
-        `closed`: recently ended orders as (id, portfolio, status), so that a late cancel hears that it
-        is late. `has_opened`: continuous trading has begun on the market day, so that its next auction is
-        the closing one even when the market does not close right after it. `actions`: every corporate
-        action applied so far with its status; `undone`: numbers of the transfers that were taken back.
-        Phase, references and quotes come with the feed's snapshot afterwards.
+        `halted`: symbols, with the reason of each when it is a mapping. `closed`: recently ended orders as
+        (id, portfolio, status), so that a late cancel hears that it is late. `has_opened`: continuous
+        trading has begun on the market day, so that its next auction is the closing one even when the
+        market does not close right after it. `actions`: every corporate action applied so far with its
+        status; `undone`: numbers of the transfers that were taken back. Phase, references and quotes come
+        with the feed's snapshot afterwards.
         """
         restoring.restore(
             self.state,

@@ -172,6 +172,7 @@ class ActionRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="a
     key: str
     symbol: str
     status: Literal["open", "applied", "reversed"]
+    tradable: bool | None = None  # rename, delisting: whether orders in `symbol` are taken from now on
 
 
 class ActionEntryRow(msgspec.Struct, frozen=True, gc=False, tag_field="event", tag="action_entry"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -52,6 +52,7 @@ def restore(
         _restore_position(state, position)
     for symbol in halted:
         state.market(symbol).halted = True
+        state.market(symbol).halt_reason = halted[symbol] if isinstance(halted, Mapping) else ""
     for order in sorted(orders, key=lambda each: (each.priority, each.id)):
         _restore_order(state, order)
     for order_id, portfolio, status in closed:

@@ -14,8 +14,8 @@ class Touched:
     """`qty` and `cash` are what moving back gives the portfolio, negative when it takes."""
 
     __slots__ = (
-        "cash", "cash_before", "currency", "market", "missing", "paid", "position", "qty", "received",
-        "settlement", "sold",
+        "cash", "cash_before", "currency", "granted", "market", "missing", "paid", "position", "qty",
+        "received", "settlement", "sold",
     )  # fmt: skip
 
     def __init__(self, position: Position, market: Market, settlement: Settlement, cash_before: int) -> None:
@@ -25,6 +25,7 @@ class Touched:
         self.settlement = settlement
         self.currency = market.rules.currency
         self.cash_before = cash_before
+        self.granted = 0  # of `cash`, what the house had paid and gets back: no result of trading
         self.qty = self.cash = self.missing = self.paid = self.sold = self.received = 0
 
     @property
@@ -67,7 +68,7 @@ class Touched:
         if self.sold:
             cost -= cost * self.sold // (after + self.sold)
         position.cost = max(cost, 0) if after else 0
-        position.realised += self.cash_change + position.cost - before
+        position.realised += self.cash_change - self.granted + position.cost - before
 
     def facts(self, house: int) -> dict[str, str]:
         """In decimals, for people."""

@@ -110,7 +110,9 @@ class Applier:
                 self._record_begin(work)
                 work.batch.heard += heard.take()
         elif not all(isinstance(event, Refused) for event in events):
-            self._record(work, tick, events, b"", {})
+            keyed = idempotency.key_of(tick) is not None  # a corporate action on its date
+            mark = idempotency.fingerprint(tick) if keyed else b""
+            self._record(work, tick, events, mark, replies.result_of(tick, events) if keyed else {})
 
     def _begin(self, recovered: Recovered) -> None:
         """It has the first number of this life, and is written with the first batch that is."""

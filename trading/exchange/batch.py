@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from simgame.kernel.ids import WORLD_SHIFT
-from trading.engine.commands import Halt, OpenPortfolio, Recovered, SetRules
+from trading.engine.commands import CorporateAction, Halt, OpenPortfolio, Recovered, SetRules
 from trading.engine.events import (
+    ActionEntryRow,
+    ActionRow,
     BalanceRow,
     Event,
     FillRow,
@@ -39,7 +41,9 @@ class Batch:
     positions: dict[tuple[int, str], PositionRow] = field(default_factory=dict)
     portfolios: dict[int, str] = field(default_factory=dict)  # id → status
     opened: list[int] = field(default_factory=list)  # portfolios that need a ledger account
-    halts: dict[str, bool] = field(default_factory=dict)
+    halts: dict[str, tuple[bool, str]] = field(default_factory=dict)  # symbol → halted, why
+    actions: dict[str, tuple[ActionRow, bytes]] = field(default_factory=dict)  # key → row, first command
+    entries: list[tuple[int, ActionEntryRow]] = field(default_factory=list)
     account_events: list[tuple[int, int, int, bytes]] = field(default_factory=list)
     heard: list[Entry] = field(default_factory=list)  # between its commands
     last_seq: int = 0
@@ -81,12 +85,20 @@ class Batch:
         if isinstance(command, OpenPortfolio):
             self.opened.append(command.portfolio)
         elif isinstance(command, Halt):
-            self.halts[command.symbol] = command.halted
+            self.halts[command.symbol] = (command.halted, command.reason if command.halted else "")
         for event in events:
-            self._row(seq, event)
+            if type(event) is ActionRow:
+                self._action(command, event)
+            else:
+                self._row(seq, event)
 
     def add_account_event(self, portfolio: int, number: int, seq: int, body: bytes) -> None:
         self.account_events.append((portfolio, number, self.world << WORLD_SHIFT | seq, body))
+
+    def _action(self, command: Any, event: ActionRow) -> None:
+        payload = encode_json(command) if type(command) is CorporateAction else b"{}"
+        _, first = self.actions.get(event.key, (event, payload))
+        self.actions[event.key] = (event, first)
 
     def _row(self, seq: int, event: Event) -> None:
         kind = type(event)
@@ -104,6 +116,8 @@ class Batch:
             self.positions[event.portfolio, event.symbol] = event
         elif kind is PortfolioRow:
             self.portfolios[event.portfolio] = event.status
+        elif kind is ActionEntryRow:
+            self.entries.append((seq, event))
 
 
 def _kind(command: Any) -> str:

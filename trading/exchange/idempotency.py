@@ -15,6 +15,9 @@ from trading.engine.commands import (
     CancelAll,
     CancelOrder,
     ClosePosition,
+    CorporateAction,
+    Correct,
+    ExerciseRights,
     Freeze,
     Leg,
     NewOrder,
@@ -22,6 +25,7 @@ from trading.engine.commands import (
     OpenPortfolio,
     ReplaceOrder,
     ReplaceWithTerms,
+    SettleAction,
     Terms,
 )
 
@@ -37,6 +41,10 @@ KINDS = {
     OpenPortfolio: "open_portfolio",
     Adjust: "adjust",
     Freeze: "freeze",
+    ExerciseRights: "exercise_rights",
+    CorporateAction: "corporate_action",
+    SettleAction: "settle_action",
+    Correct: "correct",
 }
 # What may differ between two sendings of the same request.
 _NOT_MEANT = {"order_id", "client_order_id", "client_id", "deadline_ns"}
@@ -45,11 +53,12 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def key_of(command: Any) -> Key | None:
-    """The key of a player's command; None for ticks, halts and rules."""
+    """The key of a player's command, or of one for the world's own accounts; None for ticks, halts, rules."""
     kind = KINDS.get(type(command))
     if kind is None:
         return None
-    return command.portfolio, kind, getattr(command, "client_order_id", None) or command.client_id
+    who = command.account if hasattr(command, "account") else command.portfolio
+    return who, kind, getattr(command, "client_order_id", None) or command.client_id
 
 
 def is_new_by_making(command: Any) -> bool:

@@ -7,10 +7,10 @@ from typing import Any
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick
 from simgame.kernel import failpoints
-from trading.engine.commands import CorporateAction, ExerciseRights, SettleAction
+from trading.engine.commands import CorporateAction, Correct, ExerciseRights, SettleAction
 from trading.engine.events import Event, OrderRow, PositionRow
 
-CORPORATE_ACTIONS = (CorporateAction, SettleAction, ExerciseRights)
+CORPORATE_ACTIONS = (CorporateAction, SettleAction, ExerciseRights, Correct)
 
 
 def of(command: Any, events: list[Event]) -> list[str]:

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,11 +120,11 @@ class Exchange:
         streams = Streams(self.world.number, self.world.stream_epoch, rules.scales, books.stream_heads)
         writer = Writer(lease, connection)
         books.breaks += [invariants.Found(breach.invariant, str(breach), {}) for breach in engine.breaches()]
-        halted = tuple(rules.halted)
-        begin_with = [Recovered(engine_version(), halted), *map(SetRules, of_the_day)]
+        halted, why_halted = tuple(rules.halted), tuple(rules.halted.values())
+        begin_with = [Recovered(engine_version(), halted, why_halted), *map(SetRules, of_the_day)]
         if books.breaks:  # in doubt: nothing is restated
             engine = recovery.engine_of(books, self.world.number, of_the_day, rules.halted)
-            begin_with = [Recovered(engine_version(), halted, tuple(of_the_day))]
+            begin_with = [Recovered(engine_version(), halted, why_halted, tuple(of_the_day))]
         why = "; ".join(f"{found.invariant} {found.subject}" for found in books.breaks[:5])
         loop = Loop(
             applier=Applier(engine, streams, books.head),
@@ -139,7 +140,9 @@ class Exchange:
 
     async def _serve(self, life: Life) -> None:
         feed = FeedClient(self.world.number, role="exchange")
-        following = asyncio.ensure_future(ticks.follow(aiter(feed), life.rules, life.loop.submit_ticks))
+        following = asyncio.ensure_future(
+            ticks.follow(aiter(feed), life.rules, life.loop.submit_ticks, _closes(life.loop))
+        )
         following.add_done_callback(lambda done: self._feed_ended(done, life))
         await life.server.open()
         if self._stopping:
@@ -181,6 +184,12 @@ class Exchange:
             log.critical("exchange_quarantined", breaks=breaks, count=len(books.breaks), **facts)
         else:
             log.info("exchange_recovered", **facts)
+
+
+def _closes(loop: Loop) -> Callable[[str], int]:
+    """The last price of a symbol that the engine saw, 0 when it saw none."""
+    markets = loop.applier.engine.state.markets
+    return lambda symbol: markets[symbol].base_price() if symbol in markets else 0
 
 
 def _connected() -> psycopg.Connection:

@@ -17,7 +17,8 @@ import structlog
 from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import WORLD_SHIFT, world_key
 from trading import invariants
-from trading.engine.accounts import FEES, MARKET, MINT, system_account
+from trading.engine.accounts import CORPORATE, FEES, MARKET, MINT, system_account
+from trading.engine.commands import CorporateAction
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, OrderRow, OrderTerms, PositionRow
 from trading.engine.state import PortfolioState
@@ -25,7 +26,7 @@ from trading.exchange.applier import Head
 from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
 
 CLOSED_REMEMBERED = 20_000  # ended orders, newest first: tells "too late" from "unknown"
-SYSTEM_ACCOUNTS = {MARKET: "market", FEES: "fees", MINT: "mint"}
+SYSTEM_ACCOUNTS = {MARKET: "market", FEES: "fees", MINT: "mint", CORPORATE: "corporate"}
 log = structlog.get_logger(__name__)
 
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -49,6 +50,8 @@ SELECT p.portfolio_id, p.symbol, p.qty, coalesce(b.reserved, 0), p.bought_today,
     p.realised, p.day_start_qty, p.day_cash
 FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
 LEFT JOIN trading_balance b ON b.account = p.portfolio_id AND b.asset = p.symbol WHERE a.world_id = %s"""
+ACTIONS = "SELECT payload::text, status FROM trading_appliedaction WHERE world_id = %s"
+UNDONE = "SELECT reverses FROM trading_transfer WHERE reverses IS NOT NULL AND id BETWEEN %s AND %s"
 HEAD = "SELECT id, at, tick_seq FROM trading_command WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT 1"
 LAST_KEY = "SELECT max(id) FROM {table} WHERE id BETWEEN %s AND %s"
 OPEN_BREAKS = """
@@ -58,6 +61,7 @@ EXPLAINED = "SELECT digest FROM trading_break WHERE world_id = %s AND state = 'e
 SYSTEM_ACCOUNT = """
 INSERT INTO trading_ledgeraccount (id, world_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING"""
 
+decode_action = msgspec.json.Decoder(CorporateAction).decode
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -74,6 +78,8 @@ class Books:
     head: Head = field(default_factory=lambda: Head(0, 0))
     fills_n: int = 0
     transfers_n: int = 0
+    actions: list[tuple[CorporateAction, str]] = field(default_factory=list)
+    undone: list[int] = field(default_factory=list)
     breaks: list[invariants.Found] = field(default_factory=list)
 
     @property
@@ -129,6 +135,8 @@ def engine_of(books: Books, world: int, rules: Iterable[Any], halted: Iterable[s
         transfers_n=books.transfers_n,
         halted=halted,
         closed=books.closed,
+        actions=books.actions,
+        undone=books.undone,
     )
     return engine
 
@@ -141,6 +149,8 @@ def _read_accounts(connection: Connection, world: int, books: Books) -> None:
     books.positions = [PositionRow(*row) for row in connection.execute(POSITIONS, (world,))]
     books.orders = [_order(row) for row in connection.execute(OPEN_ORDERS, (world, list(OPEN_STATUSES)))]
     closed = connection.execute(CLOSED_ORDERS, (world, list(TERMINAL_STATUSES), CLOSED_REMEMBERED))
+    actions = connection.execute(ACTIONS, (world,)).fetchall()
+    books.actions = [(decode_action(payload), status) for payload, status in actions]
     books.closed = [(row[0], row[1], row[2]) for row in closed.fetchall()][::-1]
 
 
@@ -151,6 +161,7 @@ def _read_heads(connection: Connection, world: int, books: Books) -> None:
         books.head = Head(_number(row[0]), _nanoseconds(row[1]), row[2])
     books.fills_n = _last(connection, "trading_fill", span)
     books.transfers_n = _last(connection, "trading_transfer", span)
+    books.undone = [_number(row[0]) for row in connection.execute(UNDONE, span)]
 
 
 def _last(connection: Connection, table: str, span: tuple[int, int]) -> int:

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-from trading.engine.commands import CancelAll
-from trading.engine.events import Event, FillRow, OrderRow, PortfolioRow, Refused
+from trading.engine.commands import CancelAll, CorporateAction, Correct, SettleAction
+from trading.engine.events import Event, FillRow, Notice, OrderRow, PortfolioRow, Refused
 from trading.exchange.wire import Reply
 
+BY_STAFF = (CorporateAction, SettleAction, Correct)
+NOTICES_TOLD_MAX = 500  # in the answer to staff; every player gets his own
 REUSED = "IDEMPOTENCY_KEY_REUSED"
 REUSED_DETAIL = "This key was used before, for a request with other contents; that one is untouched."
 
@@ -44,7 +46,20 @@ def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
     elif isinstance(command, CancelAll):
         mine = [row for row in orders.values() if row.portfolio == command.portfolio]
         result["orders"] = mine
+    elif isinstance(command, BY_STAFF):
+        result |= _touched(events, orders)
     return result
+
+
+def _touched(events: list[Event], orders: dict[str, OrderRow]) -> dict[str, Any]:
+    """Who was told what, and how many orders became another or ended."""
+    notices = [each for each in events if type(each) is Notice]
+    told = [{"portfolio": each.portfolio, **each.facts} for each in notices[:NOTICES_TOLD_MAX]]
+    return {
+        "portfolios": len({each.portfolio for each in notices}),
+        "touched": told,
+        "changed_orders": len(orders),
+    }
 
 
 def executed(n: int, result: dict[str, Any], shown: bytes = b"", *, replayed: bool = False) -> Reply:

@@ -24,6 +24,7 @@ KEYS = """
 SELECT portfolio_id, kind, client_id FROM trading_command
 WHERE id > %s AND id <= %s AND client_id IS NOT NULL"""
 
+RETIRED_WHY = "It was delisted, or has another name now."
 BEGIN = Statement(b"begin", b"BEGIN", [])
 COMMIT = Statement(b"commit", b"COMMIT", [])
 FENCE = b"SELECT assert_epoch($1::bigint, $2::bigint)"
@@ -98,6 +99,7 @@ FILLS = insert(
         "market_day": "int",
         "at": "instant at_ns",
         "receipt": "json",
+        "reverses": "key?",
         "seq": "bigint",
     },
     "",
@@ -147,10 +149,38 @@ ACCOUNTS = insert(
 PORTFOLIOS = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id")
 HALTS = Columns(
     "halts",
-    "UPDATE market_instrument i SET halted = r.halted "
-    "FROM unnest($2::text[], $3::bool[]) AS r(symbol, halted) "
+    "UPDATE market_instrument i SET halted = r.halted, halt_reason = r.halt_reason "
+    "FROM unnest($2::text[], $3::bool[], $4::text[]) AS r(symbol, halted, halt_reason) "
     "WHERE i.world_id = $1::bigint AND i.symbol = r.symbol",
-    {"symbol": "word", "halted": "flag"},
+    {"symbol": "word", "halted": "flag", "halt_reason": "text"},
+)
+RETIRED = Columns(
+    "retired",
+    "UPDATE market_instrument i SET tradable = r.tradable, why_not_tradable = r.why_not_tradable "
+    "FROM unnest($2::text[], $3::bool[], $4::text[]) AS r(symbol, tradable, why_not_tradable) "
+    "WHERE i.world_id = $1::bigint AND i.symbol = r.symbol",
+    {"symbol": "word", "tradable": "flag", "why_not_tradable": "text"},
+)
+ACTIONS = insert(
+    "trading_appliedaction",
+    {"key": "word", "symbol": "word", "status": "word", "payload": "encoded"},
+    "world_id",
+    tail="ON CONFLICT (world_id, key) DO UPDATE SET status = excluded.status",
+)
+ENTRIES = insert(
+    "trading_actionentry",
+    {
+        "key": "word",
+        "step": "word",
+        "portfolio_id": "bigint portfolio",
+        "symbol": "word",
+        "qty": "bigint",
+        "cash": "bigint",
+        "cost": "bigint",
+        "realised": "bigint",
+        "seq": "bigint",
+    },
+    "world_id",
 )
 ACCOUNT_EVENTS = insert(
     "trading_accountevent",
@@ -181,9 +211,25 @@ def of(batch: Batch, epoch: int) -> Iterator[Statement]:
         yield BALANCES.of_rows(batch.balances.values())
     if batch.positions:
         yield POSITIONS.of_rows(batch.positions.values())
+    yield from _seldom(batch)
+    if batch.account_events:
+        yield ACCOUNT_EVENTS.of(zip(*batch.account_events, strict=True))
+
+
+def _seldom(batch: Batch) -> Iterator[Statement]:
+    """What an operator or an ex-date does."""
+    world = batch.world
     if batch.portfolios:
         yield PORTFOLIOS.of((list(batch.portfolios), list(batch.portfolios.values())))
     if batch.halts:
-        yield HALTS.of((list(batch.halts), list(batch.halts.values())), world)._replace(rows=None)
-    if batch.account_events:
-        yield ACCOUNT_EVENTS.of(zip(*batch.account_events, strict=True))
+        halted, why = zip(*batch.halts.values(), strict=True)
+        yield HALTS.of((list(batch.halts), halted, why), world)._replace(rows=None)
+    if batch.actions:
+        rows, payloads = zip(*batch.actions.values(), strict=True)
+        named = [[getattr(row, name) for row in rows] for name in ("key", "symbol", "status")]
+        yield ACTIONS.of((*named, payloads), world)
+        if retired := {row.symbol: row.tradable for row in rows if row.tradable is not None}:
+            why = ["" if each else RETIRED_WHY for each in retired.values()]
+            yield RETIRED.of((list(retired), list(retired.values()), why), world)._replace(rows=None)
+    if batch.entries:
+        yield ENTRIES.of_caused(batch.entries, world)

@@ -15,6 +15,9 @@ from trading.engine.commands import (
     CancelAll,
     CancelOrder,
     ClosePosition,
+    CorporateAction,
+    Correct,
+    ExerciseRights,
     Freeze,
     Halt,
     NewOrder,
@@ -22,6 +25,7 @@ from trading.engine.commands import (
     OpenPortfolio,
     ReplaceOrder,
     ReplaceWithTerms,
+    SettleAction,
 )
 
 FRAME_BYTES_MAX = 4 * 1024 * 1024  # a larger one is a broken peer: the connection is closed
@@ -61,6 +65,10 @@ Body = (
     | Adjust
     | Freeze
     | Halt
+    | CorporateAction
+    | SettleAction
+    | ExerciseRights
+    | Correct
     | Preview
     | Status
     | Quarantine

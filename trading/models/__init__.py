@@ -1,11 +1,15 @@
+from trading.models.action import ActionEntry, AppliedAction
 from trading.models.game import Game, Portfolio, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
 from trading.models.order import Fill, Order
 from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
+from trading.models.proposal import Proposal
 from trading.models.report import Break, CheckerState, Reconciliation
 
 __all__ = [
     "AccountEvent",
+    "ActionEntry",
+    "AppliedAction",
     "Balance",
     "Break",
     "CheckerState",
@@ -18,6 +22,7 @@ __all__ = [
     "Order",
     "Portfolio",
     "Position",
+    "Proposal",
     "Rank",
     "Reconciliation",
     "Transfer",

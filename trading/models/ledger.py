@@ -31,6 +31,8 @@ class Transfer(models.Model):
         FEE = 4
         REVERSAL = 5
         ADJUST = 6
+        CORPORATE_ACTION = 7
+        SETTLEMENT = 8  # shares that a correction finds missing, at its fair price
 
     id = models.BigIntegerField(primary_key=True)  # world_key(world, n), n dense from 1
     seq = models.BigIntegerField()  # the command that caused it

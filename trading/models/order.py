@@ -86,9 +86,14 @@ class Fill(models.Model):
     market_day = models.IntegerField()
     at = models.DateTimeField()
     receipt = models.JSONField()
+    reverses = models.BigIntegerField(null=True)  # the fill it takes back (ExecType H)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(price__gt=0, qty__gt=0), name="fill_positive")
+            models.CheckConstraint(condition=models.Q(price__gt=0, qty__gt=0), name="fill_positive"),
+            # Partial: the many that take nothing back cost no index entry.
+            models.UniqueConstraint(
+                fields=["reverses"], condition=models.Q(reverses__isnull=False), name="fill_reversed_once"
+            ),
         ]
         indexes = [models.Index(fields=["portfolio", "id"], name="fill_of_portfolio")]

@@ -140,8 +140,10 @@ class Replay:
             closed=[(key, *ended) for key, ended in old.state.closed.items()],
             fills_n=rows.fills_n,
             transfers_n=rows.transfers_n,
+            actions=[(each.command, each.status) for each in old.state.actions.values()],
+            undone=list(old.state.undone),
         )
-        self.engine = recovery.engine_of(books, self.world, command.rules, command.halted)
+        self.engine = recovery.engine_of(books, self.world, command.rules, command.why())
 
     def _command(self, chunk: Chunk, said: Recorded) -> None:
         if isinstance(said.command, Recovered):
