@@ -47,6 +47,13 @@ CORRUPTIONS = {
     "WHERE portfolio_id = {alice}",
     "I3b": "UPDATE trading_transfer SET reverses = (SELECT min(id) FROM trading_transfer) "
     "WHERE id = (SELECT max(id) FROM trading_transfer)",
+    "I3f": "UPDATE trading_fill SET reverses = id - 1 WHERE id = (SELECT min(id) FROM trading_fill)",
+    "I3t": "INSERT INTO trading_fill (id, match, seq, order_id, portfolio_id, symbol, side, price, qty, "
+    "cash, fees, fee, against, market_day, at, receipt, reverses) SELECT id + 1, id + 1, seq, order_id, "
+    "portfolio_id, symbol, 'sell', price, qty, cash, fees, -fee, against, market_day, at, receipt, id "
+    "FROM trading_fill ORDER BY id DESC LIMIT 1",
+    "I6a": "INSERT INTO trading_actionentry (world_id, seq, key, step, portfolio_id, symbol, qty, cash, "
+    "cost, realised) SELECT number, 1, 'x', 'ex', {alice}, 'SHARE', 5, 0, 0, 0 FROM market_world",
     "I17d": "UPDATE trading_order SET market_day = 20261030 WHERE status = 'new' AND side = 'sell'",
     "I16": "UPDATE trading_command SET epoch = 99 WHERE id = (SELECT min(id) FROM trading_command)",
     "I17": "UPDATE trading_command SET at = at + interval '1 day' "

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 COMPANIONS = {
     "I1": {"I3"},
     "I2": {"I3"},
+    "I3f": {"I7"},
+    "I3t": {"I6"},
     "I4h": {"I4"},
     "I4l": {"I4s"},
     "I5": {"I2", "I3"},
