@@ -35,6 +35,7 @@ from trading.exchange.client import ask_sync
 from trading.exchange.wire import Status
 
 ACKS_AFTER = 25  # a cycle is judged when so many orders were acked after the fault
+GAVE_UP = 1  # exit code of a process that its supervisor starts again
 WATCHERS = 2  # players that read their private stream
 RECORDING = "market.csv"
 log = structlog.get_logger(__name__)
@@ -48,7 +49,8 @@ class Drill:
         self.players: int = options["players"]
         self.findings: list[dict[str, Any]] = []
         self.cycles: list[dict[str, Any]] = []
-        self.fenced = 0
+        self.fenced = self.gave_up = 0
+        self.interrupted = False
         self.town: Town
         self.judge: Judge
         self.load: Lines
@@ -67,6 +69,11 @@ class Drill:
                 self._cycle(step)
             self._end()
         return self._report(time.monotonic() - began)
+
+    def interrupt(self, *_: Any) -> None:
+        """A signal handler: the drill ends as soon as it may, also where a library swallows the exception."""
+        self.interrupted = True
+        raise KeyboardInterrupt
 
     # --- what faults use -----------------------------------------------------------------------------
 
@@ -171,15 +178,18 @@ class Drill:
         self.wait_for_acks(began, 1)
 
     def _end(self) -> None:
+        self._pause()
+        self._found(None, self.judge.judge() + self.judge.judge_everything())
         self.load.tell("stop")
         self.load.expect("stopped")
-        self._found(None, self.judge.judge() + self.judge.judge_everything())
         for name in ("exchange", "web", "feed"):
             code = self.town.stop(name)
             if code not in (0, -15):
                 self._found(None, [Finding("vain", f"{name} left with {code} when it was asked to stop")])
 
     def _found(self, step: schedule.Step | None, findings: list[Finding]) -> None:
+        if self.interrupted:  # what broke, broke because of that
+            raise KeyboardInterrupt
         for finding in findings:
             at = {"cycle": step.cycle, "fault": step.fault} if step else {"cycle": 0, "fault": "end"}
             self.findings.append(at | asdict(finding))
@@ -191,6 +201,10 @@ class Drill:
     def _acks(self, since_ns: int) -> int:
         if self.load.process.poll() is not None:
             raise InVain(f"the load ended: {self.town.last_words('load')}")
+        for name in ("exchange", "feed", "web"):
+            if self.town.running[name].poll() == GAVE_UP:
+                self.gave_up += 1
+                self.town.restart(name)
         self.judge.read()
         return self.judge.acks_since(since_ns)
 
@@ -226,6 +240,7 @@ class Drill:
             **{kind: by_kind[kind] for kind in ("lost", "changed", "doubled", "lied")},
             "unanswered": counts["unanswered"],
             "fenced": self.fenced,
+            "gave_up": self.gave_up,
             "hashes_equal": counts["hashes"] - by_kind["hash"],
             "replays": counts["replays"] - by_kind["replay"],
             "commands_replayed": counts["replayed"],

@@ -27,7 +27,7 @@ from trading.models import AccountEvent, Command
 from trading.proof.verify import replay_world
 
 ASK_MAX = 2_000  # keys in one query
-REPLAY_GROWTH = 1.2  # the whole journal is replayed when it is so much longer than the last time
+REPLAY_GROWTH = 1.5  # the whole journal is replayed when it is so much longer than the last time
 HASH_TRIES = 60  # the market moves on between two looks
 STREAM_S = 15.0  # a push may be lost with its Redis; a sweep finds it within 10 s
 DOCUMENTED = frozenset((0, 200, 204, 207, 403, 404, 409, 422, 429, 503, 504))

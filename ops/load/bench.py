@@ -20,6 +20,7 @@ Say = Callable[[str], None]  # one line of progress for a person
 BENCHES = {
     "fanout": "ops.load.fanout",
     "orders": "ops.load.orders",
+    "recovery": "ops.load.recovery",
 }
 
 

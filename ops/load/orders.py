@@ -13,7 +13,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -22,18 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from ops.load.bench import Report, Say, positive, positive_int, report
-from simgame import env
+from ops.load.processes import NOT_OURS, SETTINGS, manage, process, python, read, write
 
 HELP = "Durable order acks a second over HTTP, against a DRF view with the ORM."
-BASE = env.BASE_DIR
-STOP_S = 10.0
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SIMGAME_FAILPOINTS")
-SETTINGS = {
-    "SIMGAME_ORDER_RATE": "1000000",
-    "SIMGAME_START_CASH": "10000000000",
-    "SIMGAME_LOG_LEVEL": "WARNING",
-    "PYTHONUNBUFFERED": "1",
-}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -63,25 +53,23 @@ def _both(home: Path, options: dict[str, Any], say: Say) -> tuple[Report, Report
     count = options["connections"]
     with ExitStack() as stack:
         say("a private durable PostgreSQL, migrations, the seeded world")
-        stage = stack.enter_context(_python("ops.load.orders_stage", [str(count)], ours_env))
-        _read(stage)
-        manage = str(BASE / "manage.py")
-        with _process([manage, "run_feed", "--world", "seeded"], ours_env), ExitStack() as running:
-            exchange = running.enter_context(
-                _process([manage, "run_exchange", "--world", "seeded"], ours_env)
-            )
-            _write(stage, "open")
-            players = _read(stage)
+        stage = stack.enter_context(python("ops.load.orders_stage", [str(count)], ours_env))
+        read(stage)
+        script = manage()
+        with process([script, "run_feed", "--world", "seeded"], ours_env), ExitStack() as running:
+            exchange = running.enter_context(process([script, "run_exchange", "--world", "seeded"], ours_env))
+            write(stage, "open")
+            players = read(stage)
             port, web = running.enter_context(_server("simgame.asgi:application", ours_env))
             watched = {"web": web.pid, "exchange": exchange.pid, "database": players.pop("database")}
             say(f"ours: {count} connections for {options['seconds']:g} s, {options['marketable']} % can fill")
             ours = _drive(port, "/v2/orders", players | {"watched": watched}, options, ours_env)
             say(f"ours: {ours['acks_per_s']:,} acks/s, p50 {ours['p50_ms']} ms, p99 {ours['p99_ms']} ms")
-            _write(stage, "settle")
-            ours |= _read(stage)["facts"]
+            write(stage, "settle")
+            ours |= read(stage)["facts"]
         peer_env = ours_env | {"DJANGO_SETTINGS_MODULE": "ops.load.orders_peer_settings"}
-        _write(stage, "peer")
-        players = _read(stage)
+        write(stage, "peer")
+        players = read(stage)
         port, _ = stack.enter_context(_server("ops.load.orders_peer:application", peer_env))
         say(f"peer: {count} connections for {options['seconds']:g} s")
         peer = _drive(port, "/orders/", players, options, peer_env)
@@ -94,9 +82,9 @@ def _drive(
 ) -> Report:
     asked = {name: options[name] for name in ("connections", "seconds", "marketable")}
     question = {"port": port, "path": path, **asked, **players}
-    with _python("ops.load.orders_client", [], env_) as client:
-        _write(client, json.dumps(question))
-        return _read(client)
+    with python("ops.load.orders_client", [], env_) as client:
+        write(client, json.dumps(question))
+        return read(client)
 
 
 @contextmanager
@@ -106,43 +94,8 @@ def _server(application: str, env_: dict[str, str]) -> Iterator[tuple[int, subpr
     quiet = ["--no-access-log", "--log-level", "warning", "--lifespan", "auto"]
     quick = ["--loop", "uvloop", "--http", "httptools"]
     command = ["-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port), *quick, *quiet]
-    with _process(command, env_) as child:
+    with process(command, env_) as child:
         yield port, child
-
-
-@contextmanager
-def _process(arguments: list[str], env_: dict[str, str], **pipes: Any) -> Iterator[subprocess.Popen[str]]:
-    child = subprocess.Popen([sys.executable, *arguments], cwd=BASE, env=env_, text=True, **pipes)
-    try:
-        yield child
-    finally:
-        child.terminate()
-        try:
-            child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _python(module: str, arguments: list[str], env_: dict[str, str]) -> Any:
-    """A module of ours that answers a line of JSON to a line of text."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return _process(["-m", module, *arguments], env_, **pipes)
-
-
-def _write(child: subprocess.Popen[str], line: str) -> None:
-    assert child.stdin is not None
-    child.stdin.write(line + "\n")
-    child.stdin.flush()
-
-
-def _read(child: subprocess.Popen[str]) -> dict[str, Any]:
-    assert child.stdout is not None
-    line = child.stdout.readline()
-    if not line.startswith("{"):
-        raise RuntimeError(f"{' '.join(map(str, child.args))} ended: {line.strip() or 'see above'}")
-    answer: dict[str, Any] = json.loads(line)
-    return answer
 
 
 def _free_port() -> int:

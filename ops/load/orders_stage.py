@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import django
 from django.core.management import call_command
 
+from ops.load.stages import say, wait_for
 from simgame import env
 from simgame.embedded import Embedded
 
-PATIENCE_S = 120.0  # a busy machine starts processes slowly
 SYMBOLS = 8
-
-
-def say(**answer: Any) -> None:
-    print(json.dumps(answer), flush=True)
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"no {what} within {PATIENCE_S:g} s")
-        time.sleep(0.05)
-    return value
 
 
 def open_books(count: int) -> None:

@@ -35,6 +35,10 @@ class Rebuild(Exception):
     """Memory is ahead of the database, or in doubt: throw it away and read the books again."""
 
 
+class DatabaseLost(Rebuild):
+    """The memory is in doubt because the database went away around a COMMIT: no fault of ours."""
+
+
 class Loop:
     """One life of the books in memory: from a recovery to a stop or the next rebuild."""
 
@@ -170,10 +174,10 @@ class Loop:
             raise
         if fate is Fate.UNKNOWN:
             _tell(waiting, "unknown", "OUTCOME_UNKNOWN")
-            raise Rebuild(f"nobody knows what became of the batch up to {work.batch.last_seq}")
+            raise DatabaseLost(f"nobody knows what became of the batch up to {work.batch.last_seq}")
         if fate is Fate.LOST:
             _tell(waiting, "not_executed", "ENGINE_RECOVERING")
-            raise Rebuild(f"the batch up to {work.batch.last_seq} was lost")
+            raise DatabaseLost(f"the batch up to {work.batch.last_seq} was lost")
         failpoints.passing(failpoints.FP5_BEFORE_ACK)
         for job in work.batch.jobs:
             failpoints.passing(job)

@@ -31,7 +31,7 @@ from trading.exchange import recovery, ticks
 from trading.exchange.applier import Applier
 from trading.exchange.database import connect
 from trading.exchange.lease import Fenced, Lease
-from trading.exchange.loop import Loop, Rebuild
+from trading.exchange.loop import DatabaseLost, Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
 from trading.exchange.version import engine_version
@@ -92,7 +92,9 @@ class Exchange:
                 return EXIT_FENCED
             except (Rebuild, psycopg.Error, django.db.Error, OSError) as error:
                 connections["default"].close_pool()  # a restarted server knows none of its connections
-                if not self._may_rebuild():
+                if _is_the_databases(error):
+                    await asyncio.sleep(DATABASE_PAUSE_S)
+                elif not self._may_rebuild():
                     log.error("exchange_gives_up", world=self.world.slug, why=str(error))
                     return EXIT_FAILED
                 why = f"{type(error).__name__}: {error}"
@@ -190,6 +192,12 @@ def _closes(loop: Loop) -> Callable[[str], int]:
     """The last price of a symbol that the engine saw, 0 when it saw none."""
     markets = loop.applier.engine.state.markets
     return lambda symbol: markets[symbol].base_price() if symbol in markets else 0
+
+
+def _is_the_databases(error: BaseException) -> bool:
+    """Away, full, locked: however often, giving up would not bring it back."""
+    cause = error.__cause__ or error
+    return isinstance(error, DatabaseLost) or isinstance(cause, psycopg.OperationalError)
 
 
 def _connected() -> psycopg.Connection:

@@ -17,6 +17,7 @@ ABOUT = """Measures a part of SimGame against the usual way of building it, on t
 
   manage.py bench fanout                     frames a second to 500 sockets, against Channels' group_send
   manage.py bench orders --format json       durable orders a second, against a DRF view with the ORM
+  manage.py bench recovery --orders 100000   from kill -9 of the exchange to its next ack
 
 Progress goes to stderr, the report to stdout: {bench, machine, seconds, ours, peer: {name, …}, ratio}.
 Run it on a quiet machine; `machine.load_before` tells whether it was. Nothing is asserted.

@@ -85,9 +85,11 @@ class Command(BaseCommand):
         home: Path | None = options["home"]
         if home is None or home.resolve() != settings.HOME:
             _move(options)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        drill = Drill(settings.HOME, options)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, drill.interrupt)
         try:
-            report = Drill(settings.HOME, options).run()
+            report = drill.run()
         except (InVain, ServiceFailed) as error:
             raise CommandError(f"{error} (evidence: {settings.HOME})") from error
         except KeyboardInterrupt:
