@@ -1,6 +1,6 @@
-"""A market with short days for drills: daily bars made by chance, played at 1,000 times the speed.
+"""A market with short days for drills: daily bars made by chance, played hundreds of times faster.
 
-A market day then takes a quarter of a minute and has everything: auctions, T+1, the close at which day
+A market day then takes half a minute and has everything: auctions, T+1, the close at which day
 orders end, the roll. Nothing of it is real; the numbers come from the seed.
 """
 
@@ -14,7 +14,6 @@ CODES = ("sh.600101", "sh.600102", "sz.000103", "sz.000104")
 FIRST_DAY = date(2024, 1, 2)
 DAYS = 40  # the last twenty are played, again and again
 VOLUME = 50_000_000
-SPEED = 1_000
 SATURDAY = 5
 
 
