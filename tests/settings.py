@@ -9,6 +9,7 @@ HOME_OF_THIS_RUN = slot.claim()  # before the settings look at the environment
 from simgame.settings import *  # noqa: E402, F403
 from simgame.settings import DATABASE_URL, DATABASES, REDIS_URL  # noqa: E402
 
+DATABASES["default"]["ENGINE"] = "tests.database"
 DATABASES["default"]["TEST"] = {"NAME": slot.database_name(HOME_OF_THIS_RUN)}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # registering people is not what we test
 LOGGING_CONFIG = None  # pytest captures and shows; what `ops.logging` does is tested there

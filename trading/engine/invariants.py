@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from trading.engine.markets import Market
 from trading.engine.orders import HELD, NEW, PARTIALLY_FILLED, SUSPENDED, Order
-from trading.engine.state import Portfolio, State
+from trading.engine.state import Portfolio, Position, State
 
 
 class Breach(msgspec.Struct, frozen=True):
@@ -26,6 +26,13 @@ def breaches(state: State) -> list[Breach]:
     for market in state.markets.values():
         found += _market(state, market)
     return found
+
+
+def of_orders(state: State, orders: Iterable[str]) -> Iterator[Breach]:
+    """Those of single orders, for the open ones among these: cheap enough to be asserted after each batch."""
+    for order_id in orders:
+        if order_id in state.orders:
+            yield from _order(state.orders[order_id])
 
 
 def _system(state: State) -> Iterator[Breach]:
@@ -50,26 +57,30 @@ def _portfolio(state: State, portfolio: Portfolio) -> Iterator[Breach]:
     if portfolio.cash.reserved != cash:
         yield Breach("I4", f"portfolio {portfolio.id}", {"reserved": portfolio.cash.reserved, "orders": cash})
     for symbol, position in portfolio.positions.items():
-        subject = f"portfolio {portfolio.id} {symbol}"
-        offered = held.pop(symbol, 0)
-        if position.held.reserved != offered:
-            yield Breach("I4s", subject, {"reserved": position.held.reserved, "orders": offered})
-        if not position.is_sound or position.bought_today < 0:
-            yield Breach("I6t", subject, msgspec.structs.asdict(position.row()))
-        if (position.cost < 0 and portfolio.margin is None) or (position.cost and not position.held.posted):
-            yield Breach("I6p", subject, msgspec.structs.asdict(position.row()))
+        yield from _position(portfolio, position, held.pop(symbol, 0))
     for symbol, offered in held.items():
         yield Breach("I4s", f"portfolio {portfolio.id} {symbol}", {"reserved": 0, "orders": offered})
 
 
+def _position(portfolio: Portfolio, position: Position, offered: int) -> Iterator[Breach]:
+    subject = f"portfolio {portfolio.id} {position.symbol}"
+    if position.held.reserved != offered:
+        yield Breach("I4s", subject, {"reserved": position.held.reserved, "orders": offered})
+    if not position.is_sound or position.bought_today < 0:
+        yield Breach("I6t", subject, msgspec.structs.asdict(position.row()))
+    if (position.cost < 0 and portfolio.margin is None) or (position.cost and not position.held.posted):
+        yield Breach("I6p", subject, msgspec.structs.asdict(position.row()))
+
+
 def _order(order: Order) -> Iterator[Breach]:
     subject, market = f"order {order.id}", order.market
+    whose = {"portfolio": order.portfolio.id}
     held = order.status == HELD  # it reserves nothing yet
     cash = market.hold_of(order) if not held and market.rules is not None else 0
     qty = 0 if order.opens or held else order.leaves
     if (market.rules is not None and order.reserved_cash != cash) or order.reserved_qty != qty:
         facts = {"reserved": order.reserved_cash or order.reserved_qty, "needed": cash or qty}
-        yield Breach("I4", subject, facts)
+        yield Breach("I4", subject, whose | facts)
     fits = {
         NEW: order.filled_qty == 0,
         PARTIALLY_FILLED: order.filled_qty > 0,
@@ -77,7 +88,8 @@ def _order(order: Order) -> Iterator[Breach]:
         HELD: order.filled_qty == 0,
     }.get(order.status, False)
     if not fits or not 0 <= order.filled_qty < order.qty:
-        yield Breach("I7", subject, {"status": order.status, "qty": order.qty, "filled": order.filled_qty})
+        facts = {"status": order.status, "qty": order.qty, "filled": order.filled_qty}
+        yield Breach("I7", subject, whose | facts)
 
 
 def _market(state: State, market: Market) -> Iterator[Breach]:

@@ -10,6 +10,11 @@ from django.db import connections
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 1_500  # less than players' requests wait: behind a rogue lock they hear "not executed"
 
+ROLE = "simgame_exchange"  # may write history, but neither change nor delete it: migrations/0006
+BECOME = f"""
+SELECT set_config('role', rolname, false) FROM pg_roles
+WHERE rolname = '{ROLE}' AND pg_has_role(current_user, oid, 'MEMBER')"""  # where the server has it
+
 
 def connect(duty: str) -> psycopg.Connection[tuple[Any, ...]]:
     """An autocommit connection to the default database. Raises psycopg.OperationalError."""
@@ -26,9 +31,11 @@ def connect(duty: str) -> psycopg.Connection[tuple[Any, ...]]:
         "timezone": "UTC",
         "jit": "off",
     }
-    return psycopg.connect(
+    connection = psycopg.connect(
         **options,
         autocommit=True,
         application_name=f"simgame exchange {duty}",
         options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
     )
+    connection.execute(BECOME)
+    return connection

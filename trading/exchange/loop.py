@@ -17,8 +17,10 @@ from realtime.publish import Message
 from simgame.kernel import failpoints
 from simgame.kernel.ids import world_key
 from trading.engine.commands import CancelAll, CancelOrder, NewOrder
+from trading.engine.invariants import Breach
 from trading.exchange import idempotency
 from trading.exchange.applier import Applier, Stored, Work
+from trading.exchange.audit import Audit
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival, Intake
 from trading.exchange.lease import BEAT_S, Fenced
@@ -37,6 +39,15 @@ class Rebuild(Exception):
 
 class DatabaseLost(Rebuild):
     """The memory is in doubt because the database went away around a COMMIT: no fault of ours."""
+
+
+class BooksBroken(Rebuild):
+    """A batch would have broken the books: nothing of it was written."""
+
+    def __init__(self, breaches: list[Breach], seq: int):
+        super().__init__("; ".join(f"{each.invariant} {each.subject}" for each in breaches[:5]))
+        self.breaches = breaches
+        self.seq = seq
 
 
 class Loop:
@@ -63,6 +74,7 @@ class Loop:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._wake = asyncio.Event()
         self._begins_after = applier.head.seq
+        self._audit = Audit(applier.engine.state)
         self._work = applier.new_work()  # applied, not yet on its way
         applier.apply(self._work, begin_with or [], {})
         self._committing: tuple[Work, asyncio.Future[Fate]] | None = None
@@ -158,6 +170,10 @@ class Loop:
         if work.batch.empty:  # refusals and repeated answers: nothing to write
             self._answer(work)
             return
+        breaches = self._audit.breaches(work.batch)
+        if breaches and not self.why_quarantined:  # in doubt already: what is there may still be canceled
+            _tell([arrival for arrival, _ in work.answers], "not_executed", "ENGINE_RECOVERING")
+            raise BooksBroken(breaches, work.batch.last_seq)
         committing = asyncio.ensure_future(self.writer.write(work.batch))
         committing.add_done_callback(lambda _: self._wake.set())
         self._committing = (work, committing)

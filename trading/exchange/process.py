@@ -31,11 +31,12 @@ from trading.exchange import recovery, ticks
 from trading.exchange.applier import Applier
 from trading.exchange.database import connect
 from trading.exchange.lease import Fenced, Lease
-from trading.exchange.loop import DatabaseLost, Loop, Rebuild
+from trading.exchange.loop import BooksBroken, DatabaseLost, Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
 from trading.exchange.version import engine_version
 from trading.exchange.writer import Reader, Writer
+from trading.invariants import breaks
 
 log = structlog.get_logger(__name__)
 EXIT_OK, EXIT_FAILED, EXIT_FENCED = 0, 1, 4
@@ -97,9 +98,18 @@ class Exchange:
                 elif not self._may_rebuild():
                     log.error("exchange_gives_up", world=self.world.slug, why=str(error))
                     return EXIT_FAILED
+                if isinstance(error, BooksBroken):
+                    await self._keep_evidence(error)
                 why = f"{type(error).__name__}: {error}"
                 log.warning("exchange_rebuilds", world=self.world.slug, why=why, exc_info=error.__cause__)
         return EXIT_OK
+
+    async def _keep_evidence(self, broken: BooksBroken) -> None:
+        log.critical("batch_refused", world=self.world.slug, seq=broken.seq, why=str(broken))
+        try:
+            await database_sync_to_async(breaks.store_breaches)(self.world, broken.breaches, broken.seq)
+        except django.db.Error as error:
+            log.error("evidence_not_stored", world=self.world.slug, why=str(error))
 
     def _may_rebuild(self) -> bool:
         now = clock.monotonic_s()

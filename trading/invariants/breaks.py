@@ -10,6 +10,7 @@ from django.db import transaction
 from market.models import World
 from simgame.kernel import clock
 from trading.engine.commands import Freeze
+from trading.engine.invariants import Breach
 from trading.exchange.client import ask_sync
 from trading.exchange.wire import Quarantine
 from trading.invariants.queries import BY_NAME, Found
@@ -31,6 +32,20 @@ def store(run: Reconciliation, found: Collection[Found], seq: int) -> list[Break
     return [row for each in found if (row := _stored(run, each, seq)) is not None]
 
 
+def store_breaches(world: World, breaches: Collection[Breach], seq: int) -> None:
+    """What an exchange found in a batch before it was written. The checker freezes what it names."""
+    now = clock.now()
+    run = Reconciliation.objects.create(
+        world=world,
+        kind=Reconciliation.Kind.BATCH,
+        started_at=now,
+        finished_at=now,
+        until_seq=seq,
+        breaks=len(breaches),
+    )
+    store(run, [Found(each.invariant, each.subject, each.facts) for each in breaches], seq)
+
+
 def _stored(run: Reconciliation, found: Found, seq: int) -> Break | None:
     now, digest, subject = clock.now(), found.digest(run.world.number), found.subject[:SUBJECT_CHARS]
     same = Break.objects.filter(world=run.world, invariant=found.invariant, subject=subject)
@@ -45,7 +60,7 @@ def _stored(run: Reconciliation, found: Found, seq: int) -> Break | None:
         invariant=found.invariant,
         subject=subject,
         evidence=found.evidence,
-        query=query.sql if query else "",
+        query=query.sql if query and run.kind != Reconciliation.Kind.BATCH else "",
         seq=seq,
         digest=digest,
         portfolios=found.portfolios,

@@ -52,8 +52,8 @@ class Found(msgspec.Struct, frozen=True):
         """Whose books are in doubt; nobody's in particular when it is the world's."""
         if self.invariant in WORLD_WIDE:
             return []
-        kind, _, number = self.subject.partition(" ")
-        candidates = [number] if kind in {"portfolio", "account"} else []
+        words = self.subject.split(" ")
+        candidates = [words[1]] if words[0] in {"portfolio", "account"} else []
         candidates += [self.evidence.get(name) for name in NAMES_OF_PORTFOLIOS]
         return sorted({int(value) for value in candidates if value is not None and int(value) > 0})
 

@@ -15,6 +15,7 @@ class Reconciliation(models.Model):
         INCREMENTAL = "incremental"
         NIGHTLY = "nightly"
         CONTINUOUS = "continuous"  # the checker beside the exchange: kept only when it found something
+        BATCH = "batch"  # the exchange itself, before it wrote a batch: nothing of it was written
 
     world = models.ForeignKey("market.World", models.CASCADE)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.FULL)
