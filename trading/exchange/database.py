@@ -10,7 +10,7 @@ from django.db import connections
 STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 1_500  # less than players' requests wait: behind a rogue lock they hear "not executed"
 
-ROLE = "simgame_exchange"  # may write history, but neither change nor delete it: migrations/0006
+ROLE = "simgame_exchange"  # may write history, but neither change nor delete it: migrations/0008
 BECOME = f"""
 SELECT set_config('role', rolname, false) FROM pg_roles
 WHERE rolname = '{ROLE}' AND pg_has_role(current_user, oid, 'MEMBER')"""  # where the server has it

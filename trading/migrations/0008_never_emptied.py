@@ -12,6 +12,7 @@ APPEND_ONLY = (
     "trading_command",
     "trading_accountevent",
     "trading_heard",
+    "trading_actionentry",
 )
 ROLE = "simgame_exchange"  # as in trading.exchange.database
 
@@ -60,7 +61,7 @@ def _guard(table):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0005_checker_evidence")]
+    dependencies = [("trading", "0007_repair_guards")]
     operations = [
         *map(_guard, APPEND_ONLY),
         migrations.RunSQL(MAKE_ROLE, FORGET_ROLE),
