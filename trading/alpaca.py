@@ -17,7 +17,7 @@ from market import queries as market_queries
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
 from trading import queries, ranking
-from trading.messages import JSON, LEG_NAMES, Scale, nested, order_json, position_json
+from trading.messages import JSON, Scale, nested, order_json, position_json
 from trading.models import Balance, Order, Portfolio, Position
 from trading.portfolios import value_of
 
@@ -111,7 +111,8 @@ def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
     """The portfolio's orders.
 
     wanted: status open|closed|all, limit, direction asc|desc, and maybe after, until (datetime,
-    both exclusive), symbols (list), side, nested (legs under the order they came with).
+    both exclusive), symbols (list), side, nested (legs under the order they
+    came with, when that is listed too).
     """
     rows = queries.orders(portfolio_id, wanted["status"], wanted.get("symbols") or ())
     rows = _between(rows, wanted.get("after"), wanted.get("until"))
@@ -119,10 +120,11 @@ def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
         rows = rows.filter(side=side)
     if wanted["direction"] == "asc":
         rows = rows.order_by("id")
+    found = _order_rows(rows[: wanted["limit"]])
     if not wanted.get("nested"):
-        return _order_rows(rows[: wanted["limit"]])
-    rows = rows.exclude(client_order_id__startswith=LEG_NAMES)
-    return _with_legs(_order_rows(rows[: wanted["limit"]]))
+        return found
+    listed = {order["id"] for order in found}
+    return _with_legs([order for order in found if order["parent_id"] not in listed])
 
 
 def order(portfolio_id: int, order_id: str, *, with_legs: bool = False) -> JSON:

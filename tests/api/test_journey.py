@@ -150,6 +150,23 @@ async def test_a_position_is_closed_in_parts_and_whole(alice: Client) -> None:
     assert (await alice.get("/v2/positions")).json == []
 
 
+async def test_legs_are_nested_when_asked_for(alice: Client) -> None:
+    legs = {"take_profit": {"limit_price": "10.90"}, "stop_loss": {"stop_price": "9.10"}}
+    sent = (await alice.post("/v2/orders", REST | legs | {"order_class": "bracket"})).json
+    flat = (await alice.get("/v2/orders")).json
+    assert sorted(order["status"] for order in flat) == ["held", "held", "new"]
+    assert {order["legs"] for order in flat} == {None}
+    (nested,) = (await alice.get("/v2/orders?nested=true")).json
+    assert [leg["leg"] for leg in nested["legs"]] == ["take_profit", "stop_loss"]
+    one = (await alice.get(f"/v2/orders/{sent['id']}?nested=true")).json
+    assert one == nested == sent
+    await alice.post("/v2/orders", BUY)
+    bought = (await alice.post("/v2/orders", BUY | legs | {"order_class": "bracket"})).json
+    assert bought["status"] == "filled"
+    open_ = (await alice.get("/v2/orders?nested=true")).json  # its entry has ended: the legs stand alone
+    assert {order["id"] for order in open_} == {sent["id"], *bought["leg_ids"]}
+
+
 async def test_the_desk_is_sent_again_only_when_it_changed(alice: Client) -> None:
     first = await alice.get("/api/v1/desk")
     version, tag = first.json["version"], first.headers["etag"]
