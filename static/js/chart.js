@@ -7,6 +7,7 @@ import { Marks } from "./chart_marks.js";
 import { grouped, parse, rough, show } from "./money.js";
 import { t } from "./phrases.js";
 import { barOf, dayBreaks, drawn, fillMarks, vwap } from "./series.js";
+import { isArmed, linePrice, priceWords } from "./words.js";
 import * as store from "./store.js";
 
 const HISTORY = 500; // bars asked at a time
@@ -163,12 +164,12 @@ class Chart {
     const previousClose = listed && store.quote(listed.symbol).value?.previous_close;
     if (!listed) return;
     const own = (rows) => (this.mine && desk ? rows(desk).filter((row) => row.symbol === listed.symbol) : []);
-    const orders = this.layers.orders ? own(() => store.openOrders.value).filter((order) => order.limit_price) : [];
+    const orders = this.layers.orders ? own(() => store.openOrders.value).filter((order) => linePrice(order) && order.waits !== "parent") : [];
     const fills = this.layers.fills ? own((books) => books.fills) : [];
     const parseQty = (qty) => parse(qty, listed.qty_exponent);
     const marks = fillMarks(fills, this.#bars, (ms) => (ms + shiftMs(ms)) / 1000, parseQty);
     this.marks.show({
-      orders: orders.map((order) => ({ price: Number(order.limit_price), label: grouped(order.limit_price), words: orderWords(order, listed) })),
+      orders: orders.map((order) => ({ price: Number(linePrice(order)), label: grouped(linePrice(order)), words: orderWords(order, listed), dashed: isArmed(order) })),
       fills: marks.map((mark) => ({ ...mark, qty: grouped(show(mark.qty, listed.qty_exponent).replace(/\.0+$/, "")) })),
       previous: previousClose ? { price: Number(previousClose), words: t("previous close") } : null,
       days: dayBreaks(this.#bars),
@@ -228,6 +229,7 @@ function orderWords(order, listed) {
   const qty = grouped(show(left, listed.qty_exponent).replace(/\.0+$/, ""));
   const facts = { qty, price: grouped(order.limit_price), ahead: grouped(order.queue_ahead) };
   const ahead = /[1-9]/.test(order.queue_ahead ?? "0");
+  if (isArmed(order)) return t(order.side === "buy" ? "Buy {qty}, {words}" : "Sell {qty}, {words}", { qty, words: priceWords(order) });
   if (order.side === "buy") return ahead ? t("Buy {qty} at {price}, {ahead} ahead", facts) : t("Buy {qty} at {price}", facts);
   return ahead ? t("Sell {qty} at {price}, {ahead} ahead", facts) : t("Sell {qty} at {price}", facts);
 }

@@ -39,7 +39,7 @@ export class Marks {
     this.requestUpdate = null;
   }
 
-  // orders: [{price, words, label}]; fills: [{time, at, side, qty}]; previous: {price, words} | null;
+  // orders: [{price, words, label, dashed}]; fills: [{time, at, side, qty}]; previous: {price, words} | null;
   // days: times at which a day begins; candleBoxes(): rectangles of the candles on screen; colours: of the theme.
   show({ orders, fills, previous, days, candleBoxes, colours }) {
     this.#days = days;
@@ -83,7 +83,7 @@ export class Marks {
 
   #lines(context) {
     const { accent, axis } = this.colours;
-    const lines = this.#orders.map((order) => ({ price: order.price, words: order.words, colour: accent, dash: [] }));
+    const lines = this.#orders.map((order) => ({ price: order.price, words: order.words, colour: accent, dash: order.dashed ? [5, 4] : [] }));
     if (this.#previous) lines.push({ ...this.#previous, colour: axis, dash: [2, 3] });
     return lines.map((line) => ({ ...line, y: this.series.priceToCoordinate(line.price), width: context.measureText(line.words).width }));
   }

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { grouped, parse, show } from "./money.js";
 import { t } from "./phrases.js";
+import { trailWords } from "./words.js";
 import { cashExponent, valueOf } from "./worth.js";
 
 const NONE = (decimal) => !/[1-9]/.test(decimal ?? "");
@@ -19,16 +20,17 @@ export function ledger(rows, sum) {
 export function estimate(order, seen, listed) {
   const exponent = cashExponent(listed.currency);
   const buys = order.side === "buy";
-  const rest = NONE(seen.rests_qty) ? null : valueOf(parse(seen.rests_qty, listed.qty_exponent), parse(order.limit_price, listed.price_exponent), listed);
+  const worst = order.limit_price ?? seen.collar; // what it may trade at
+  const rest = NONE(seen.rests_qty) ? null : valueOf(parse(seen.rests_qty, listed.qty_exponent), parse(worst, listed.price_exponent), listed);
   const reserved = parse(seen.reserved_cash, exponent);
   const fills = !NONE(seen.filled_qty);
-  const [one, other] = buys ? ["Cost", "Cost of what rests"] : ["Proceeds", "Proceeds of what rests"];
+  const [one, other] = order.limit_price || fills ? (buys ? ["Cost", "Cost of what rests"] : ["Proceeds", "Proceeds of what rests"]) : buys ? ["Cost, at most", ""] : ["Proceeds, at least", ""];
   const rows = [];
   if (fills) rows.push([t(rest === null ? one : buys ? "Cost at once" : "Proceeds at once"), grouped(seen.cash)], ...seen.fees.map((fee) => [feeName(fee.name), grouped(fee.amount), "fee"]));
   if (rest !== null) rows.push([t(fills ? other : one), grouped(show(rest, exponent))]);
   if (rest !== null && buys) rows.push([t(fills ? "Fees of what rests, at most" : "Fees, at most"), grouped(show(reserved - rest, exponent)), "fee"]);
   const sum = total(seen, rest, reserved, buys, exponent);
-  return h("div", {}, ledger(rows, sum), ledger([[t("Free cash after"), grouped(seen.free_cash_after)]]), h("p", { class: "say verdict" }, verdict(order, seen, listed)));
+  return h("div", {}, ledger(rows, sum), ledger([[t("Free cash after"), grouped(seen.free_cash_after)]]), h("p", { class: "say verdict" }, [verdict(order, seen, listed), legsVerdict(order)].filter(Boolean).join(" ")));
 }
 
 function total(seen, rest, reserved, buys, exponent) {
@@ -46,6 +48,8 @@ export function verdict(order, seen, listed) {
   const facts = { filled: grouped(seen.filled_qty), rests: grouped(seen.rests_qty), canceled: grouped(seen.canceled_qty), ahead: grouped(seen.queue_ahead), price: grouped(order.limit_price), average: average(seen, listed) };
   const [fills, rests, cancels] = [!NONE(seen.filled_qty), !NONE(seen.rests_qty), !NONE(seen.canceled_qty)];
   const ahead = !NONE(seen.queue_ahead);
+  if (seen.waits === "stop") return stopVerdict(order, seen);
+  if (seen.waits === "auction") return t(order.time_in_force === "opg" ? "Takes part in the opening auction, and in nothing else." : "Takes part in the closing auction, and in nothing else.");
   if (seen.own_order) return t("Would meet an order of your own: what reaches it is cancelled.");
   if (seen.waits === "phase") return t("Would wait at {price} until the market matches again.", facts);
   if (seen.waits === "quote") return t("Would wait at {price} for a fresh quote.", facts);
@@ -54,6 +58,22 @@ export function verdict(order, seen, listed) {
   if (fills) return t("Would fill at once at {average}, as the book stands.", facts);
   if (rests) return ahead ? t("Would rest at {price} with {ahead} shares ahead.", facts) : t("Would rest at {price}, first in line.", facts);
   return t("Nothing would fill now, and nothing would rest.");
+}
+
+function stopVerdict(order, seen) {
+  const buys = order.side === "buy";
+  const facts = { stop: grouped(seen.stop_price), price: grouped(order.limit_price), trail: trailWords(order) };
+  if (order.type === "trailing_stop") return t(buys ? "Its stop stays {trail} above the lowest price from now on: {stop} to begin with." : "Its stop stays {trail} below the highest price from now on: {stop} to begin with.", facts);
+  if (order.type === "stop_limit") return t(buys ? "Waits for a trade at {stop} or above, then buys at {price} or better." : "Waits for a trade at {stop} or below, then sells at {price} or better.", facts);
+  return t(buys ? "Waits for a trade at {stop} or above, then buys at the market." : "Waits for a trade at {stop} or below, then sells at the market.", facts);
+}
+
+function legsVerdict({ order_class: kind, take_profit: profit, stop_loss: loss }) {
+  const facts = { profit: grouped(profit?.limit_price), loss: grouped(loss?.stop_price) };
+  if (kind === "oco") return t("A trade at {loss} or below sells at the market instead.", facts);
+  if (profit && loss) return t("What it buys is offered at {profit}, and sold at the market at {loss} or below.", facts);
+  if (profit) return t("What it buys is offered at {profit}.", facts);
+  return loss ? t("What it buys is sold at the market at {loss} or below.", facts) : "";
 }
 
 function average(seen, listed) {
@@ -77,6 +97,7 @@ export function refusal(seen, books, listed) {
 }
 
 const HEADINGS = {
+  BAD_EXPIRY: "Not sent. It would have expired already.",
   MARKET_CLOSED: "Not sent. The market takes no such order now.",
   NO_FRESH_PRICE: "Not sent. There is no fresh price to trade at.",
   ACCOUNT_FROZEN: "Not sent. Your portfolio is frozen.",
@@ -92,7 +113,7 @@ function heading(seen, listed) {
   if (code === "INSUFFICIENT_CASH") return nearest ? t("Not sent. Your cash buys {qty} {symbol}.", { qty, symbol: listed.symbol }) : t("Not sent. Your free cash buys no lot of it.");
   if (code === "BAD_QTY_OR_LOT") return t("Not sent. {symbol} is bought in lots of {lot}.", { symbol: listed.symbol, lot: grouped(listed.lot) });
   if (code === "BAD_TICK_SIZE") return t("Not sent. Prices of {symbol} step by {tick}.", { symbol: listed.symbol, tick: listed.tick });
-  if (code === "PRICE_OUT_OF_BAND" && nearest) return t("Not sent. The price may be {price} at the furthest.", { price: grouped(nearest.limit_price) });
+  if (code === "PRICE_OUT_OF_BAND" && nearest?.limit_price) return t("Not sent. The price may be {price} at the furthest.", { price: grouped(nearest.limit_price) });
   return HEADINGS[code] ? t(HEADINGS[code]) : t("Not sent.");
 }
 
@@ -113,6 +134,8 @@ function arithmetic(code, { balance, position }, listed, { facts }) {
 // "Buy 1,000 NLB at 42.16"
 export function orderTitle(order) {
   const facts = { qty: grouped(order.qty), symbol: order.symbol, price: grouped(order.limit_price) };
+  if (order.type === "trailing_stop") return t(order.side === "buy" ? "Buy {qty} {symbol}, stop trails by {trail}" : "Sell {qty} {symbol}, stop trails by {trail}", { ...facts, trail: trailWords(order) });
+  if (order.stop_price) return t(order.side === "buy" ? "Buy {qty} {symbol}, stop {stop}" : "Sell {qty} {symbol}, stop {stop}", { ...facts, stop: grouped(order.stop_price) });
   if (order.type === "market") return t(order.side === "buy" ? "Buy {qty} {symbol} at market" : "Sell {qty} {symbol} at market", facts);
   return t(order.side === "buy" ? "Buy {qty} {symbol} at {price}" : "Sell {qty} {symbol} at {price}", facts);
 }

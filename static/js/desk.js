@@ -80,6 +80,8 @@ async function cancel(order, button) {
 
 const replace = (order, changes) => act(send.replace(order, changes).then((answer) => store.applyOrder(answer.body)), t("Not changed."));
 
+const close = (symbol, share) => act(send.closePosition(symbol, share).then(onDecided), t("Not sent."));
+
 function onDecided(order) {
   if (!order) return;
   store.applyOrder(order);
@@ -105,7 +107,7 @@ showWatchlist($("watchlist"), $("search"), choose);
 showLadder($("depth"), ticket.setPrice);
 showPhoneLadder($("depth-phone"));
 showTape($("tape"), $("tape-note"));
-showBooks($("panel"), $("tab-note"), { choose, openReceipt, cancel, replace, shownOrder });
+showBooks($("panel"), $("tab-note"), { choose, close, openReceipt, cancel, replace, shownOrder });
 showOwn($("own"), { openOrdersTab: () => { tab.value = "orders"; view("orders"); } });
 showDrawer($("drawer"), frame);
 ticket.showTicket({ onDecided });

@@ -27,7 +27,7 @@ export function largest(sides, qtyExponent) {
 export function ownByPrice(orders, symbol, listed) {
   const own = new Map();
   for (const order of orders) {
-    if (order.symbol !== symbol || !order.limit_price) continue;
+    if (order.symbol !== symbol || !order.limit_price || ["stop", "auction", "parent"].includes(order.waits)) continue; // in no book
     const key = `${order.side} ${order.limit_price}`;
     const left = parse(order.qty, listed.qty_exponent) - parse(order.filled_qty, listed.qty_exponent);
     const known = own.get(key) ?? { qty: 0n, ahead: parse(order.queue_ahead ?? "0", listed.qty_exponent) };

@@ -9,15 +9,11 @@ import { desk, figures, instruments, openOrders, quote, selected, world } from "
 import { positionFigures } from "./worth.js";
 import { trim } from "./ladder.js";
 import { nameOf } from "./watchlist.js";
+import { STATUS, families, isArmed, priceWords, shortPrice, statusWords } from "./words.js";
 
 const TABS = ["positions", "orders", "fills", "history"];
 export const tab = signal("positions");
 const width = signal(0);
-
-export const STATUS = {
-  new: "resting", partially_filled: "partly filled", filled: "filled", canceled: "cancelled",
-  rejected: "refused", expired: "expired", suspended: "waiting", held: "held",
-};
 
 const held = computed(() => (desk.value?.positions ?? []).filter((row) => /[1-9]/.test(row.qty)));
 const ended = computed(() => (desk.value?.orders ?? []).filter((order) => !isOpen(order)));
@@ -41,15 +37,15 @@ function table(id, columns, foot = null) {
 }
 
 // --- positions ---------------------------------------------------------------------------------
-function positionsTable(choose) {
+function positionsTable({ choose, close }) {
   const words = h("td", { colspan: "6" });
   const totals = Object.fromEntries(["value", "today", "unrealised", "share"].map((name) => [name, h("span")]));
   const muted = ["today", "unrealised"];
-  const foot = h("tfoot", {}, h("tr", {}, words, ...Object.entries(totals).map(([name, node]) => h("td", { class: muted.includes(name) ? "num tot c-mid" : "num tot" }, node))));
-  const columns = [[t("Symbol")], [t("Name"), "c-name"], [t("Shares"), "num"], [t("Sellable now"), "num c-mid"], [t("Average cost"), "num c-mid"], [t("Last"), "num c-mid"], [t("Value"), "num"], [t("Today"), "num c-mid"], [t("Unrealised"), "num c-mid"], [t("Return"), "num"]];
+  const foot = h("tfoot", {}, h("tr", {}, words, ...Object.entries(totals).map(([name, node]) => h("td", { class: muted.includes(name) ? "num tot c-mid" : "num tot" }, node)), h("td")));
+  const columns = [[t("Symbol")], [t("Name"), "c-name"], [t("Shares"), "num"], [t("Sellable now"), "num c-mid"], [t("Average cost"), "num c-mid"], [t("Last"), "num c-mid"], [t("Value"), "num"], [t("Today"), "num c-mid"], [t("Unrealised"), "num c-mid"], [t("Return"), "num"], ["", "num"]];
   const node = table("positions", columns, foot);
   const stop = effect(() => {
-    keyed(node.body, held.value, (row) => row.symbol, (row) => positionRow(row, choose), updatePosition);
+    keyed(node.body, held.value, (row) => row.symbol, (row) => positionRow(row, choose, close), updatePosition);
     const sums = figures.value;
     if (!sums) return;
     width.value; // columns come and go with it
@@ -65,13 +61,30 @@ function positionsTable(choose) {
   return { node, stop, empty: () => held.value.length === 0 };
 }
 
-function positionRow(row, choose) {
+const SHARES = [["25", "25%"], ["50", "50%"], ["100", "All"]];
+
+// "Close it" asks how much of it; the answer sells that at the market.
+function closing(symbol, close) {
+  const button = (words, does, name) => h("button", { type: "button", class: "act", "data-act": name, onclick: (event) => { event.stopPropagation(); does(); } }, words);
+  const cell = h("td", { class: "num acts", onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), rest()) });
+  function rest() {
+    cell.replaceChildren(button(t("Close it"), ask, "close"));
+  }
+  function ask() {
+    cell.replaceChildren(...SHARES.map(([share, words]) => button(t(words), () => { rest(); close(symbol, share); }, `close-${share}`)));
+    cell.firstChild.focus();
+  }
+  rest();
+  return cell;
+}
+
+function positionRow(row, choose, close) {
   const names = ["qty", "free", "cost", "last", "value", "today", "unrealised", "share"];
   const cells = Object.fromEntries(names.map((name) => [name, h("span")]));
   const muted = { free: " c-mid", cost: " c-mid", last: " c-mid", today: " c-mid", unrealised: " c-mid" };
   const name = nameOf(instruments.get(row.symbol) ?? { name: "" });
   return Object.assign(
-    h("tr", { "data-go": row.symbol, onclick: () => choose(row.symbol) }, h("td", { class: "b" }, row.symbol), h("td", { class: "t2 c-name nm-c" }, name), ...names.map((one) => h("td", { class: `num${muted[one] ?? ""}` }, cells[one]))),
+    h("tr", { "data-go": row.symbol, onclick: () => choose(row.symbol) }, h("td", { class: "b" }, row.symbol), h("td", { class: "t2 c-name nm-c" }, name), ...names.map((one) => h("td", { class: `num${muted[one] ?? ""}` }, cells[one])), closing(row.symbol, close)),
     { figures: cells },
   );
 }
@@ -102,7 +115,7 @@ function ordersTable({ openReceipt, cancel, replace }) {
   const columns = [[t("Time")], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num"], [t("Price"), "num"], [t("Ahead"), "num c-mid"], [t("Reserved"), "num c-mid"], [t("Status"), "c-mid"], ["", "num"]];
   const node = table("orders", columns);
   const make = (order) => openRow(order, { openReceipt, cancel, replace });
-  const stop = effect(() => keyed(node.body, openOrders.value, (order) => order.id, make, updateOpen));
+  const stop = effect(() => keyed(node.body, families(openOrders.value), (order) => order.id, make, updateOpen));
   return { node, stop, empty: () => openOrders.value.length === 0 };
 }
 
@@ -122,31 +135,40 @@ function updateOpen(node, order) {
   const cells = node.figures;
   text(cells.qty, grouped(order.qty));
   text(cells.filled, grouped(order.filled_qty));
-  text(cells.price, order.limit_price ? grouped(order.limit_price) : t("market"));
+  text(cells.price, shortPrice(order));
+  node.classList.toggle("leg", Boolean(order.parent_id));
   text(cells.ahead, /[1-9]/.test(order.queue_ahead ?? "") ? grouped(order.queue_ahead) : "");
   text(cells.reserved, order.side === "buy" ? grouped(order.reserved_cash) : "");
-  text(cells.status, t(STATUS[order.status] ?? order.status));
+  text(cells.status, statusWords(order));
 }
 
-// Price and quantity become fields; Enter sends the change, Escape leaves it.
+// What of an open order may be changed, with the words for it and what stands there now.
+function changeable(order) {
+  const prices = [];
+  if (isArmed(order) && order.type === "trailing_stop") prices.push(["trail", t("Trails by"), order.trail_percent ?? order.trail_price]);
+  else if (isArmed(order)) prices.push(["stop_price", t("Stop at"), order.stop_price]);
+  if (order.limit_price) prices.push(["limit_price", t("Price"), order.limit_price]);
+  return { qty: order.parent_id ? [] : [["qty", t("Quantity"), order.qty]], price: prices };
+}
+
+// Prices and quantity become fields; Enter sends the change, Escape leaves it.
 function editRow(replace) {
   return (order, row) => {
     if (row.editing) return finish();
     row.editing = true;
-    const field = (name, value) => h("input", { name, value: value ?? "", inputmode: "decimal", "aria-label": name === "qty" ? t("Quantity") : t("Price"), onclick: (event) => event.stopPropagation() });
-    const [qty, price] = [field("qty", order.qty), field("limit_price", order.limit_price)];
-    row.figures.qty.replaceChildren(qty);
-    row.figures.price.replaceChildren(price);
+    const field = ([name, words, value]) => Object.assign(h("input", { name, value: value ?? "", inputmode: "decimal", "aria-label": words, onclick: (event) => event.stopPropagation() }), { was: value ?? "" });
+    const may = changeable(order);
+    const [qty, prices] = [may.qty.map(field), may.price.map(field)];
+    if (qty.length) row.figures.qty.replaceChildren(...qty);
+    if (prices.length) row.figures.price.replaceChildren(...prices);
     row.querySelector('[data-act="change"]').textContent = t("Send");
     row.onkeydown = (event) => {
       if (event.key === "Enter") finish();
       if (event.key === "Escape") leave(event);
     };
-    price.select();
+    [...prices, ...qty][0].select();
     function finish() {
-      const changes = {};
-      if (row.querySelector("[name=qty]").value.trim() !== order.qty) changes.qty = row.querySelector("[name=qty]").value.trim();
-      if (row.querySelector("[name=limit_price]").value.trim() !== order.limit_price) changes.limit_price = row.querySelector("[name=limit_price]").value.trim();
+      const changes = Object.fromEntries([...qty, ...prices].filter((one) => one.value.trim() !== one.was).map((one) => [one.name, one.value.trim()]));
       leave();
       if (Object.keys(changes).length) replace(order, changes);
     }
@@ -173,7 +195,7 @@ function fillsTable({ openReceipt, shownOrder }) {
 function historyTable({ openReceipt, shownOrder }) {
   const node = table("history", [[t("Time")], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num"], [t("Limit"), "num"], [t("Average"), "num c-mid"], [t("Status")]]);
   const make = (order) =>
-    h("tr", { "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.updated_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol), num(grouped(order.qty)), num(grouped(order.filled_qty)), num(order.limit_price ? grouped(order.limit_price) : t("market")),
+    h("tr", { "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.updated_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol), num(grouped(order.qty)), num(grouped(order.filled_qty)), num(shortPrice({ ...order, triggered: false })),
       h("td", { class: "num c-mid" }, grouped(order.filled_avg_price)), h("td", { class: order.status === "rejected" ? "warn" : "t2" }, t(STATUS[order.status] ?? order.status)));
   const stop = effect(() => keyed(node.body, ended.value, (order) => order.id, make, (row, order) => row.classList.toggle("on", order.id === shownOrder.value)));
   return { node, stop, empty: () => ended.value.length === 0 };
@@ -186,9 +208,9 @@ const EMPTY = {
   history: "No order has ended yet.",
 };
 
-// verbs: {choose, openReceipt, cancel, replace, shownOrder}
+// verbs: {choose, close, openReceipt, cancel, replace, shownOrder}
 export function showBooks(panel, note, verbs) {
-  const build = { positions: () => positionsTable(verbs.choose), orders: () => ordersTable(verbs), fills: () => fillsTable(verbs), history: () => historyTable(verbs) };
+  const build = { positions: () => positionsTable(verbs), orders: () => ordersTable(verbs), fills: () => fillsTable(verbs), history: () => historyTable(verbs) };
   const buttons = TABS.map((name) => document.getElementById(`t-${name}`));
   const empty = h("p", { class: "empty" });
   let shown = null;
@@ -250,7 +272,7 @@ export function showOwn(box, { openOrdersTab }) {
     if (mine.length) {
       const [first] = mine;
       const left = trim(show(parse(first.qty, listed.qty_exponent) - parse(first.filled_qty, listed.qty_exponent), listed.qty_exponent));
-      const words = t(first.side === "buy" ? "Buy {qty} at {price}" : "Sell {qty} at {price}", { qty: grouped(left), price: grouped(first.limit_price) });
+      const words = t(first.side === "buy" ? "Buy {qty} at {price}" : "Sell {qty} at {price}", { qty: grouped(left), price: priceWords(first) });
       lines.push(h("button", { type: "button", class: "p-row you", onclick: openOrdersTab }, h("span", {}, words), h("span", {}, mine.length > 1 ? t("{n} more", { n: mine.length - 1 }) : "")));
     }
     box.replaceChildren(...lines);

@@ -7,6 +7,7 @@ import { h } from "./dom.js";
 import { grouped, parse, percent, show } from "./money.js";
 import { t } from "./phrases.js";
 import { desk, instruments, world } from "./store.js";
+import { kindWords, priceWords, timeWords } from "./words.js";
 import { cashExponent } from "./worth.js";
 import { trim } from "./ladder.js";
 
@@ -19,9 +20,10 @@ const row = (left, right) => h("div", { class: "row" }, h("span", {}, left), h("
 
 // The first line: what happened, with the numbers of the lines below.
 export function title(order) {
-  const facts = { qty: grouped(some(order.filled_qty) ? order.filled_qty : order.qty), symbol: order.symbol, price: grouped(order.filled_avg_price), limit: order.limit_price ? grouped(order.limit_price) : t("market") };
+  const facts = { qty: grouped(some(order.filled_qty) ? order.filled_qty : order.qty), symbol: order.symbol, price: grouped(order.filled_avg_price), limit: priceWords(order) };
   const buys = order.side === "buy";
   if (some(order.filled_qty)) return t(buys ? "Bought {qty} {symbol} at {price}" : "Sold {qty} {symbol} at {price}", facts);
+  if (order.waits === "stop") return t(buys ? "Waiting: buy {qty} {symbol}, {limit}" : "Waiting: sell {qty} {symbol}, {limit}", facts);
   const what = { rejected: buys ? "Refused: buy {qty} {symbol} at {limit}" : "Refused: sell {qty} {symbol} at {limit}", canceled: buys ? "Cancelled: buy {qty} {symbol} at {limit}" : "Cancelled: sell {qty} {symbol} at {limit}", expired: buys ? "Expired: buy {qty} {symbol} at {limit}" : "Expired: sell {qty} {symbol} at {limit}" };
   return t(what[order.status] ?? (buys ? "Resting: buy {qty} {symbol} at {limit}" : "Resting: sell {qty} {symbol} at {limit}"), facts);
 }
@@ -31,7 +33,8 @@ export function story(order, fills, receipt) {
   const sentences = [];
   const buys = order.side === "buy";
   const limit = grouped(order.limit_price);
-  sentences.push(order.type === "market" ? t(buys ? "You bought at the best prices there were." : "You sold at the best prices there were.") : t(buys ? "You were ready to pay {limit}." : "You asked for at least {limit}.", { limit }));
+  if (order.stop_price) sentences.push(t(order.triggered ? "The market reached your stop." : "It waits for the market to reach {stop}.", { stop: grouped(order.stop_price) }));
+  else sentences.push(!order.limit_price ? t(buys ? "You bought at the best prices there were." : "You sold at the best prices there were.") : t(buys ? "You were ready to pay {limit}." : "You asked for at least {limit}.", { limit }));
   const first = fills.filter((fill) => fill.at === fills[0]?.at);
   const later = fills.slice(first.length);
   const sum = (rows) => trim(rows.reduce((all, fill) => show(parse(all, 8) + parse(fill.qty, 8), 8), "0"));
@@ -114,11 +117,9 @@ function fillsSection(fills) {
 }
 
 function subtitle(order) {
-  const kinds = { day: "day", gtc: "until cancelled", ioc: "at once or cancel", fok: "all at once or nothing" };
-  const kind = order.type === "market" ? t("Market order") : t("Limit {price}", { price: grouped(order.limit_price) });
   const end = order.filled_at ?? order.canceled_at ?? order.expired_at ?? order.failed_at;
   const sent = t("Sent {time}", { time: time(order.submitted_at) });
-  return `${kind}, ${t(kinds[order.time_in_force] ?? order.time_in_force)}. ${sent}${end ? t(", complete {time}", { time: time(end) }) : ""}.`;
+  return `${kindWords(order)}, ${timeWords(order)}. ${sent}${end ? t(", complete {time}", { time: time(end) }) : ""}.`;
 }
 
 function content({ order, receipt, fills }) {

@@ -68,5 +68,12 @@ export async function askAbout(clientOrderId, times = ASK_TIMES) {
 
 const ifMatch = (order) => ({ headers: { "If-Match": `"${order.version}"` } });
 
+// Sells that share (percent) of a holding at the market. Resolves to the order.
+export async function closePosition(symbol, share) {
+  const key = { headers: { "Idempotency-Key": newClientOrderId() } };
+  const answer = await call("DELETE", `/v2/positions/${encodeURIComponent(symbol)}?percentage=${share}`, undefined, key);
+  return answer.body;
+}
+
 export const cancel = (order) => call("DELETE", `/v2/orders/${order.id}`);
 export const replace = (order, changes) => call("PATCH", `/v2/orders/${order.id}`, changes, ifMatch(order));

@@ -6,6 +6,8 @@ import { attribute, h, text } from "./dom.js";
 import { trim } from "./ladder.js";
 import { grouped, parse, read, show } from "./money.js";
 import { t } from "./phrases.js";
+import * as terms from "./terms.js";
+import { isNumber, plain } from "./terms.js";
 import * as send from "./send.js";
 import { desk, instrument, link, quote, selected } from "./store.js";
 import { cashExponent } from "./worth.js";
@@ -29,7 +31,6 @@ const told = signal(null); // what a sent order met: {title, detail}
 const busy = signal(false);
 const most = signal(null); // the largest quantity that would pass
 
-const plain = (value) => value.trim().replace(/[,\s_，]/g, "").replace("−", "-");
 const touch = (which) => quote(selected.value).value?.[which] ?? null;
 
 // The quantity asked for, as a decimal string; "" while there is none.
@@ -37,7 +38,7 @@ const qty = computed(() => {
   const listed = instrument.value;
   const typed = plain(amountText.value);
   if (!listed || unit.value === "shares") return typed;
-  const at = read(type.value === "market" ? touch(side.value === "buy" ? "ask" : "bid") : plain(price.value), listed.price_exponent);
+  const at = read(terms.hasLimit(type.value) ? plain(price.value) : touch(side.value === "buy" ? "ask" : "bid"), listed.price_exponent);
   const cash = read(typed, cashExponent(listed.currency));
   return at && cash ? trim(show(wholeLots(cash, at, listed), listed.qty_exponent)) : "";
 });
@@ -50,14 +51,13 @@ function wholeLots(cash, at, listed) {
   return (up / (at * BigInt(listed.multiplier)) / lot) * lot;
 }
 
+const inForce = computed(() => (terms.times(type.value, side.value).includes(tif.value) ? tif.value : "day"));
 const draft = computed(() => {
-  const symbol = selected.value;
-  const order = { symbol, side: side.value, type: type.value, qty: qty.value, time_in_force: type.value === "market" && tif.value === "gtc" ? "day" : tif.value };
-  return type.value === "limit" ? { ...order, limit_price: plain(price.value) } : order;
+  const order = { symbol: selected.value, side: side.value, type: terms.kindOf(type.value), qty: qty.value, time_in_force: inForce.value, ...terms.termsOf(type.value, side.value, inForce.value) };
+  return terms.hasLimit(type.value) ? { ...order, limit_price: plain(price.value) } : order;
 });
-const complete = computed(() => isNumber(draft.value.qty) && (draft.value.type === "market" || isNumber(draft.value.limit_price)));
-const isNumber = (value) => /^\d+(\.\d+)?$/.test(value ?? "") && /[1-9]/.test(value);
-const same = (a, b) => a && b && ["symbol", "side", "type", "qty", "limit_price", "time_in_force"].every((name) => a[name] === b[name]);
+const complete = computed(() => isNumber(draft.value.qty) && (!terms.hasLimit(type.value) || isNumber(draft.value.limit_price)) && terms.isComplete(type.value, side.value, inForce.value));
+const same = (a, b) => a && b && JSON.stringify(a) === JSON.stringify(b);
 
 // --- asking what would happen --------------------------------------------------------------------
 let asked = 0;
@@ -70,7 +70,7 @@ async function ask(order) {
     if (mine === asked) seen.value = { order, answer: answer.body };
   } catch (error) {
     if (mine !== asked) return;
-    seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {} }, nearest: null } } : null;
+    seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: null } } : null;
   }
 }
 
@@ -90,7 +90,7 @@ async function askMost() {
   const [listed, books, order] = [instrument.peek(), desk.peek(), draft.peek()];
   if (!listed || !books) return null;
   if (order.side === "sell") return books.positions.find((row) => row.symbol === listed.symbol)?.qty_available ?? "0";
-  const at = read(order.type === "market" ? untracked(() => touch("ask")) : order.limit_price, listed.price_exponent);
+  const at = read(order.limit_price ?? order.stop_price ?? untracked(() => touch("ask")), listed.price_exponent);
   const balance = books.balances.find((row) => row.asset === listed.currency);
   if (!at || !balance) return null;
   const free = parse(balance.available, cashExponent(listed.currency));
@@ -139,19 +139,30 @@ function showButton() {
   button.disabled = Boolean(offWhy.value) || busy.value || !complete.value || Boolean(refused && !nearest);
   text(button.firstElementChild, complete.value ? orderTitle(target) : t(side.value === "buy" ? "Buy" : "Sell"));
   text(document.getElementById("off-why"), offWhy.value || (busy.value ? t("Sending …") : nearest ? t("The nearest order that would pass.") : ""));
-  const bad = refused ? (["INSUFFICIENT_CASH", "INSUFFICIENT_SELLABLE", "BAD_QTY_OR_LOT", "EXCEEDS_LIMIT"].includes(refused.code) ? "qty" : ["BAD_TICK_SIZE", "PRICE_OUT_OF_BAND"].includes(refused.code) ? "limit_price" : "") : "";
+  const bad = refused ? fieldOf(refused) : "";
   for (const field of form.querySelectorAll(".fld")) field.classList.toggle("bad", field.dataset.field === bad);
+}
+
+const ABOUT_QTY = ["INSUFFICIENT_CASH", "INSUFFICIENT_SELLABLE", "BAD_QTY_OR_LOT", "EXCEEDS_LIMIT"];
+const OF_RULE = { stop_price: "stop_price", trail: "stop_price", expires_at: "expires_at", legs: "stop_loss", leg_prices: "stop_loss" };
+
+// The field that a refusal speaks of, "" when it is of none.
+function fieldOf({ code, rule, pointer }) {
+  if (pointer) return pointer.split("/")[1].replace(/^trail_\w+$/, "stop_price");
+  return OF_RULE[rule?.name] ?? (ABOUT_QTY.includes(code) ? "qty" : ["BAD_TICK_SIZE", "PRICE_OUT_OF_BAND"].includes(code) ? "limit_price" : "");
 }
 
 function showControls() {
   for (const button of form.querySelectorAll(".seg button")) attribute(button, "aria-pressed", button.value === side.value);
   for (const button of form.querySelectorAll("[data-type]")) attribute(button, "aria-pressed", button.dataset.type === type.value);
   for (const button of form.querySelectorAll("[data-unit]")) attribute(button, "aria-pressed", button.dataset.unit === unit.value);
-  priceField.disabled = type.value === "market";
-  priceField.value = type.value === "market" ? t("best there is") : price.value;
+  const limited = terms.hasLimit(type.value);
+  priceField.disabled = !limited;
+  priceField.value = limited ? price.value : t("best there is");
   if (document.activeElement !== qtyField || qtyField.value !== amountText.value) qtyField.value = amountText.value;
-  form.elements.time_in_force.querySelector('[value="gtc"]').disabled = type.value === "market";
-  if (form.elements.time_in_force.value !== draft.value.time_in_force) form.elements.time_in_force.value = draft.value.time_in_force;
+  const fits = terms.times(type.value, side.value);
+  for (const option of form.elements.time_in_force.options) option.disabled = !fits.includes(option.value);
+  if (form.elements.time_in_force.value !== inForce.value) form.elements.time_in_force.value = inForce.value;
   text(form.querySelector('[data-share="lot"]'), grouped(instrument.value?.lot));
   text(form.querySelector("[data-max]"), grouped(most.value));
 }
@@ -184,7 +195,10 @@ function decided(order, result) {
   if (result.missing) told.value = { title: t("Not sent."), detail: t("The order never reached the exchange. You may send it again.") };
   else if (result.unknown) told.value = { title: t("Not known yet"), detail: t("No answer came, and nobody can be asked. Look at your orders before you send it again.") };
   else if (result.order.status === "rejected") told.value = { title: t("Refused by the exchange."), detail: t("Its receipt says why.") };
-  else amountText.value = "";
+  else {
+    amountText.value = "";
+    terms.forgetLegs();
+  }
   return result.order ?? null;
 }
 
@@ -194,7 +208,7 @@ export function setSide(value) {
 }
 
 export function setPrice(value) {
-  type.value = "limit";
+  if (!terms.hasLimit(type.peek())) type.value = "limit";
   price.value = value;
   told.value = null;
 }
@@ -234,6 +248,7 @@ function choosePrice() {
 }
 
 export function showTicket({ onDecided }) {
+  terms.showTerms(form, { type, side, inForce });
   effect(showControls);
   effect(showTouch);
   effect(showOutcome);
@@ -249,7 +264,7 @@ export function showTicket({ onDecided }) {
   });
   effect(() => {
     selected.value;
-    untracked(() => { amountText.value = ""; seen.value = null; choosePrice(); });
+    untracked(() => { amountText.value = ""; seen.value = null; terms.forgetLegs(); choosePrice(); });
   });
   effect(() => {
     side.value;

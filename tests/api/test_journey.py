@@ -142,6 +142,12 @@ async def test_a_position_is_closed_in_parts_and_whole(alice: Client) -> None:
         "?qty=-1",
     ):
         assert (await alice.delete(f"/v2/positions/SHARE{query}")).status == 422, query
+    offer = (
+        await alice.post("/v2/orders", BUY | {"side": "sell", "type": "limit", "limit_price": "10.90"})
+    ).json
+    much = await alice.delete("/v2/positions/SHARE?percentage=50")
+    assert (much.status, much.json["reason"]) == (403, "INSUFFICIENT_SELLABLE"), "it is on offer"
+    await alice.delete(f"/v2/orders/{offer['id']}")
     half = await alice.delete("/v2/positions/SHARE?percentage=50")
     assert (half.status, half.json["side"], half.json["qty"]) == (200, "sell", "100"), half
     assert (await alice.delete("/v2/positions/SHARE?qty=100")).json["status"] == "filled"

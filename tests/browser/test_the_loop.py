@@ -57,7 +57,7 @@ def test_alice_registers_sees_the_price_move_and_buys(visit: Visiting) -> None:
     page.reload()
     people.live(page)
     expect(page.locator('[data-count="positions"]')).to_have_text("1")
-    page.locator("summary").click()
+    page.locator(".top summary").click()
     expect(page.locator(".menu p")).to_have_text(name)
 
 
@@ -87,6 +87,47 @@ def test_she_changes_an_order_that_rests(visit: Visiting) -> None:
     row.get_by_role("button", name="Send").click()
     expect(row.locator("td").nth(3)).to_have_text("500")
     expect(page.locator('[data-count="orders"]')).to_have_text("1")
+
+
+def test_she_protects_what_she_buys_and_closes_half_of_it(visit: Visiting) -> None:
+    page = visit().page
+    people.play_now(page)
+    price = float(people.low_price(page))
+    page.locator("#legs summary").click()
+    page.locator("#f-profit").fill(f"{price * 1.08:.2f}")
+    page.locator("#f-loss").fill(f"{price * 0.97:.2f}")
+    people.ticket(page, "Buy", "400")
+    expect(page.locator("#outcome .verdict")).to_contain_text("What it buys is offered at")
+    people.send(page)
+    page.locator("#t-orders").click()
+    legs = page.locator("#orders tbody tr.leg")
+    expect(legs).to_have_count(2)
+    expect(legs.first).to_contain_text("take profit, resting")
+    expect(legs.last).to_contain_text("stop loss, beside its take profit")
+
+    people.buy_at_market(page, "200")  # the other 400 are on offer
+    page.locator("#t-positions").click()
+    page.get_by_role("button", name="Close it").click()
+    page.get_by_role("button", name="25%").nth(-1).click()
+    expect(page.locator("#positions tbody tr")).to_contain_text("500")  # a quarter, rounded down to the lot
+
+
+def test_her_stop_waits_and_a_passed_one_is_refused(visit: Visiting) -> None:
+    page = visit().page
+    people.play_now(page)
+    people.buy_at_market(page, "200")
+    price = float(people.low_price(page))
+    page.locator("#ticket .s-sell").click()
+    page.locator("[data-type=stop]").click()
+    page.locator("#f-stop").fill(f"{price * 1.09:.2f}")
+    page.locator("#f-qty").fill("200")
+    expect(page.locator("#outcome .refuse")).to_contain_text("must be below the last price")
+    expect(page.locator('[data-field="stop_price"]')).to_have_class(re.compile("bad"))
+    page.locator("#f-stop").fill(f"{price * 0.97:.2f}")
+    expect(page.locator("#outcome .verdict")).to_contain_text("then sells at the market")
+    people.send(page)
+    page.locator("#t-orders").click()
+    expect(page.locator("#orders tbody tr")).to_contain_text("waits for its stop")
 
 
 def test_she_loses_the_network_and_gets_it_back(visit: Visiting, live_game: LiveGame) -> None:
@@ -177,7 +218,7 @@ def test_a_guest_keeps_the_account_with_everything_in_it(visit: Visiting) -> Non
     people.buy_at_market(page, "100")
     expect(page.locator('[data-count="positions"]')).to_have_text("1")
 
-    page.locator("summary").click()
+    page.locator(".top summary").click()
     page.get_by_role("link", name="Keep this account").click()
     name = people.new_name()
     page.get_by_label("Name", exact=True).fill(name)
@@ -186,7 +227,7 @@ def test_a_guest_keeps_the_account_with_everything_in_it(visit: Visiting) -> Non
     page.get_by_role("button", name="Keep it").click()
     people.live(page)
 
-    page.locator("summary").click()
+    page.locator(".top summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("Name", exact=True).fill(name)

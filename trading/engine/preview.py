@@ -83,6 +83,7 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "own_order": walk.own.id if walk.own else None,
         "limit_price": new.limit_price,
         "collar": price if new.limit_price is None else None,
+        "stop_price": draft.stop,
         "reserved_cash": reserved,
         "reserved_qty": 0 if draft.opens else rests,
         "free_cash_after": _free_after(draft, walk.filled, moved, reserved),
@@ -134,9 +135,11 @@ def _nearest(state: State, new: NewOrder, at_ns: int) -> dict[str, Any] | None:
     return None
 
 
-def _to_tick(draft: Draft, refusal: Refusal) -> dict[str, int]:
+def _to_tick(draft: Draft, refusal: Refusal) -> dict[str, int] | None:
     """Towards the side that costs the player no more: down for a buy, up for a sell."""
     price, tick = refusal.facts["price"], draft.rules.tick
+    if price != draft.price:
+        return None  # it is the stop's, or a leg's
     down = price // tick * tick
     return {"limit_price": max(down, tick) if draft.buys else max(-(-price // tick) * tick, tick)}
 
@@ -188,7 +191,7 @@ def _most_sellable(draft: Draft) -> int:
     return whole if whole >= rules.least_qty else 0
 
 
-MENDS: Final[dict[str, Callable[[Draft, Refusal], dict[str, int]]]] = {
+MENDS: Final[dict[str, Callable[[Draft, Refusal], dict[str, int] | None]]] = {
     "tick": _to_tick,
     "band": _to_band,
     "cage": _to_cage,

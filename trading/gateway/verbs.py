@@ -139,7 +139,8 @@ async def close(call: Call, symbol: str, qty: str = "", percentage: str = "") ->
         share_ppb=terms.percentage("percentage", percentage or None, whole=True),
     )
     reply = await _ask(portfolio, command)
-    if reply.code == errors.InsufficientSellable.code and not reply.result.get("facts"):
+    holds_none = reply.outcome == "not_executed" and not reply.result.get("facts")
+    if holds_none and reply.code == errors.InsufficientSellable.code:
         raise NotFound("position does not exist")
     return _order_answer(reply, scale, headers)
 

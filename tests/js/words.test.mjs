@@ -1,0 +1,21 @@
+// What the desk says of an order, and the fields that the ticket asks for.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+test("legs stand after the order they came with, the newest family first", async () => {
+  const { families } = await import("../../static/js/words.js");
+  const order = (id, parent_id = null) => ({ id, parent_id });
+  const mixed = [order("1"), order("6", "4"), order("3"), order("5", "4"), order("4"), order("2b", "2")];
+  assert.deepEqual(families(mixed).map((one) => one.id), ["4", "5", "6", "3", "2b", "1"]);
+});
+
+test("an armed stop is told by its stop, a triggered one by what it became", async () => {
+  const { linePrice, priceWords, shortPrice, statusWords } = await import("../../static/js/words.js");
+  const stop = { type: "stop_limit", status: "new", stop_price: "9.50", limit_price: "9.40", triggered: false, waits: "stop" };
+  assert.equal(linePrice(stop), "9.50");
+  assert.equal(priceWords(stop), "stop 9.50, limit 9.40");
+  assert.equal(shortPrice({ ...stop, triggered: true }), "9.40");
+  assert.equal(statusWords({ ...stop, leg: "stop_loss", status: "held" }), "stop loss, beside its take profit");
+  assert.equal(statusWords({ type: "trailing_stop", status: "new", stop_price: "9.50", trail_percent: "2", waits: "stop" }), "trails the market by 2%");
+  assert.equal(linePrice({ limit_price: null, stop_price: null }), null);
+});
