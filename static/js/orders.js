@@ -112,7 +112,7 @@ const shorter = (decimal, decimals) => decimal.replace(new RegExp(`(\\.\\d{${dec
 
 // --- orders ------------------------------------------------------------------------------------
 function ordersTable({ openReceipt, cancel, replace }) {
-  const columns = [[t("Time")], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num"], [t("Price"), "num"], [t("Ahead"), "num c-mid"], [t("Reserved"), "num c-mid"], [t("Status"), "c-mid"], ["", "num"]];
+  const columns = [[t("Time"), "c-mid"], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num c-mid"], [t("Price"), "num"], [t("Ahead"), "num c-mid"], [t("Reserved"), "num c-mid"], [t("Status"), "c-mid"], ["", "num"]];
   const node = table("orders", columns);
   const make = (order) => openRow(order, { openReceipt, cancel, replace });
   const stop = effect(() => keyed(node.body, families(openOrders.value), (order) => order.id, make, updateOpen));
@@ -124,8 +124,8 @@ function openRow(order, { openReceipt, cancel, replace }) {
   const cells = Object.fromEntries(names.map((name) => [name, h("span")]));
   const act = (name, words, does) => h("button", { type: "button", class: "act", "data-act": name, onclick: (event) => { event.stopPropagation(); does(node.order, node); } }, words);
   const buttons = [act("change", t("Change"), editRow(replace)), act("cancel", t("Cancel"), (now, row) => cancel(now, row.querySelector('[data-act="cancel"]')))];
-  const node = h("tr", { "data-order": order.id, "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.submitted_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol),
-    num(cells.qty), num(cells.filled), num(cells.price), h("td", { class: "num c-mid" }, cells.ahead), h("td", { class: "num c-mid" }, cells.reserved), h("td", { class: "t2 c-mid" }, cells.status), num(...buttons));
+  const node = h("tr", { "data-order": order.id, "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2 c-mid" }, when(order.submitted_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol),
+    num(cells.qty), h("td", { class: "num c-mid" }, cells.filled), num(cells.price), h("td", { class: "num c-mid" }, cells.ahead), h("td", { class: "num c-mid" }, cells.reserved), h("td", { class: "t2 c-mid" }, cells.status), num(...buttons));
   return Object.assign(node, { figures: cells, order });
 }
 
@@ -154,8 +154,8 @@ function changeable(order) {
 // Prices and quantity become fields; Enter sends the change, Escape leaves it.
 function editRow(replace) {
   return (order, row) => {
-    if (row.editing) return finish();
-    row.editing = true;
+    if (row.editing) return row.finish();
+    Object.assign(row, { editing: true, finish });
     const field = ([name, words, value]) => Object.assign(h("input", { name, value: value ?? "", inputmode: "decimal", "aria-label": words, onclick: (event) => event.stopPropagation() }), { was: value ?? "" });
     const may = changeable(order);
     const [qty, prices] = [may.qty.map(field), may.price.map(field)];

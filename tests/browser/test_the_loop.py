@@ -107,8 +107,8 @@ def test_she_protects_what_she_buys_and_closes_half_of_it(visit: Visiting) -> No
 
     people.buy_at_market(page, "200")  # the other 400 are on offer
     page.locator("#t-positions").click()
-    page.get_by_role("button", name="Close it").click()
-    page.get_by_role("button", name="25%").nth(-1).click()
+    page.locator("#positions").get_by_role("button", name="Close it").click()
+    page.locator("#positions").get_by_role("button", name="25%").click()
     expect(page.locator("#positions tbody tr")).to_contain_text("500")  # a quarter, rounded down to the lot
 
 
