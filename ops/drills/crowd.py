@@ -8,7 +8,7 @@ its own list of order names, so that any part of a sequence is a sequence too.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -51,14 +51,18 @@ def opening(at: int = START) -> list[Any]:
     for who in PEOPLE:
         cash = 3_000_00 if who > 3 else 10_000_000_00
         said.append(c.OpenPortfolio(who, "CNY", cash, f"open{who}"))
-        said += [c.Adjust(who, symbol, 450 if who > 3 else 1_000_000, "", "give") for symbol in SYMBOLS]
+        said += [
+            c.Adjust(who, symbol, 450 if who > 3 else 1_000_000, "", f"give{symbol}") for symbol in SYMBOLS
+        ]
     return said
 
 
 class Crowd:
     """Commands without end. `names` are the orders it has asked for, newest last."""
 
-    def __init__(self, seed: int | str):
+    def __init__(self, seed: int | str, name: Callable[[int], str] = "o{:07}".format):
+        """`name`: the id of the n-th order. A later one sorts later."""
+        self.name = name
         self.chance = random.Random(seed)
         self.at, self.day, self.seq = START, DAY, 0
         self.phase, self.paused = "continuous", False
@@ -73,7 +77,7 @@ class Crowd:
             yield said, self.seq, self.at
         while self.seq < n:
             self.seq += 1
-            self.at += self.chance.randrange(NS // 2)
+            self.at += self.chance.randrange(NS // 2) // 1_000 * 1_000  # the books keep microseconds
             yield self._next(), self.seq, self.at
 
     def _next(self) -> Any:
@@ -96,11 +100,14 @@ class Crowd:
 
     def _name(self, who: int, symbol: str) -> str:
         self.n += 1
-        name = f"o{self.n:07}"
+        name = self.name(self.n)
         self.names.append((name, who, symbol))
         if len(self.names) > 60:
             del self.names[:20]
         return name
+
+    def _key(self) -> str:
+        return f"k{self.seq}"
 
     def _who(self) -> int:
         return PEOPLE[int(self.chance.random() * 5)]
@@ -125,7 +132,7 @@ class Crowd:
         market = x < 0.12
         tif = "day" if x < 0.4 else "gtc" if x < 0.85 else "ioc" if x < 0.93 else "fok"
         side, kind = self._side(), "market" if market else "limit"
-        late = self.at - 1 if self.chance.random() < 0.005 else 0
+        late = self.at - 1_000 if self.chance.random() < 0.005 else 0
         price = None if market else self._price(symbol)
         name = self._name(who, symbol)
         return c.NewOrder(who, name, name, symbol, side, kind, tif, self._qty(symbol), price, late)
@@ -168,9 +175,10 @@ class Crowd:
         limit = None if x < 0.2 else self._price(symbol) // 5 * 5
         middle, gap = limit or MIDDLE, 5 * (1 + int(self.chance.random() * 3))
         name = self._name(who, symbol)
-        profit = c.Leg(self._name(who, symbol), "p", limit_price=middle + gap)
+        profit_id, loss_id = self._name(who, symbol), self._name(who, symbol)
+        profit = c.Leg(profit_id, f"leg-{profit_id}", limit_price=middle + gap)
         under = middle - gap - 5 if self.chance.random() < 0.5 else None
-        loss = c.Leg(self._name(who, symbol), "l", limit_price=under, stop_price=middle - gap)
+        loss = c.Leg(loss_id, f"leg-{loss_id}", limit_price=under, stop_price=middle - gap)
         order_class: c.OrderClass = "bracket" if x < 0.5 else "oco" if x < 0.75 else "oto"
         if order_class == "oco":
             limit = middle
@@ -216,7 +224,7 @@ class Crowd:
 
     def _cancel(self) -> c.CancelOrder:
         name, who, _ = self._pick()
-        return c.CancelOrder(who, name, "x", 0)
+        return c.CancelOrder(who, name, self._key(), 0)
 
     def _replace(self) -> c.ReplaceOrder:
         (name, who, symbol), x = self._pick(), self.chance.random()
@@ -227,13 +235,13 @@ class Crowd:
             tif = "gtc" if x < 0.93 else "day"
         if self.chance.random() < 0.2:
             stop = MIDDLE + 5 * int(self.chance.triangular(-4, 4, 0))
-            return c.ReplaceWithTerms(who, name, "x", 0, qty, price, tif, stop_price=stop)
-        return c.ReplaceOrder(who, name, "x", 0, qty, price, tif)
+            return c.ReplaceWithTerms(who, name, self._key(), 0, qty, price, tif, stop_price=stop)
+        return c.ReplaceOrder(who, name, self._key(), 0, qty, price, tif)
 
     def _sweep(self) -> Any:
         x, who, symbol = self.chance.random(), self._who(), self._symbol()
         if x < 0.6:
-            return c.CancelAll(who, "x", 0, "" if x < 0.4 else symbol)
+            return c.CancelAll(who, self._key(), 0, "" if x < 0.4 else symbol)
         share = None if x < 0.7 else 500_000_000
         name = self._name(who, symbol)
         return c.ClosePosition(who, name, name, symbol, 0, share_ppb=share)
@@ -248,7 +256,7 @@ class Crowd:
         if x < 0.3:
             cash = [-5_000, -1, 1, 5_000]
             asset = "CNY" if self.chance.random() < 0.4 else self._symbol()
-            return c.Adjust(self._who(), asset, cash[int(self.chance.random() * 4)], "", "x")
+            return c.Adjust(self._who(), asset, cash[int(self.chance.random() * 4)], "", self._key())
         if self.phase != "continuous" and x < 0.65:
             self.phase, self.paused = "continuous", False
         elif x < 0.75:
@@ -260,11 +268,11 @@ class Crowd:
 
     def _disturbance(self) -> Any:
         if self.halted:
-            return c.Halt(self.halted.pop(), False, "", "x")
+            return c.Halt(self.halted.pop(), False, "", self._key())
         if self.frozen:
-            return c.Freeze(self.frozen.pop(), False, "", "x")
+            return c.Freeze(self.frozen.pop(), False, "", self._key())
         if self.chance.random() < 0.6:
             self.halted.append(self._symbol())
-            return c.Halt(self.halted[-1], True, "", "x")
+            return c.Halt(self.halted[-1], True, "", self._key())
         self.frozen.append(self._who())
-        return c.Freeze(self.frozen[-1], True, "", "x")
+        return c.Freeze(self.frozen[-1], True, "", self._key())

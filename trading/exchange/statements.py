@@ -76,7 +76,7 @@ ORDER_COLUMNS = {
     "terms": "json?",
 }
 NEVER_CHANGE = (
-    "portfolio_id", "symbol", "client_order_id", "side", "type", "market_day", "submitted_at",
+    "portfolio_id", "symbol", "client_order_id", "side", "type", "submitted_at",
 )  # fmt: skip
 NEW_ORDERS = insert("trading_order", ORDER_COLUMNS, "world_id")
 CHANGED_ORDERS = update("trading_order", ORDER_COLUMNS, key="id", keep=NEVER_CHANGE)

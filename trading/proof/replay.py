@@ -120,9 +120,17 @@ class Replay:
 
     def _hear(self, entry: Entry) -> None:
         self.heard += 1
+        self.before(entry.said, entry.at_ns)
         events = self.engine.apply(entry.said, entry.seq, entry.at_ns)
         if events:
             raise Astray(entry.seq, f"something came of {type(entry.said).__name__}", None, events[0])
+        self.after(entry.seq, entry.said, [])
+
+    def before(self, said: Any, at_ns: int) -> None:
+        """For those who look on: something is about to be applied."""
+
+    def after(self, seq: int, said: Any, events: list[Any]) -> None:
+        """For those who look on: what came of it."""
 
     def _recover(self, command: Recovered) -> None:
         """As the exchange did it: a new engine from the rows of the old one."""
@@ -146,6 +154,7 @@ class Replay:
         self.engine = recovery.engine_of(books, self.world, command.rules, command.why())
 
     def _command(self, chunk: Chunk, said: Recorded) -> None:
+        self.before(said.command, said.at_ns)
         if isinstance(said.command, Recovered):
             events: list[Any] = []
         else:
@@ -164,6 +173,7 @@ class Replay:
             tick_seq=said.tick_seq,
         )
         self.streams.record(chunk.batch, said.seq, events)
+        self.after(said.seq, said.command, events)
 
 
 def answers(chunk: Chunk) -> Iterator[tuple[Recorded, bytes]]:

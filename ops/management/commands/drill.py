@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-DRILLS = {"engine": "ops.drills.engine"}
+DRILLS = {"engine": "ops.drills.engine", "books": "ops.drills.books"}
 EXIT_FOUND = 3
 ABOUT = """Drills the exchange with chance: every run names its seed and can be repeated.
 

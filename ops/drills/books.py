@@ -1,0 +1,227 @@
+"""`manage.py drill books`: the random crowd through engine and PostgreSQL, with crashes, and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from argparse import ArgumentParser
+from typing import Any
+
+from django.db import connection, connections
+from django.utils import timezone
+
+from accounts.models import Player
+from market.models import Instrument, World
+from market.ticks import PhaseTick, Print, Quote, Reference
+from ops.drills.crowd import RULES, Crowd
+from simgame.kernel import clock
+from trading import invariants
+from trading.engine.commands import Recovered, SetRules
+from trading.exchange import recovery
+from trading.exchange.applier import Applier, Work
+from trading.exchange.database import connect
+from trading.exchange.intake import Arrival
+from trading.exchange.lease import Lease
+from trading.exchange.streams import Streams
+from trading.exchange.ticks import Rules
+from trading.exchange.version import engine_version
+from trading.exchange.writer import Fate, Writer
+from trading.models import Game, Portfolio
+from trading.proof import progress
+from trading.proof.verify import replay_world
+from trading.proof.verify_receipts import verify
+
+COMMANDS_PER_BATCH_MAX = 64
+CRASH_EVERY = 40  # batches, about: the books in memory are thrown away, with what was not committed
+TICKS = (Quote, Print, Reference, PhaseTick, SetRules)
+HELP = """Random commands through engine and PostgreSQL, in batches, with crashes between.
+
+  manage.py drill books                              20,000 commands
+  manage.py drill books --commands 500000            the long run
+  manage.py drill books --every 200 --seed evening   full invariants after each 200 batches
+
+The same crowd as `drill engine`, through the exchange's own applier and writer, into a database of its
+own that is made before and dropped after (--keep leaves it). Now and then the books in memory are thrown
+away with the batch under way and read again from their rows, as after a kill. After every --every batches
+the invariants of everything in memory and the cheap ones in SQL are checked and memory is held against the
+rows by state hash; at growing distances, and at the end, all invariants in SQL. At the end the journal is
+replayed and compared row by row, and every receipt is recomputed.
+
+Exit codes: 0 nothing found, 1 failed, 2 wrong usage, 3 something found."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--commands", type=int, default=20_000, metavar="N")
+    parser.add_argument("--seed", default="1", help="any word or number")
+    parser.add_argument("--every", type=int, default=100, metavar="N", help="batches between two checks")
+    parser.add_argument("--keep", action="store_true", help="leave the database for looking into")
+
+
+def run(options: dict[str, Any]) -> dict[str, Any]:
+    name = connection.settings_dict["NAME"]
+    connections["default"].close()
+    made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        report = drill(make_world(), options["seed"], options["commands"], options["every"])
+    finally:
+        connections.close_all()
+        connection.creation.destroy_test_db(name, verbosity=0, keepdb=options["keep"])
+    return {"database": made if options["keep"] else "dropped", **report}
+
+
+def make_world() -> World:
+    """The crowd's two instruments, and its five people with their portfolios."""
+    world = World.objects.create(
+        slug="drill", name="Drill", kind=World.Kind.SEEDED, currency="CNY", rulebook="plain", stream_epoch="d"
+    )
+    for rules in RULES.values():
+        Instrument.objects.create(
+            world=world, symbol=rules.symbol, name=rules.symbol, kind=Instrument.Kind.STOCK, currency="CNY",
+            price_exponent=2, qty_exponent=rules.qty_exponent, tick=rules.tick, lot=rules.lot,
+        )  # fmt: skip
+    game = Game.objects.create(
+        slug="drill", name="Drill", world=world, currency="CNY", start_cash=1, starts_at=timezone.now()
+    )
+    for n in range(1, 6):
+        player = Player.objects.create(username=f"drill{n}")
+        Portfolio.objects.create(id=n, player=player, game=game)
+    return world
+
+
+def drill(world: World, seed: str, commands: int, every: int) -> dict[str, Any]:
+    """The report; `difference` is None when everything held."""
+    with asyncio.Runner() as runner:  # for the writer only: the rest waits for it
+        return _Drill(world, seed, every, runner).run(commands)
+
+
+class _ToldTime(Applier):
+    """Engine time is the crowd's, not the wall's."""
+
+    told_ns = 0
+
+    def now(self) -> int:
+        self.head.at_ns = max(self.head.at_ns, self.told_ns)
+        return self.head.at_ns
+
+
+class _Drill:
+    def __init__(self, world: World, seed: str, every: int, runner: asyncio.Runner):
+        self.world, self.seed, self.every, self.runner = world, seed, every, runner
+        self.chance = random.Random(f"{seed}/batches")
+        self.crowd = Crowd(f"{seed}/books", lambda n: str(uuid.UUID(int=n)))
+        self.market: dict[Any, Any] = {}  # what a feed would tell one who comes late
+        self.full_at = every  # batches after which everything is checked: at growing distances
+        self.batches = self.crashes = self.checks = self.applied = 0
+        self.rows: dict[str, int] = {}
+
+    def run(self, commands: int) -> dict[str, Any]:
+        began = clock.monotonic_s()
+        found: dict[str, Any] | None = None
+        work, size = self._recover(), 8
+        with progress.bar("The crowd through PostgreSQL", commands) as advance:
+            for command, _, at in self.crowd.commands(commands):
+                self._apply(work, command, at)
+                size -= 1
+                if size <= 0:
+                    advance(self.applied)
+                    self.applied = 0
+                    work, found = self._batch(work)
+                    size = self.chance.randrange(1, COMMANDS_PER_BATCH_MAX)
+                    if found:
+                        break
+        if found is None:
+            self._write(work)
+            found = self._check(final=True) or self._judge()
+        self.writer.close()
+        seconds = clock.monotonic_s() - began
+        return {
+            "drill": "books",
+            "engine": engine_version(),
+            "seed": self.seed,
+            "commands": commands,
+            "batches": self.batches,
+            "crashes": self.crashes,
+            "checks": self.checks,
+            **self.rows,
+            "seconds": round(seconds, 1),
+            "rate": round(commands / max(seconds, 0.001)),
+            "difference": found,
+        }
+
+    def _batch(self, work: Work) -> tuple[Work, dict[str, Any] | None]:
+        if self.chance.randrange(CRASH_EVERY) == 0:  # before or after the commit, as it may happen
+            if self.chance.random() < 0.5:
+                self._write(work)
+            self.crashes += 1
+            self.writer.close()
+            return self._recover(), None
+        self._write(work)
+        self.batches += 1
+        found = self._check() if self.batches % self.every == 0 else None
+        return self.applier.new_work(), found
+
+    def _apply(self, work: Work, command: Any, at: int) -> None:
+        self.applied += 1
+        self.applier.told_ns = at
+        if isinstance(command, TICKS):
+            if not isinstance(command, Print | SetRules):
+                self.market[type(command), getattr(command, "symbol", "")] = command
+            self.applier.apply(work, [command], {})
+        else:
+            self.applier.apply(work, [Arrival(command, 1, None)], {})
+
+    def _write(self, work: Work) -> None:
+        if not work.batch.empty:
+            fate = self.runner.run(self.writer.write(work.batch))
+            assert fate is Fate.COMMITTED, fate
+
+    def _recover(self) -> Work:
+        """As `exchange.process` does it, up to the feed's snapshot."""
+        number, opened = self.world.number, connect("drill")
+        lease = Lease.acquire(opened, number, "drill", "none")
+        recovery.ensure_system_accounts(opened, number)
+        books = recovery.read(opened, number)
+        rules = Rules(self.world)
+        rules.of(0)
+        engine = recovery.engine_of(books, number, (), rules.halted)
+        streams = Streams(number, self.world.stream_epoch, rules.scales, books.stream_heads)
+        self.applier = _ToldTime(engine, streams, books.head)
+        self.applier.told_ns = self.crowd.at
+        self.writer = Writer(lease, opened)
+        work = self.applier.new_work()
+        begin_with = [Recovered(engine_version(), tuple(rules.halted)), *map(SetRules, RULES.values())]
+        seen = sorted(self.market.values(), key=lambda tick: not isinstance(tick, PhaseTick))
+        self.applier.apply(work, [*begin_with, *seen], {})
+        return work
+
+    def _check(self, *, final: bool = False) -> dict[str, Any] | None:
+        """Everything in memory, everything in the tables, and the one against the other."""
+        self.checks += 1
+        broken: list[Any] = list(self.applier.engine.breaches())
+        opened = connect("drill")
+        try:
+            if self.batches >= self.full_at or final:
+                self.full_at = self.batches * 3 // 2
+                broken += invariants.find(opened, self.world.number, invariants.QUERIES)
+            books = recovery.read(opened, self.world.number)
+        finally:
+            opened.close()
+        mine = self.applier.engine
+        rules = [market.rules for market in mine.state.markets.values() if market.rules]
+        stored = recovery.engine_of(books, self.world.number, rules, ()).state_hash()
+        if stored != mine.state_hash():
+            broken.append("memory is not what the tables hold")
+        return (
+            {"broken": [str(each) for each in broken[:5]], "seq": self.applier.head.seq} if broken else None
+        )
+
+    def _judge(self) -> dict[str, Any] | None:
+        replayed = replay_world(self.world, verify=True)
+        if replayed.difference:
+            return {"replay": str(replayed.difference)}
+        receipts = verify(self.world)
+        self.rows = {"journal": replayed.commands, "fills": receipts.fills, "ended_orders": receipts.orders}
+        if receipts.mistakes:
+            return {"receipts": [str(each) for each in receipts.found[:10]], "mistakes": receipts.mistakes}
+        return None
