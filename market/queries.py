@@ -280,8 +280,12 @@ def _next_changes(kept: rulebook.Hours, now_ns: int) -> tuple[int, int]:
 
 def rules_today(world: World) -> list[JSON]:
     """[{name, value, text, source, row}]: see `market.rulewords`."""
-    fixed = int(world.options.get("rules_day", 0))  # a replay may be played by the rules of another day
-    return rulewords.lines(world, rulebook.as_date(fixed or market_day(world)))
+    return rulewords.lines(world, rulebook.as_date(rules_day(world)))
+
+
+def rules_day(world: World) -> int:
+    """The day whose rules are played, 20261102: a replay may be played by those of another day."""
+    return int(world.options.get("rules_day", 0)) or market_day(world)
 
 
 # --- what stands in -------------------------------------------------------------------------------

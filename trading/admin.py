@@ -34,19 +34,20 @@ class ReadOnly(admin.ModelAdmin):
 
 @admin.register(Game)
 class GameAdmin(admin.ModelAdmin):
-    list_display = ["name", "world", "season", "status", "currency", "starts_at", "ends_at"]
+    list_display = ["name", "world", "season", "status", "currency", "portfolio_kind", "starts_at", "ends_at"]
     list_filter = ["status", "season", "world"]
     search_fields = ["name", "slug"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         # What portfolios were opened with must not change under them.
-        return ["world", "currency", "start_cash", "slug", "season"] if obj else []
+        margin = ["portfolio_kind", "leverage", "shorts_allowed", "interest_ppb", "margin_call_s"]
+        return ["world", "currency", "start_cash", "slug", "season", *margin] if obj else []
 
 
 @admin.register(Portfolio)
 class PortfolioAdmin(ReadOnly):
-    list_display = ["id", "player", "game", "status", "created_at"]
-    list_filter = ["status", "game"]
+    list_display = ["id", "player", "game", "kind", "status", "created_at"]
+    list_filter = ["status", "kind", "game"]
     search_fields = ["player__username"]
 
 

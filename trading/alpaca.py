@@ -16,10 +16,10 @@ from django.db.models import QuerySet
 from market import queries as market_queries
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import queries, ranking
+from trading import margins, queries, ranking
 from trading.messages import JSON, Scale, nested, order_json, position_json
 from trading.models import Balance, Order, Portfolio, Position
-from trading.portfolios import value_of
+from trading.portfolios import value_now, value_of
 
 ORDERS_MAX: Final = 500
 RATIO_DECIMALS: Final = 6  # of a share such as 0.012345
@@ -27,16 +27,18 @@ ACCOUNT_NAMES: Final = uuid.UUID("6f9c0c5e-6d0c-4a57-9a52-0c7ad3f4b1e0")  # name
 
 
 def account(portfolio_id: int) -> JSON:
-    """Alpaca's account: a cash account (multiplier 1, nothing short) in the game's currency."""
+    """Alpaca's account, in the game's currency: a cash account (multiplier 1, nothing short), or margin."""
     with queries.one_snapshot():
         portfolio = _portfolio(portfolio_id)
         game = portfolio.game
         cash = Balance.objects.filter(account=portfolio_id, asset=game.currency).first()
         worth = ranking.worths(game, [portfolio_id])[portfolio_id]
+        asked = margins.of(portfolio, worth, cash.reserved if cash else 0)
     exponent = money.CURRENCY_EXPONENT[game.currency]
-    available = money.show(cash.posted - cash.reserved if cash else 0, exponent)
-    value, equity = money.show(worth.value, exponent), money.show(worth.equity, exponent)
-    powers = ("buying_power", "regt_buying_power", "effective_buying_power", "non_marginable_buying_power")
+    free = asked.available if asked else cash.posted - cash.reserved if cash else 0
+    power = money.show(free * asked.leverage if asked else free, exponent)
+    equity = money.show(worth.equity, exponent)
+    powers = ("buying_power", "regt_buying_power", "effective_buying_power")
     return {
         "id": str(uuid.uuid5(ACCOUNT_NAMES, str(portfolio_id))),
         "account_number": str(portfolio_id),
@@ -44,17 +46,21 @@ def account(portfolio_id: int) -> JSON:
         "crypto_status": "ACTIVE",
         "currency": game.currency,
         "cash": money.show(worth.cash, exponent),
-        **dict.fromkeys(powers, available),
+        **dict.fromkeys(powers, power),
+        "non_marginable_buying_power": money.show(free, exponent),
         **dict.fromkeys(("daytrading_buying_power", "options_buying_power", "accrued_fees"), "0"),
         "portfolio_value": equity,
         "equity": equity,
         "last_equity": money.show(worth.day_start, exponent),
-        "long_market_value": value,
-        "short_market_value": "0",
-        "position_market_value": value,
-        **dict.fromkeys(("initial_margin", "maintenance_margin", "last_maintenance_margin", "sma"), "0"),
-        "multiplier": "1",
-        "shorting_enabled": False,
+        "long_market_value": money.show(worth.long, exponent),
+        "short_market_value": money.show(worth.short, exponent) if worth.short else "0",
+        "position_market_value": money.show(worth.value, exponent),
+        "initial_margin": money.show(asked.initial, exponent) if asked else "0",
+        "maintenance_margin": money.show(asked.maintenance, exponent) if asked else "0",
+        **dict.fromkeys(("last_maintenance_margin", "sma"), "0"),
+        "multiplier": str(asked.leverage) if asked else "1",
+        "shorting_enabled": bool(asked and asked.shorts),
+        "margin_call_until": asked.call_until if asked else None,
         "pattern_day_trader": False,
         "daytrade_count": 0,
         "trading_blocked": portfolio.status == Portfolio.Status.FROZEN,
@@ -65,13 +71,14 @@ def account(portfolio_id: int) -> JSON:
     }
 
 
-def configurations() -> JSON:
-    """What Alpaca lets one configure, as it stands here for everybody."""
+def configurations(portfolio_id: int) -> JSON:
+    """What Alpaca lets one configure: here the game has chosen."""
+    terms = margins.terms_of(_portfolio(portfolio_id))
     return {
         "dtbp_check": "both",
         "fractional_trading": False,
-        "max_margin_multiplier": "1",
-        "no_shorting": True,
+        "max_margin_multiplier": str(terms.leverage) if terms else "1",
+        "no_shorting": not (terms and terms.shorts),
         "pdt_check": "entry",
         "ptp_no_exception_entry": False,
         "suspend_trade": False,
@@ -83,7 +90,7 @@ def positions(portfolio_id: int) -> list[JSON]:
     """What the portfolio holds, by symbol."""
     with queries.one_snapshot():
         world = _portfolio(portfolio_id).game.world
-        rows = list(Position.objects.filter(portfolio_id=portfolio_id, qty__gt=0).order_by("symbol"))
+        rows = list(Position.objects.filter(portfolio_id=portfolio_id).exclude(qty=0).order_by("symbol"))
         balances = Balance.objects.filter(account=portfolio_id)
         reserved = dict(balances.values_list("asset", "reserved"))
     scales, marks = ranking.scales_of(world.number), market_queries.marks(world)
@@ -171,25 +178,25 @@ def _order_rows(rows: QuerySet[Order] | list[Order]) -> list[JSON]:
 def _position(row: Position, scale: Scale, reserved: int, mark: tuple[int, int]) -> JSON:
     last, previous = mark
     said = position_json(row, scale, reserved)
-    value = value_of(row.qty, last, scale) if last else row.cost
+    now, today = value_now(row, mark, scale)
+    value = now + row.cost if scale.is_contract else now
     before = value_of(row.day_start_qty, previous or last, scale)
-    today = value + row.day_cash - before if last else 0
     return {
         "asset_id": scale.uid,
         "symbol": row.symbol,
         "exchange": "",
         "asset_class": scale.asset_class,
-        "asset_marginable": False,
+        "asset_marginable": scale.is_contract,
         "qty": said["qty"],
         "qty_available": said["qty_available"],
-        "side": "long",
+        "side": said["side"],
         "avg_entry_price": said["avg_entry_price"],
         "cost_basis": scale.cash(row.cost),
         "market_value": scale.cash(value),
         "unrealized_pl": scale.cash(value - row.cost),
-        "unrealized_plpc": _share(value - row.cost, row.cost),
+        "unrealized_plpc": _share(value - row.cost, abs(row.cost)),
         "unrealized_intraday_pl": scale.cash(today),
-        "unrealized_intraday_plpc": _share(today, before or row.cost),
+        "unrealized_intraday_plpc": _share(today, abs(before or row.cost)),
         "current_price": scale.price(last) if last else None,
         "lastday_price": scale.price(previous) if previous else None,
         "change_today": _share(last - previous, previous) if last and previous else None,

@@ -154,6 +154,22 @@ class InsufficientSellable(Rejection):
     title = "insufficient qty available for order"
 
 
+class PositionIntent(Rejection):
+    """The order would do another thing to the position than it says, or than is possible."""
+
+    code = "POSITION_INTENT"
+    at_fault = "/position_intent"
+    title = "The order does not fit the position"
+
+
+class ShortNotAllowed(Rejection):
+    """By the game, or by the rulebook: its text says which."""
+
+    code, status, alpaca = "SHORT_NOT_ALLOWED", 403, 40310000
+    at_fault = "/side"
+    title = "This cannot be sold short, or traded on margin, here"
+
+
 class StaleOrder(Rejection):
     """[OrdRejReason 8]"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
@@ -10,9 +11,9 @@ from market import caller
 from market.models import World
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
-from trading.engine.commands import OpenPortfolio
+from trading.engine.commands import MarginTerms, OpenPortfolio
 from trading.exchange.client import ask_sync
-from trading.models import Game, Portfolio
+from trading.models import Game, Portfolio, PortfolioKind
 
 OPEN_TIMEOUT_S = 5.0
 
@@ -46,6 +47,13 @@ def running_season() -> Game:
     return found
 
 
+def margin_terms(game: Game) -> MarginTerms | None:
+    """What a portfolio of the game is opened with; None for a cash portfolio."""
+    if game.portfolio_kind != PortfolioKind.MARGIN:
+        return None
+    return MarginTerms(game.leverage, game.shorts_allowed, game.interest_ppb, game.margin_call_s)
+
+
 def join(player: Player, game: Game) -> Portfolio:
     """The player's portfolio in the game, opened with its start cash. Idempotent.
 
@@ -53,12 +61,18 @@ def join(player: Player, game: Game) -> Portfolio:
     """
     try:
         with transaction.atomic():
-            portfolio, _ = Portfolio.objects.get_or_create(player=player, game=game)
+            terms = margin_terms(game)
+            portfolio, _ = Portfolio.objects.get_or_create(
+                player=player,
+                game=game,
+                defaults={"kind": game.portfolio_kind, "margin": terms and msgspec.to_builtins(terms)},
+            )
     except IntegrityError:  # two first calls at once: the other one made it
         portfolio = Portfolio.objects.get(player=player, game=game)
     if portfolio.status == Portfolio.Status.OPENING:
+        terms = portfolio.margin and msgspec.convert(portfolio.margin, MarginTerms)
         command = OpenPortfolio(
-            portfolio.id, game.currency, game.start_cash, client_id=f"open-{portfolio.id}"
+            portfolio.id, game.currency, game.start_cash, client_id=f"open-{portfolio.id}", margin=terms
         )
         ask_sync(game.world_id, command, timeout_s=OPEN_TIMEOUT_S)
         portfolio.refresh_from_db()

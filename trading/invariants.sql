@@ -74,28 +74,36 @@ FROM (SELECT b.account, b.asset, b.reserved FROM trading_balance b
       WHERE a.world_id = %(world)s AND b.asset <> w.currency) b
 FULL JOIN (SELECT portfolio_id, symbol, sum(reserved_qty) AS held,
       coalesce(sum(qty - filled_qty) FILTER (WHERE status <> 'held'), 0) AS leaves
-    FROM trading_order WHERE world_id = %(world)s AND side = 'sell'
+    FROM trading_order WHERE world_id = %(world)s
+      AND (CASE WHEN terms ? 'effect' THEN terms ->> 'effect' <> 'open' ELSE side = 'sell' END)
       AND status IN ('new', 'partially_filled', 'suspended', 'held') GROUP BY portfolio_id, symbol) o
   ON o.portfolio_id = b.account AND o.symbol = b.asset
 WHERE coalesce(b.reserved, 0) <> coalesce(o.held, 0) OR coalesce(o.held, 0) <> coalesce(o.leaves, 0);
 
--- I5 state cheap: no player holds less than nothing, nor promised more than held
-SELECT 'portfolio ' || b.account AS subject, b.asset, b.posted, b.reserved
+-- I5 state cheap: no player holds less than nothing, nor promised more than held. Margin portfolios, and nobody
+-- else, may owe: cash, contracts, and, where their game allows it, shares
+SELECT 'portfolio ' || b.account AS subject, b.asset, b.posted, b.reserved, b.may_owe::text AS may_owe
 FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account
-WHERE a.world_id = %(world)s AND b.account > 0 AND (b.posted < 0 OR b.reserved < 0 OR b.posted < b.reserved);
+JOIN trading_portfolio p ON p.id = a.portfolio_id
+LEFT JOIN market_instrument i ON i.world_id = %(world)s AND i.symbol = b.asset
+WHERE a.world_id = %(world)s AND (b.reserved < 0 OR b.may_owe <> (p.kind = 'margin')
+  OR (NOT b.may_owe AND (b.posted < 0 OR b.posted < b.reserved))
+  OR (i.id IS NOT NULL AND b.reserved > abs(b.posted))
+  OR (b.posted < 0 AND i.kind IN ('stock', 'etf') AND NOT coalesce((p.margin ->> 'shorts')::boolean, false)));
 
 -- I6p state cheap: a position's quantity is the ledger's
 SELECT 'portfolio ' || p.portfolio_id AS subject, p.symbol, p.qty, b.posted, p.bought_today
 FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
 LEFT JOIN trading_balance b ON b.account = p.portfolio_id AND b.asset = p.symbol
 WHERE a.world_id = %(world)s
-  AND (p.qty <> coalesce(b.posted, 0) OR p.bought_today < 0 OR p.bought_today > p.qty);
+  AND (p.qty <> coalesce(b.posted, 0) OR p.bought_today < 0 OR p.bought_today > abs(p.qty));
 
 -- I6t portfolios: what is locked until tomorrow was bought on the day that the position speaks of
 SELECT 'portfolio ' || p.portfolio_id AS subject, p.symbol, p.market_day, p.bought_today, f.bought
 FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
 LEFT JOIN LATERAL (SELECT sum(qty)::bigint AS bought FROM trading_fill
-    WHERE portfolio_id = p.portfolio_id AND symbol = p.symbol AND side = 'buy' AND market_day = p.market_day) f ON true
+    WHERE portfolio_id = p.portfolio_id AND symbol = p.symbol AND market_day = p.market_day
+      AND (side = 'buy' OR coalesce((receipt ->> 'contract')::boolean, false))) f ON true
 WHERE a.world_id = %(world)s AND p.portfolio_id = ANY(%(portfolios)s::bigint[])
   AND p.bought_today > coalesce(f.bought, 0);
 
@@ -169,7 +177,8 @@ WHERE o.id IS NULL OR (o.filled_qty, o.filled_value, o.filled_cash, o.fees)
 SELECT 'match ' || f.match AS subject, f.buyer, f.seller, f.cash, f.qty, t.cash AS cash_moved, t.qty AS qty_moved
 FROM (SELECT match, min(portfolio_id) FILTER (WHERE side = 'buy') AS buyer,
       min(portfolio_id) FILTER (WHERE side = 'sell') AS seller, max(cash) AS cash, max(qty) AS qty,
-      min(symbol) AS symbol, count(*) AS sides, min(against) AS against, max(price) - min(price) AS apart
+      min(symbol) AS symbol, count(*) AS sides, min(against) AS against, max(price) - min(price) AS apart,
+      bool_or(coalesce((receipt ->> 'contract')::boolean, false)) AS contract
     FROM trading_fill WHERE id BETWEEN %(fill_low)s AND %(fill_high)s AND reverses IS NULL GROUP BY match) f
 LEFT JOIN (SELECT fill_id,
       sum(amount) FILTER (WHERE code = 2) AS cash, min(debit_account) FILTER (WHERE code = 2) AS payer,
@@ -178,11 +187,11 @@ LEFT JOIN (SELECT fill_id,
       min(credit_account) FILTER (WHERE code = 3) AS taker, min(asset) FILTER (WHERE code = 3) AS asset
     FROM trading_transfer WHERE id BETWEEN %(transfer_low)s AND %(transfer_high)s AND fill_id IS NOT NULL GROUP BY fill_id) t
   ON t.fill_id = f.match
-WHERE coalesce(t.cash, 0) <> f.cash OR coalesce(t.qty, 0) <> f.qty OR f.apart <> 0
+WHERE coalesce(t.cash, 0) <> CASE WHEN f.contract THEN 0 ELSE f.cash END OR coalesce(t.qty, 0) <> f.qty OR f.apart <> 0
   OR t.asset IS DISTINCT FROM f.symbol
   OR f.sides <> CASE f.against WHEN 'player' THEN 2 ELSE 1 END
   OR coalesce(f.buyer, -(%(world)s * 16 + 1)) <> t.taker OR coalesce(f.seller, -(%(world)s * 16 + 1)) <> t.giver
-  OR (f.cash > 0 AND (t.payer <> t.taker OR t.paid <> t.giver));
+  OR (f.cash > 0 AND NOT f.contract AND (t.payer <> t.taker OR t.paid <> t.giver));
 
 -- I8f window: the fee of each fill was paid, by its portfolio, to the fee account, and its lines add up
 SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.fee, t.paid
@@ -192,6 +201,15 @@ FROM trading_fill f LEFT JOIN (
     GROUP BY fill_id, debit_account) t ON t.fill_id = f.id AND t.debit_account = f.portfolio_id
 WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND f.reverses IS NULL AND (f.fee <> coalesce(t.paid, 0)
   OR f.fee <> (SELECT coalesce(sum((line ->> 1)::bigint), 0) FROM jsonb_array_elements(f.fees) AS line));
+
+-- I8m window: results of contracts move between margin portfolios and the clearing account; interest and borrow
+-- fees go from them to the lender
+SELECT 'transfer ' || t.id AS subject, t.code, t.debit_account, t.credit_account, t.amount
+FROM trading_transfer t
+LEFT JOIN trading_portfolio p ON p.id = greatest(t.debit_account, t.credit_account) AND p.kind = 'margin'
+WHERE t.id BETWEEN %(transfer_low)s AND %(transfer_high)s AND t.code BETWEEN 20 AND 24 AND (p.id IS NULL
+  OR (t.code IN (20, 24) AND least(t.debit_account, t.credit_account) <> -(%(world)s * 16 + 8))
+  OR (t.code IN (21, 22) AND t.credit_account <> -(%(world)s * 16 + 9)));
 
 -- I9 window: no fill beyond the limit that held when it happened, nor off the price grid
 SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.side, f.price, f.receipt ->> 'limit_price' AS limit_price, i.tick
@@ -260,8 +278,17 @@ SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, c.id AS c
 FROM trading_order o LEFT JOIN trading_command c
   ON c.portfolio_id = o.portfolio_id AND c.kind = 'new_order' AND c.client_id = o.client_order_id
 WHERE o.world_id = %(world)s AND o.portfolio_id = ANY(%(portfolios)s::bigint[])
-  AND o.client_order_id NOT LIKE 'leg-%%'
+  AND o.client_order_id NOT LIKE 'leg-%%' AND o.client_order_id NOT LIKE 'forced %%'
   AND (c.id IS NULL OR c.payload ->> 'order_id' IS DISTINCT FROM o.id::text);
+
+-- I15f portfolios: an order that no player placed reduces a margin portfolio, says why, and names its command
+SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, o.priority
+FROM trading_order o JOIN trading_portfolio p ON p.id = o.portfolio_id
+WHERE o.world_id = %(world)s AND o.portfolio_id = ANY(%(portfolios)s::bigint[]) AND o.client_order_id LIKE 'forced %%'
+  AND (p.kind <> 'margin' OR coalesce(o.terms ->> 'forced', '') = ''
+    OR o.terms ->> 'effect' NOT IN ('close', 'close_today')
+    OR split_part(split_part(o.client_order_id, ' ', 2), '.', 1) <> o.priority::text
+    OR NOT EXISTS (SELECT 1 FROM trading_command c WHERE c.id = %(low)s + o.priority));
 
 -- I15l portfolios: each leg came with the command of one order, and says so
 SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, c.id AS command

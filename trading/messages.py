@@ -25,6 +25,7 @@ from trading.engine.events import (
     PortfolioRow,
     PositionRow,
 )
+from trading.engine.rates import PAIRS
 from trading.models import Balance, Fill, Order, Position
 
 LEG_NAMES = "leg-"  # client ids that begin so are the exchange's own: those of legs
@@ -44,6 +45,8 @@ class Scale(msgspec.Struct, frozen=True):
     qty_exponent: int
     multiplier: int
     asset_class: str
+    is_contract: bool = False  # nothing is paid for it: it is worth its open result
+    is_pair: bool = False  # the price of one currency in another
 
     @property
     def cash_exponent(self) -> int:
@@ -71,6 +74,8 @@ def scale_of(instrument: Instrument) -> Scale:
         qty_exponent=instrument.qty_exponent,
         multiplier=instrument.multiplier,
         asset_class="crypto" if instrument.kind == Instrument.Kind.CRYPTO else "us_equity",
+        is_contract=instrument.kind == Instrument.Kind.FUTURE,
+        is_pair=instrument.kind in PAIRS,
     )
 
 
@@ -118,6 +123,7 @@ def order_json(order: OrderRow | Order, scale: Scale) -> JSON:
         "triggered": False,
         "post_only": False,
         "reduce_only": False,
+        "forced": None,
         "leg": None,
         "parent_id": None,
         "leg_ids": [],
@@ -127,7 +133,11 @@ def order_json(order: OrderRow | Order, scale: Scale) -> JSON:
         "version": order.version,
         "portfolio_id": _portfolio_id(order),
     }
-    return shown if terms is None else shown | _terms_json(terms, scale)
+    if terms is None:
+        return shown
+    if terms.effect:
+        shown["position_intent"] = f"{order.side}_to_{terms.effect}"
+    return shown | _terms_json(terms, scale)
 
 
 def _terms_json(terms: OrderTerms, scale: Scale) -> JSON:
@@ -145,6 +155,7 @@ def _terms_json(terms: OrderTerms, scale: Scale) -> JSON:
         "triggered": terms.triggered,
         "post_only": terms.post_only,
         "reduce_only": terms.reduce_only,
+        "forced": terms.forced or None,
         "leg": terms.leg or None,
         "parent_id": terms.made_by or None,
         "leg_ids": list(terms.with_it),
@@ -188,8 +199,10 @@ def position_json(position: PositionRow | Position, scale: Scale, reserved: int 
     return {
         "symbol": position.symbol,
         "asset_id": scale.uid,
+        "side": "short" if position.qty < 0 else "long",
+        "contract": scale.is_contract,
         "qty": scale.qty(position.qty),
-        "qty_available": scale.qty(position.qty - position.bought_today - held),
+        "qty_available": scale.qty(_available(position, scale, held)),
         "bought_today": scale.qty(position.bought_today),
         "reserved": scale.qty(held),
         "avg_entry_price": average_cost(position.cost, position.qty, scale),
@@ -199,6 +212,13 @@ def position_json(position: PositionRow | Position, scale: Scale, reserved: int 
         "day_start_qty": scale.qty(position.day_start_qty),
         "day_cash": scale.cash(position.day_cash),
     }
+
+
+def _available(position: PositionRow | Position, scale: Scale, held: int) -> int:
+    """What may be closed now, with the sign of the position."""
+    if position.qty < 0:
+        return position.qty + held
+    return position.qty - held - (0 if scale.is_contract else position.bought_today)
 
 
 def balance_json(balance: BalanceRow | Balance) -> JSON:
@@ -231,7 +251,7 @@ def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_nu
             case BalanceRow() if event.account == portfolio and event.asset in money.CURRENCY_EXPONENT:
                 balances[event.asset] = balance_json(event)
             case PortfolioRow() if event.portfolio == portfolio:
-                body["portfolio"] = {"status": event.status, "reason": event.reason}
+                body["portfolio"] = portfolio_json(event)
             case Notice() if event.portfolio == portfolio:
                 notices.append({"code": event.code, "text": event.text, "facts": event.facts})
     lists: Mapping[str, Iterable[JSON]] = {
@@ -242,6 +262,14 @@ def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_nu
         "notices": notices,
     }
     return body | {name: list(rows) for name, rows in lists.items()}
+
+
+def portfolio_json(row: PortfolioRow) -> JSON:
+    """Its status; of a margin portfolio also by when, in the world's time, a margin call must be met."""
+    shown: JSON = {"status": row.status, "reason": row.reason}
+    if row.accrued_day:
+        shown["margin_call_until"] = clock.rfc3339(row.call_ns) if row.call_ns else None
+    return shown
 
 
 def average_price(value: int, qty: int, scale: Scale) -> str | None:
@@ -255,10 +283,11 @@ def average_price(value: int, qty: int, scale: Scale) -> str | None:
 def average_cost(cost: int, qty: int, scale: Scale) -> str:
     """Display only: cost per unit, fees included, as a price."""
     decimals = scale.price_exponent + AVERAGE_DECIMALS
-    if qty <= 0:
+    if not qty:
         return _at_least(0, decimals, scale.price_exponent)
     shift = decimals + scale.qty_exponent - scale.cash_exponent
-    per_unit = money.half_up(cost * 10 ** max(shift, 0), qty * scale.multiplier * 10 ** max(-shift, 0))
+    units = abs(qty) * scale.multiplier * 10 ** max(-shift, 0)
+    per_unit = money.half_up(abs(cost) * 10 ** max(shift, 0), units)
     return _at_least(per_unit, decimals, scale.price_exponent)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from channels.db import database_sync_to_async
@@ -14,6 +14,7 @@ from market import caller, worlds
 from market.models import World
 from simgame.kernel import money
 from simgame.kernel.errors import Invalid, NotFound
+from trading.engine.rates import base_of, inverse_ppb, pair_ppb
 from trading.messages import Scale
 from trading.models import Game, Portfolio, Position
 
@@ -37,11 +38,13 @@ class PortfolioRef(msgspec.Struct, frozen=True):
 
 
 class Worth(msgspec.Struct, frozen=True):
-    """A portfolio in money, minor units. equity = cash + value, to the cent (I6p)."""
+    """A portfolio in money, minor units of its own currency. equity = cash + value, to the cent (I6p)."""
 
-    cash: int
-    value: int
+    cash: int  # of every currency
+    value: int  # long holdings + short ones (less than nothing) + open results of contracts
     day_start: int  # worth of what was held when the market day began, at the previous close
+    long: int = 0
+    short: int = 0
 
     @property
     def equity(self) -> int:
@@ -132,21 +135,69 @@ def value_of(qty: int, price: int, scale: Scale) -> int:
 
 
 def worth(
-    cash: int, positions: list[Position], marks: Mapping[str, tuple[int, int]], scales: Mapping[str, Scale]
+    cash: Mapping[str, int],
+    positions: Iterable[Position],
+    marks: Mapping[str, tuple[int, int]],
+    scales: Mapping[str, Scale],
+    home: str,
 ) -> Worth:
-    """What cash and positions are worth.
+    """What cash and positions are worth in the currency `home`: the one formula of net liquidation.
 
     `marks` gives (last price, previous close) per symbol, scaled; an instrument without one is
     worth what it cost. Today's result of a position = value now + today's net cash − value of what
-    was held at the previous close; so the day's start of the whole is equity − Σ of those.
+    was held at the previous close; so the day's start of the whole is equity − Σ of those. A contract
+    is worth its result since it was opened or last settled. Other currencies count at the marks of the
+    world's pairs, rounded down; one that no pair prices counts as nothing.
     """
-    value = today = 0
+    rates = Rates(marks, scales, home)
+    long = short = results = today = 0
     for position in positions:
         scale = scales[position.symbol]
-        last, previous = marks.get(position.symbol, (0, 0))
-        now = value_of(position.qty, last, scale) if last else position.cost
-        value += now
-        if last:
-            before = value_of(position.day_start_qty, previous or last, scale)
-            today += now + position.day_cash - before
-    return Worth(cash=cash, value=value, day_start=cash + value - today)
+        now, gained = value_now(position, marks.get(position.symbol, (0, 0)), scale)
+        now, gained = rates.home(now, scale.currency), rates.home(gained, scale.currency)
+        today += gained
+        if scale.is_contract:
+            results += now
+        elif position.qty < 0:
+            short += now
+        else:
+            long += now
+    money_now = sum(rates.home(amount, currency) for currency, amount in cash.items())
+    value = long + short + results
+    return Worth(money_now, value, money_now + value - today, long, short)
+
+
+def value_now(position: Position, mark: tuple[int, int], scale: Scale) -> tuple[int, int]:
+    """What a position is worth now, and what it has gained today, in its own currency."""
+    last, previous = mark
+    if scale.is_contract:
+        now = value_of(position.qty, last, scale) - position.cost if last else 0
+        return now, now + position.day_cash if last else 0
+    if not last:
+        return position.cost, 0
+    now = value_of(position.qty, last, scale)
+    return now, now + position.day_cash - value_of(position.day_start_qty, previous or last, scale)
+
+
+class Rates:
+    """Other currencies in `home`, at the marks of the world's pairs (as trading.engine.rates)."""
+
+    def __init__(self, marks: Mapping[str, tuple[int, int]], scales: Mapping[str, Scale], home: str):
+        self._home = home
+        self._ppb = {home: money.PPB}
+        for symbol, scale in scales.items():
+            if symbol in marks and scale.is_pair:
+                self._note(base_of(symbol, scale.currency), scale, marks[symbol][0])
+
+    def _note(self, base: str, scale: Scale, price: int) -> None:
+        if base not in money.CURRENCY_EXPONENT:
+            return
+        if scale.currency == self._home:
+            self._ppb[base] = pair_ppb(price, scale.price_exponent, base, self._home)
+        elif base == self._home:
+            back = inverse_ppb(price, scale.price_exponent, scale.currency, base)
+            self._ppb.setdefault(scale.currency, back)
+
+    def home(self, amount: int, currency: str) -> int:
+        ppb = self._ppb.get(currency, 0)
+        return amount if ppb == money.PPB else amount * ppb // money.PPB

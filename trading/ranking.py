@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q
 
 from market import queries as market_queries
 from simgame.kernel import clock, money
@@ -14,6 +14,8 @@ from trading.messages import Scale, scale_of
 from trading.models import Balance, Fill, Game, Portfolio, Position, Rank
 from trading.portfolios import Worth, worth
 
+DUE = "due."
+_IS_MONEY = Q(asset__in=list(money.CURRENCY_EXPONENT)) | Q(asset__startswith=DUE)
 FIELDS = ["rank", "previous_rank", "equity", "day_start_equity", "market_day", "fills", "peak_equity"]
 FIELDS += ["max_drawdown_ppb", "at"]
 
@@ -26,19 +28,22 @@ def worths(game: Game, portfolio_ids: list[int] | None = None) -> dict[int, Wort
     """What each active portfolio of the game is worth now."""
     rows = Portfolio.objects.filter(game=game).exclude(status=Portfolio.Status.OPENING)
     wanted = list(rows.values_list("id", flat=True)) if portfolio_ids is None else portfolio_ids
-    cash = _cash(game, wanted)
+    cash = _cash(wanted)
     positions: dict[int, list[Position]] = defaultdict(list)
     for position in Position.objects.filter(portfolio_id__in=wanted):
         positions[position.portfolio_id].append(position)
     marks, scales = market_queries.marks(game.world), scales_of(game.world_id)
-    return {id_: worth(cash.get(id_, 0), positions[id_], marks, scales) for id_ in wanted}
+    return {id_: worth(cash[id_], positions[id_], marks, scales, game.currency) for id_ in wanted}
 
 
-def _cash(game: Game, portfolio_ids: list[int]) -> dict[int, int]:
-    """Cash of each, and what it is owed until a pay date (the assets `due.<currency>.<action>`)."""
-    own = Q(asset=game.currency) | Q(asset__startswith=f"due.{game.currency}.")
-    rows = Balance.objects.filter(own, account__in=portfolio_ids).values_list("account")
-    return dict(rows.annotate(sum=Sum("posted")).values_list("account", "sum"))
+def _cash(portfolio_ids: list[int]) -> dict[int, dict[str, int]]:
+    """Cash of each by currency, with what it is owed until a pay date (`due.<currency>.<action>`)."""
+    rows = Balance.objects.filter(_IS_MONEY, account__in=portfolio_ids)
+    cash: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for account, asset, posted in rows.values_list("account", "asset", "posted"):
+        currency = asset.split(".")[1] if asset.startswith(DUE) else asset
+        cash[account][currency] += posted
+    return cash
 
 
 def rank(game: Game) -> int:

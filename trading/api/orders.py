@@ -70,6 +70,9 @@ class OrderForm(serializers.Serializer):
     order_class = serializers.ChoiceField(terms.CLASSES, default="simple")
     take_profit = TakeProfitForm(required=False, help_text="Leg of a bracket or oto; the order of an oco")
     stop_loss = StopLossForm(required=False, help_text="Leg of a bracket, oto or oco")
+    position_intent = serializers.CharField(
+        required=False, help_text="A guard: buy_to_open, sell_to_close, … or …_to_close_today"
+    )
     client_order_id = serializers.CharField(required=False, max_length=48)
 
 

@@ -56,9 +56,8 @@ class Account(Door):
 class Configurations(Door):
     @extend_schema(responses=ONE, parameters=[X_PORTFOLIO], tags=["v2 account"])
     def get(self, request: Request) -> Response:
-        """The same for every portfolio here."""
-        self.portfolio()
-        return Response(alpaca.configurations())
+        """What the portfolio's game has chosen."""
+        return Response(alpaca.configurations(self.portfolio().id))
 
 
 class OrderByClientId(Door):

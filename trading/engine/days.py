@@ -116,8 +116,6 @@ def on_reference(turn: Turn, reference: Reference) -> None:
         contracts.settle(turn, market, reference)
     if market.limits != limits:
         _recheck(turn, market)
-    if market.holders:
-        turn.marked[market.symbol] = market
 
 
 def set_rules(turn: Turn, command: SetRules) -> None:

@@ -28,6 +28,10 @@ class Rates:
         if base in CURRENCY_EXPONENT and rules.currency in CURRENCY_EXPONENT:
             self._pairs[base, rules.currency] = market
 
+    def has(self, market: Market) -> bool:
+        """Whether it is a pair: then every margin portfolio with both currencies depends on its mark."""
+        return any(pair is market for pair in self._pairs.values())
+
     def ppb(self, currency: str, home: str) -> int:
         """Minor units of `home` for one of `currency`, in parts per billion; 0 when nobody knows.
 

@@ -39,7 +39,7 @@ class Batch:
     transfers: list[tuple[int, TransferRow]] = field(default_factory=list)
     balances: dict[tuple[int, str], BalanceRow] = field(default_factory=dict)
     positions: dict[tuple[int, str], PositionRow] = field(default_factory=dict)
-    portfolios: dict[int, str] = field(default_factory=dict)  # id → status
+    portfolios: dict[int, PortfolioRow] = field(default_factory=dict)
     opened: list[int] = field(default_factory=list)  # portfolios that need a ledger account
     halts: dict[str, tuple[bool, str]] = field(default_factory=dict)  # symbol → halted, why
     actions: dict[str, tuple[ActionRow, bytes]] = field(default_factory=dict)  # key → row, first command
@@ -115,7 +115,7 @@ class Batch:
         elif kind is PositionRow:
             self.positions[event.portfolio, event.symbol] = event
         elif kind is PortfolioRow:
-            self.portfolios[event.portfolio] = event.status
+            self.portfolios[event.portfolio] = event
         elif kind is ActionEntryRow:
             self.entries.append((seq, event))
 

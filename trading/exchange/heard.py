@@ -45,14 +45,15 @@ class Heard:
     def key_of(self, state: State, seq: int, said: Any) -> Any:
         """Ask before applying it: entries of one key give way to the newest of them.
 
-        That is exact where no order stands in the instrument and nothing of its depth is used up: then a
-        quote or print decides nothing but where the next one starts from.
+        That is exact where no order stands in the instrument, nothing of its depth is used up and no margin
+        portfolio is looked at when its mark moves: then a quote or print decides nothing but where the next
+        one starts from. While there is a margin call the clock itself decides.
         """
         kind = type(said)
         if kind is PhaseTick:
             clock = Clock(said.phase, said.span, said.paused)
             same = (said.market_day, clock) == (state.market_day, state.clock)
-            return (seq, kind) if same else None
+            return (seq, kind) if same and not state.called else None
         if kind is not Quote and kind is not Print:
             return None
         market = state.markets.get(said.symbol)
@@ -60,6 +61,7 @@ class Heard:
             return None
         bids, asks = market.bids, market.asks
         busy = bids.book or asks.book or market.aside or market.stops or bids.taken or asks.taken
+        busy = busy or market.holders or state.rates.has(market)
         return None if busy else (seq, kind, said.symbol)
 
     def add(self, key: Any, entry: Entry) -> None:

@@ -17,8 +17,8 @@ import structlog
 from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import WORLD_SHIFT, world_key
 from trading import invariants
-from trading.engine.accounts import CORPORATE, FEES, MARKET, MINT, system_account
-from trading.engine.commands import CorporateAction
+from trading.engine.accounts import CLEARING, CORPORATE, FEES, LENDER, MARKET, MINT, system_account
+from trading.engine.commands import CorporateAction, MarginTerms
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, OrderRow, OrderTerms, PositionRow
 from trading.engine.state import PortfolioState
@@ -26,7 +26,14 @@ from trading.exchange.applier import Head
 from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
 
 CLOSED_REMEMBERED = 20_000  # ended orders, newest first: tells "too late" from "unknown"
-SYSTEM_ACCOUNTS = {MARKET: "market", FEES: "fees", MINT: "mint", CORPORATE: "corporate"}
+SYSTEM_ACCOUNTS = {
+    MARKET: "market",
+    FEES: "fees",
+    MINT: "mint",
+    CORPORATE: "corporate",
+    CLEARING: "clearing",
+    LENDER: "lender",
+}
 log = structlog.get_logger(__name__)
 
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -39,11 +46,12 @@ CLOSED_ORDERS = """
 SELECT id::text, portfolio_id, status FROM trading_order WHERE world_id = %s AND status = ANY(%s)
 ORDER BY id DESC LIMIT %s"""
 ACCOUNTS = """
-SELECT p.id, g.currency, p.status, (SELECT max(seq) FROM trading_accountevent e WHERE e.portfolio_id = p.id)
+SELECT p.id, g.currency, p.status, p.margin, p.margin_call_ns, p.accrued_day,
+    (SELECT max(seq) FROM trading_accountevent e WHERE e.portfolio_id = p.id)
 FROM trading_ledgeraccount a JOIN trading_portfolio p ON p.id = a.portfolio_id
 JOIN trading_game g ON g.id = p.game_id WHERE a.world_id = %s"""
 BALANCES = """
-SELECT b.account, b.asset, b.posted, b.reserved
+SELECT b.account, b.asset, b.posted, b.reserved, b.may_owe
 FROM trading_balance b JOIN trading_ledgeraccount a ON a.id = b.account WHERE a.world_id = %s"""
 POSITIONS = """
 SELECT p.portfolio_id, p.symbol, p.qty, coalesce(b.reserved, 0), p.bought_today, p.market_day, p.cost,
@@ -142,8 +150,9 @@ def engine_of(books: Books, world: int, rules: Iterable[Any], halted: Iterable[s
 
 
 def _read_accounts(connection: Connection, world: int, books: Books) -> None:
-    for portfolio, currency, status, head in connection.execute(ACCOUNTS, (world,)):
-        books.portfolios.append(PortfolioState(portfolio, currency, status))
+    for portfolio, currency, status, found, call_ns, day, head in connection.execute(ACCOUNTS, (world,)):
+        margin = None if found is None else msgspec.convert(found, MarginTerms)
+        books.portfolios.append(PortfolioState(portfolio, currency, status, "", margin, call_ns, day))
         books.stream_heads[portfolio] = head or 0
     books.balances = [BalanceRow(*row) for row in connection.execute(BALANCES, (world,))]
     books.positions = [PositionRow(*row) for row in connection.execute(POSITIONS, (world,))]

@@ -36,7 +36,7 @@ def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
             orders[event.id] = event
         elif type(event) is FillRow:
             fills[event.order_id] = fills.get(event.order_id, 0) + 1
-        elif type(event) is PortfolioRow:
+        elif type(event) is PortfolioRow and event.portfolio == getattr(command, "portfolio", 0):
             result["portfolio"] = event
     if wanted is not None and wanted in orders:
         order = result["order"] = orders[wanted]

@@ -127,6 +127,13 @@ BALANCES = upsert(
     key=("account", "asset"),
 )
 
+OWED = upsert(  # of margin portfolios: they may be less than nothing
+    "trading_balance",
+    {"account": "bigint", "asset": "word", "posted": "bigint", "reserved": "bigint", "may_owe": "flag"},
+    key=("account", "asset"),
+    name="upsert_owed_balance",
+)
+
 POSITIONS = upsert(
     "trading_position",
     {
@@ -146,7 +153,16 @@ POSITIONS = upsert(
 ACCOUNTS = insert(
     "trading_ledgeraccount", {"id": "bigint", "name": "word", "portfolio_id": "bigint"}, "world_id"
 )
-PORTFOLIOS = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id")
+PORTFOLIOS = update(
+    "trading_portfolio",
+    {
+        "id": "bigint portfolio",
+        "status": "word",
+        "margin_call_ns": "bigint call_ns",
+        "accrued_day": "int",
+    },
+    key="id",
+)
 HALTS = Columns(
     "halts",
     "UPDATE market_instrument i SET halted = r.halted, halt_reason = r.halt_reason "
@@ -208,7 +224,7 @@ def of(batch: Batch, epoch: int) -> Iterator[Statement]:
     if batch.transfers:
         yield TRANSFERS.of_caused(batch.transfers, key)
     if batch.balances:
-        yield BALANCES.of_rows(batch.balances.values())
+        yield from _balances(batch)
     if batch.positions:
         yield POSITIONS.of_rows(batch.positions.values())
     yield from _seldom(batch)
@@ -216,11 +232,20 @@ def of(batch: Batch, epoch: int) -> Iterator[Statement]:
         yield ACCOUNT_EVENTS.of(zip(*batch.account_events, strict=True))
 
 
+def _balances(batch: Batch) -> Iterator[Statement]:
+    """Those of margin portfolios apart: only they may be less than nothing."""
+    plain = [row for row in batch.balances.values() if not row.may_owe]
+    if plain:
+        yield BALANCES.of_rows(plain)
+    if len(plain) < len(batch.balances):
+        yield OWED.of_rows([row for row in batch.balances.values() if row.may_owe])
+
+
 def _seldom(batch: Batch) -> Iterator[Statement]:
     """What an operator or an ex-date does."""
     world = batch.world
     if batch.portfolios:
-        yield PORTFOLIOS.of((list(batch.portfolios), list(batch.portfolios.values())))
+        yield PORTFOLIOS.of_rows(batch.portfolios.values())
     if batch.halts:
         halted, why = zip(*batch.halts.values(), strict=True)
         yield HALTS.of((list(batch.halts), halted, why), world)._replace(rows=None)

@@ -70,10 +70,12 @@ def update(table: str, columns: dict[str, str], *, key: str, keep: tuple[str, ..
     return Columns(f"update_{table}", sql, used)
 
 
-def upsert(table: str, columns: dict[str, str], *, key: tuple[str, ...]) -> Columns:
-    """An insert that changes what is there already."""
-    changing = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
-    return insert(table, columns, tail=f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changing}")
+def upsert(table: str, columns: dict[str, str], *, key: tuple[str, ...], name: str = "") -> Columns:
+    """An insert that changes what is there already. `name`: where a table has a second one."""
+    changing = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+    made = insert(table, columns, tail=f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changing}")
+    made.name = name.encode() or made.name
+    return made
 
 
 def _kinds(columns: dict[str, str]) -> dict[str, str]:

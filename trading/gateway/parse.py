@@ -25,7 +25,7 @@ CLIENT_ID_CHARS_MAX = 48
 SIDES = ("buy", "sell")
 TYPES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 TIMES = ("day", "gtc", "gtd", "ioc", "fok", "opg", "cls")
-INTENTS = {"buy": "buy_to_open", "sell": "sell_to_close"}
+EFFECTS = ("open", "close", "close_today")
 CHANGES = ("qty", "limit_price", "time_in_force", "stop_price", "trail", "expires_at")
 
 
@@ -123,9 +123,8 @@ def wanted(found: OrderBody, scale: Scale) -> Wanted:
     _one_of("time_in_force", in_force, TIMES)
     order_class = found.order_class or "simple"
     _one_of("order_class", order_class, terms.CLASSES)
-    if found.position_intent not in (None, INTENTS[found.side]):
-        detail = f"position_intent: with side {found.side} only {INTENTS[found.side]} works."
-        raise Unsupported(detail, pointer="/position_intent")
+    if found.position_intent is not None:
+        _one_of("position_intent", found.position_intent, tuple(f"{found.side}_to_{e}" for e in EFFECTS))
     if found.qty is None and found.notional is None:
         raise Invalid("qty: how many? A quantity is required, or notional.", pointer="/qty")
     price = terms.oco_price(found, scale)

@@ -24,7 +24,7 @@ CLASSES: Final = ("simple", "bracket", "oco", "oto")
 FIRED_BY: Final = ("print", "quote")
 NAMES: Final = (
     "stop_price", "trail_price", "trail_percent", "fired_by", "expires_at", "post_only", "reduce_only",
-    "notional", "take_profit", "stop_loss",
+    "notional", "take_profit", "stop_loss", "position_intent",
 )  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def of(found: Any, asked: Asked, scale: Scale) -> Terms | None:
         order_class=_class(asked.order_class),
         take_profit=None if asked.order_class == "oco" else _profit(found.take_profit, scale),
         stop_loss=_loss(found.stop_loss, scale),
+        position_intent=found.position_intent or "",
     )
     _refuse_sides(asked, made, scale)
     return None if made == Terms() else made

@@ -1,5 +1,5 @@
 from trading.models.action import ActionEntry, AppliedAction
-from trading.models.game import Game, Portfolio, Rank
+from trading.models.game import Game, Portfolio, PortfolioKind, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
 from trading.models.order import Fill, Order
 from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
@@ -21,6 +21,7 @@ __all__ = [
     "LedgerAccount",
     "Order",
     "Portfolio",
+    "PortfolioKind",
     "Position",
     "Proposal",
     "Rank",

@@ -8,6 +8,11 @@ from django.db import models
 from market.models import World
 
 
+class PortfolioKind(models.TextChoices):
+    CASH = "cash"  # owes nothing ever
+    MARGIN = "margin"  # credit, short positions, contracts: docs/guide.md
+
+
 class Game(models.Model):
     class Status(models.TextChoices):
         OPEN = "open"
@@ -21,6 +26,12 @@ class Game(models.Model):
     status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
     currency = models.CharField(max_length=8)
     start_cash = models.BigIntegerField()  # minor units
+    portfolio_kind = models.CharField(max_length=8, choices=PortfolioKind, default=PortfolioKind.CASH)
+    # Of margin portfolios, taken over when one is opened (trading.engine.commands.MarginTerms):
+    leverage = models.PositiveSmallIntegerField(default=1)  # securities: at most this times their own money
+    shorts_allowed = models.BooleanField(default=False)
+    interest_ppb = models.BigIntegerField(default=0)  # a year, on what is owed
+    margin_call_s = models.PositiveIntegerField(default=1_800)  # world seconds to meet a margin call
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
 
@@ -30,6 +41,11 @@ class Game(models.Model):
                 fields=["world"],
                 condition=models.Q(season=True, status="running"),
                 name="game_one_running_season",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(leverage__gte=1, leverage__lte=100, interest_ppb__gte=0)
+                & (models.Q(portfolio_kind="margin") | models.Q(leverage=1, shorts_allowed=False)),
+                name="game_margin",
             ),
         ]
 
@@ -48,11 +64,22 @@ class Portfolio(models.Model):
     player = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="portfolios")
     game = models.ForeignKey(Game, models.PROTECT, related_name="portfolios")
     status = models.CharField(max_length=8, choices=Status, default=Status.OPENING)
+    kind = models.CharField(max_length=8, choices=PortfolioKind, default=PortfolioKind.CASH)
+    margin = models.JSONField(null=True)  # MarginTerms that it was opened with; NULL for a cash portfolio
+    margin_call_ns = models.BigIntegerField(default=0)  # world time to meet a margin call by; 0: none
+    accrued_day = models.IntegerField(default=0)  # market day up to which interest and borrow fees are paid
     watchlist = models.JSONField(default=list, blank=True)  # symbols, in the player's order
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["player", "game"], name="portfolio_one_per_game")]
+        constraints = [
+            models.UniqueConstraint(fields=["player", "game"], name="portfolio_one_per_game"),
+            models.CheckConstraint(
+                condition=models.Q(kind="cash", margin__isnull=True)
+                | models.Q(kind="margin", margin__isnull=False),
+                name="portfolio_margin",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.player} in {self.game}"

@@ -33,6 +33,11 @@ class Transfer(models.Model):
         ADJUST = 6
         CORPORATE_ACTION = 7
         SETTLEMENT = 8  # shares that a correction finds missing, at its fair price
+        VARIATION = 20  # the result of a contract, closed or marked to its settlement price
+        INTEREST = 21
+        BORROW_FEE = 22
+        CONVERSION = 23
+        EXPIRY = 24  # an expired contract leaves the position
 
     id = models.BigIntegerField(primary_key=True)  # world_key(world, n), n dense from 1
     seq = models.BigIntegerField()  # the command that caused it
@@ -65,11 +70,14 @@ class Balance(models.Model):
     asset = models.CharField(max_length=32)
     posted = models.BigIntegerField()
     reserved = models.BigIntegerField(default=0)
+    may_owe = models.BooleanField(db_default=False)  # of a margin portfolio: it may be less than nothing
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(account__lt=0) | models.Q(posted__gte=models.F("reserved")),
+                condition=models.Q(account__lt=0)
+                | models.Q(may_owe=True)
+                | models.Q(posted__gte=models.F("reserved")),
                 name="balance_available",
             ),
             models.CheckConstraint(condition=models.Q(reserved__gte=0), name="balance_reserved"),
@@ -82,10 +90,11 @@ class Position(models.Model):
     pk = models.CompositePrimaryKey("portfolio_id", "symbol")
     portfolio = models.ForeignKey("trading.Portfolio", models.PROTECT, db_constraint=False)
     symbol = models.CharField(max_length=32)
-    qty = models.BigIntegerField()  # equals the balance's posted
-    bought_today = models.BigIntegerField(default=0)  # still locked under T+1; 0 where nothing locks
+    qty = models.BigIntegerField()  # equals the balance's posted; less than nothing: short
+    bought_today = models.BigIntegerField(default=0)  # locked under T+1; of a contract: opened today
     market_day = models.IntegerField(default=0)  # the day `bought_today` and the day figures speak of
-    cost = models.BigIntegerField()  # what the held quantity cost, fees included
+    cost = models.BigIntegerField()  # what the held quantity cost, fees included; of a contract: its worth
+    # when it was opened or last settled; of a short position less than nothing: what it brought
     realised = models.BigIntegerField(default=0)  # since the start, fees included
     day_start_qty = models.BigIntegerField(default=0)  # held when the market day began
     day_cash = models.BigIntegerField(default=0)  # net cash of today's fills (sells +, buys −, fees −)

@@ -31,7 +31,8 @@ POSITIONS = """
 SELECT to_jsonb(p) FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
 WHERE a.world_id = %s"""
 PORTFOLIOS = """
-SELECT p.id, p.status, (SELECT max(seq) FROM trading_accountevent e WHERE e.portfolio_id = p.id)
+SELECT p.id, p.status, p.margin_call_ns, p.accrued_day,
+    (SELECT max(seq) FROM trading_accountevent e WHERE e.portfolio_id = p.id)
 FROM trading_portfolio p JOIN trading_ledgeraccount a ON a.portfolio_id = p.id WHERE a.world_id = %s"""
 
 # Fields of the engine's rows → columns, where their names differ.
@@ -219,11 +220,14 @@ class Comparison:
         return _left_over(replay.seq, "position", made)
 
     def _portfolios(self, replay: Replay) -> Difference | None:
-        for portfolio, status, head in self.connection.execute(PORTFOLIOS, (self.world,)):
+        for portfolio, status, call_ns, day, head in self.connection.execute(PORTFOLIOS, (self.world,)):
             self._count("portfolio", 1)
-            found = {"status": status, "last_event": head or 0}
+            found = {"status": status, "call_ns": call_ns, "accrued_day": day, "last_event": head or 0}
+            row = replay.rows.portfolios.get(portfolio)
             expected = {
-                "status": replay.rows.portfolios.get(portfolio, ABSENT),
+                "status": row.status if row else ABSENT,
+                "call_ns": row.call_ns if row else 0,
+                "accrued_day": row.accrued_day if row else 0,
                 "last_event": replay.streams.heads.get(portfolio, 0),
             }
             if difference := _differs(replay.seq, "portfolio", str(portfolio), found, expected):

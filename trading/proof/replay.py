@@ -8,9 +8,9 @@ from typing import Any
 
 from trading.engine.commands import Recovered
 from trading.engine.engine import Engine
-from trading.engine.events import BalanceRow, OrderRow, PositionRow, Refused
+from trading.engine.events import BalanceRow, OrderRow, PortfolioRow, PositionRow, Refused
 from trading.engine.orders import TERMINAL
-from trading.engine.state import PortfolioState
+from trading.engine.state import Portfolio, PortfolioState
 from trading.exchange import recovery, replies
 from trading.exchange.batch import Batch
 from trading.exchange.heard import Entry
@@ -40,7 +40,7 @@ class Rows:
     orders: dict[str, OrderRow] = field(default_factory=dict)
     balances: dict[tuple[int, str], BalanceRow] = field(default_factory=dict)
     positions: dict[tuple[int, str], PositionRow] = field(default_factory=dict)
-    portfolios: dict[int, str] = field(default_factory=dict)  # id → status
+    portfolios: dict[int, PortfolioRow] = field(default_factory=dict)
     orders_n: int = 0  # ever made
     fills_n: int = 0
     transfers_n: int = 0
@@ -139,7 +139,7 @@ class Replay:
         rows, old = self.rows, self.engine
         books = Books(
             portfolios=[
-                PortfolioState(each.id, each.currency, rows.portfolios.get(each.id, each.status))
+                _state_of(each, rows.portfolios.get(each.id) or each.row())
                 for each in old.state.portfolios.values()
             ],
             balances=list(rows.balances.values()),
@@ -174,6 +174,10 @@ class Replay:
         )
         self.streams.record(chunk.batch, said.seq, events)
         self.after(said.seq, said.command, events)
+
+
+def _state_of(one: Portfolio, row: PortfolioRow) -> PortfolioState:
+    return PortfolioState(one.id, one.currency, row.status, "", one.margin, row.call_ns, row.accrued_day)
 
 
 def answers(chunk: Chunk) -> Iterator[tuple[Recorded, bytes]]:
