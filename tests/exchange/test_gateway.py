@@ -173,7 +173,7 @@ BAD_BODIES = [
     (GOOD | {"notional": "100"}, 422, "INVALID", "/notional"),
     (GOOD | {"stop_price": "1"}, 422, "INVALID", "/stop_price"),
     (GOOD | {"take_profit": {"limit_price": "1"}}, 422, "INVALID", "/order_class"),
-    (GOOD | {"position_intent": "sell_to_open"}, 422, "UNSUPPORTED", "/position_intent"),
+    (GOOD | {"position_intent": "sell_to_open"}, 422, "INVALID", "/position_intent"),
     (GOOD | {"qty": "150"}, 422, "BAD_QTY_OR_LOT", None),
 ]  # fmt: skip
 BAD_NUMBERS = [

@@ -154,6 +154,7 @@ def test_everything_survives_a_restart(world, feed):
     first.stop()
     again = street.InThread(world)
     assert street.status(world, hashed=True)["state_hash"] == hashed
+    street.wait_for(lambda: street.status(world)["counters"]["ticks"] > 5, "the feed's snapshot")
     feed.say(PhaseTick(street.DAY + 3, "continuous", "", 0, now, now))
     move(feed, 621)
     sold = trade(world, bob, "sell", 100, 600)  # whichever quote it meets
