@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('market', '0001_initial'),
-        ('trading', '0007_repair_guards'),
+        ('trading', '0008_never_emptied'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
