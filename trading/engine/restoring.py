@@ -89,11 +89,18 @@ def _restore_order(state: State, row: OrderRow) -> None:
         row.id, state.portfolios[row.portfolio], market, row.client_order_id, row.side, row.type,
         row.time_in_force, row.qty, row.limit_price, price, row.terms,
     )  # fmt: skip
-    for name in ("status", "reason", "filled_qty", "filled_value", "filled_cash", "fees", "reserved_cash",
-                 "reserved_qty", "queue_ahead", "priority", "version", "market_day", "submitted_ns",
-                 "updated_ns", "closed_ns"):  # fmt: skip
-        setattr(order, name, getattr(row, name))
-    order.waits = row.receipt.get("waits", "") if order.status != HELD else ""
+    # One by one: a hundred thousand open orders must be back within seconds.
+    order.status, order.reason, order.version = row.status, row.reason, row.version
+    order.filled_qty, order.filled_value, order.filled_cash = (
+        row.filled_qty,
+        row.filled_value,
+        row.filled_cash,
+    )
+    order.fees, order.reserved_cash, order.reserved_qty = row.fees, row.reserved_cash, row.reserved_qty
+    order.queue_ahead, order.priority, order.market_day = row.queue_ahead, row.priority, row.market_day
+    order.submitted_ns, order.updated_ns, order.closed_ns = row.submitted_ns, row.updated_ns, row.closed_ns
+    waits = row.receipt.get("waits", "")
+    order.waits = waits if order.status != HELD else ""
     state.orders[order.id] = order.portfolio.orders[order.id] = order
     if order.effect == "close_today":
         state.position(order.portfolio, market).reserved_today += order.reserved_qty
@@ -101,7 +108,7 @@ def _restore_order(state: State, row: OrderRow) -> None:
     if order.status == SUSPENDED:
         market.halted = True
     if order.status == HELD:
-        if row.receipt.get("waits") == "stop":
+        if waits == "stop":
             market.arm(order)
     elif order.waits in ASIDE:
         market.aside[order.id] = order

@@ -119,6 +119,7 @@ class Exchange:
 
     async def _recovered(self) -> Life:
         started = clock.monotonic_s()
+        gc.disable()  # it would look at every order again and again while they are made; see `_make_way`
         connection = await asyncio.to_thread(_connected)
         holder = f"{socket.gethostname()}:{os.getpid()}"
         lease = await asyncio.to_thread(
@@ -229,4 +230,5 @@ def _make_way() -> None:
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 100)

@@ -36,11 +36,16 @@ SYSTEM_ACCOUNTS = {
 }
 log = structlog.get_logger(__name__)
 
-SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-OPEN_ORDERS = """
+# However many orders are open: books that take long to read must still be read.
+SNAPSHOT = """BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"""
+NS = "(extract(epoch FROM {}) * 1000000)::bigint * 1000"  # a timestamptz in nanoseconds
+# As plain columns: a receipt has a hundred times what an open order still needs of it.
+OPEN_ORDERS = f"""
 SELECT id::text, portfolio_id, symbol, client_order_id, side, type, time_in_force, qty, limit_price, status,
     reason, filled_qty, filled_value::text, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead,
-    priority, version, market_day, submitted_at, updated_at, receipt, terms
+    priority, version, market_day, {NS.format("submitted_at")}, {NS.format("updated_at")},
+    receipt->>'waits', (receipt->>'collar')::bigint, terms::text
 FROM trading_order WHERE world_id = %s AND status = ANY(%s)"""
 CLOSED_ORDERS = """
 SELECT id::text, portfolio_id, status FROM trading_order WHERE world_id = %s AND status = ANY(%s)
@@ -69,6 +74,7 @@ EXPLAINED = "SELECT digest FROM trading_break WHERE world_id = %s AND state = 'e
 SYSTEM_ACCOUNT = """
 INSERT INTO trading_ledgeraccount (id, world_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING"""
 
+decode_terms = msgspec.json.Decoder(OrderTerms).decode
 decode_action = msgspec.json.Decoder(CorporateAction).decode
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -183,11 +189,11 @@ def _number(key: int) -> int:
 
 
 def _order(row: tuple[Any, ...]) -> OrderRow:
-    *head, value, cash, fees, cash_held, qty_held, queue, priority, version, day = row[:-4]
-    submitted, updated, why, found = row[-4:]
-    sums = (int(value), cash, fees, cash_held, qty_held, queue, priority, version, day)
-    terms = None if found is None else msgspec.convert(found, OrderTerms)
-    return OrderRow("restated", *head, *sums, _nanoseconds(submitted), _nanoseconds(updated), 0, why, terms)
+    """Its receipt holds only what restoring asks of it."""
+    *sums, waits, collar, found = row[12:]
+    receipt = ({"waits": waits} if waits else {}) | ({} if collar is None else {"collar": collar})
+    terms = None if found is None else decode_terms(found)
+    return OrderRow("restated", *row[:12], int(row[12]), *sums[1:], 0, receipt, terms)
 
 
 def _nanoseconds(moment: datetime) -> int:
