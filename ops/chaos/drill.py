@@ -98,6 +98,10 @@ class Drill:
         connections.close_all()
         connections["default"].close_pool()  # ours knew the server that is gone
 
+    @property
+    def symbols(self) -> list[str]:
+        return list(self.world.instruments.order_by("symbol").values_list("symbol", flat=True))
+
     # --- the run -------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:

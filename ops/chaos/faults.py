@@ -23,7 +23,11 @@ from ops.chaos.town import InVain, Lines, left, python, wait_for
 from simgame.embedded import run_dir
 from simgame.embedded.identity import server_identity
 from simgame.kernel import failpoints as fp
+from trading.engine.accounts import CORPORATE, system_account
+from trading.engine.commands import CorporateAction
+from trading.exchange.client import ask_sync
 from trading.exchange.database import connect
+from trading.exchange.wire import Status
 
 FENCED = 4  # exit code of an exchange that another one took over from
 KILLED = -signal.SIGKILL
@@ -34,6 +38,7 @@ DISK_FULL_S = 3.0
 RECOVERIES_KILLED = 5
 BATCHES_MAX = 60  # a failpoint of the batch is armed for one of so many passings
 JOB_PATIENCE_S = 240.0  # a market day takes half a minute, more on a busy machine
+AFTER_COMMIT = 3  # the third passing of a job
 DURING_ACKS = 5  # that must still come while something unneeded is away
 DATABASE_FAULT_S = 30.0
 
@@ -82,6 +87,29 @@ def _failpoint(name: str) -> Callable[[Any, Random], int]:
         return at
 
     return inject
+
+
+def _action_failpoint(drill: Any, chance: Random) -> int:
+    """FP12: the exchange dies in a dividend; asked again under the same key it is paid once."""
+    nth = chance.randint(1, 3)
+    former, armed = drill.town.start_rival(SIMGAME_FAILPOINTS=f"{fp.FP12_CORPORATE_ACTION}=kill@{nth}")
+    drill.expect_fenced(former)
+    world = drill.world.number
+    wait_for(lambda: ask_sync(world, Status()).result.get("tick_seq"), "the armed exchange")
+    issuers = system_account(world, CORPORATE)
+    symbol = chance.choice(drill.symbols)
+    dividend = CorporateAction(issuers, f"drill-{chance.getrandbits(64)}", symbol, "dividend", cash=1)
+    first = ask_sync(world, dividend)
+    code = left(armed, "the exchange armed with fp12")
+    at = time.monotonic_ns()
+    _insist(code == KILLED, f"fp12 ended the exchange with {code}")
+    _insist(first.outcome == "unknown", f"a dividend that was cut off was answered {first.outcome}")
+    drill.town.restart("exchange")
+    again = wait_for(
+        lambda: (said := ask_sync(world, dividend)).outcome == "executed" and said, "the dividend"
+    )
+    _insist(again.replayed == (nth == AFTER_COMMIT), f"killed at passing {nth}, replayed: {again.replayed}")
+    return at
 
 
 def _gateway_failpoint(drill: Any, chance: Random) -> int:
@@ -306,6 +334,7 @@ FAULTS = {
             Fault(n, "failpoints", "the exchange dies in a job of the market day", _failpoint(n))
             for n in JOBS
         ),
+        Fault(fp.FP12_CORPORATE_ACTION, "failpoints", "the exchange dies in a dividend", _action_failpoint),
         Fault("kill-exchange", "kills", "SIGKILL at a random moment", _kill("exchange")),
         Fault("kill-web", "kills", "SIGKILL at a random moment", _kill("web")),
         Fault("kill-feed", "kills", "SIGKILL at a random moment", _kill("feed")),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -17,9 +15,10 @@ from django.db import connection
 from simgame.kernel import failpoints
 from tests.exchange import street
 from trading import invariants
-from trading.exchange.client import ask_at, ask_sync, decode_replies, encode_requests
+from trading.exchange.client import ExchangeClient, ask_at, ask_sync, decode_replies, encode_requests
+from trading.exchange.database import connect
 from trading.exchange.framing import Deframer, frame
-from trading.exchange.wire import Request
+from trading.exchange.wire import Request, Status
 from trading.models import Command, ExchangeLease, Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,24 +162,42 @@ def _insist_at(world, order):
     return street.wait_for(settled, "a certain answer")
 
 
-@pytest.mark.slow
-def test_kills_under_load_lose_no_acked_order(tmp_path, transactional_db):
-    """Its own durable PostgreSQL; exchange and PostgreSQL die by SIGKILL, an ack log outside watches."""
-    home = tmp_path / "drill"
-    env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    drill = subprocess.run(
-        [sys.executable, "-m", "tests.exchange.kill_drill", "--cycles", "3"],
-        cwd=settings.BASE_DIR,
-        env={**env, "SIMGAME_HOME": str(home), "DJANGO_SETTINGS_MODULE": "simgame.settings"},
-        stdout=subprocess.PIPE,
-        timeout=300,
-        check=False,
-    )
-    assert drill.returncode == 0, drill.stdout
-    report = json.loads(drill.stdout)
-    assert report["acked"] > 400
-    assert (report["lost"], report["changed"], report["doubled"], report["breaks"]) == (0, 0, 0, 0)
-    assert report["kills"] == 4
+def test_a_client_leaves_an_exchange_that_sleeps(world, feed):
+    """A paused process keeps its connections: who waits for it in vain goes to the one that took over."""
+    path = settings.RUN_DIR / f"exchange-{world.number}.sock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    ExchangeLease.objects.create(world=world, address=f"unix:{path}")
+
+    async def ask_three_times() -> tuple[list[str], street.InThread]:
+        client = ExchangeClient(world.number)
+        heard = [(await client.ask(Status(), 0.2)).outcome]
+        heir = await asyncio.to_thread(street.InThread, world)
+        heard += [(await client.ask(Status(), 0.2)).outcome, (await client.ask(Status(), 10.0)).outcome]
+        client.close()
+        return heard, heir
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sleeper:
+        sleeper.bind(str(path))
+        sleeper.listen(8)
+        heard, heir = asyncio.run(ask_three_times())
+        heir.stop()
+    assert heard == ["unknown", "unknown", "executed"]
+
+
+def test_behind_a_rogue_lock_alice_hears_that_nothing_was_done(exchange, world):
+    """Fault 19: nobody waits without end, and when the lock is gone the same request is executed once."""
+    alice = street.open_portfolio(world, "alice")
+    order = street.new_order(alice.id, "behind-a-lock")
+    with connect("rogue") as rogue:
+        rogue.execute("BEGIN")
+        rogue.execute("LOCK TABLE trading_order IN ACCESS EXCLUSIVE MODE")
+        told = ask_sync(world.number, order, timeout_s=10.0)
+        rogue.execute("ROLLBACK")
+    assert (told.outcome, told.code) == ("not_executed", "ENGINE_RECOVERING")
+    assert not insist(world, order).replayed
+    assert Order.objects.count() == 1
+    assert invariants.reconcile(world).breaks == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from realtime.publish import BUS_CHANNEL, Breaker, Message, Publisher
+from simgame.kernel import failpoints
 from tests.realtime.conftest import House, Reader, Town, eventually, open_house, quick
 from tests.realtime.valkey import Valkey
 
@@ -107,6 +108,22 @@ async def test_a_killed_redis_is_bridged_by_the_owners_and_joined_again(
         await publisher.publish_now(change_everything(town, 3))
         await has_the_truth(alice, town)
         assert publisher.dropped == 3
+
+
+async def test_a_worker_that_fails_after_a_push_tells_nothing_twice_and_nothing_never(
+    post: House, town: Town, publisher: Publisher
+):
+    """FP7: the frame is with the sockets, and the worker's reader of the bus dies and begins anew."""
+    async with post.visit() as alice:
+        await alice_reads(post, alice, *EVERYTHING)
+        failpoints.ARMED.update(failpoints.parse(f"{failpoints.FP7_GATEWAY_SENT}=raise@1"))
+        try:
+            await publisher.publish_now(change_everything(town, 1))
+            await eventually(lambda: failpoints.ARMED[failpoints.FP7_GATEWAY_SENT].passed == 1)
+        finally:
+            failpoints.ARMED.clear()
+        await publisher.publish_now(change_everything(town, 2))
+        await has_the_truth(alice, town)
 
 
 async def test_what_was_said_while_the_bus_was_away_is_read_when_it_returns(town: Town, valkey: Valkey):
