@@ -190,11 +190,12 @@ def _disk_full(drill: Any, chance: Random) -> int:
     """No process of PostgreSQL may write one more byte to a file: what a full disk or quota looks like."""
     _moment(chance)
     pid = drill.town.services.pids()["PostgreSQL"]
-    at = time.monotonic_ns()
-    for each in [*_children_of(pid), pid]:
+    _limit_files(pid, "0")  # first, so that its new children have it too
+    for each in _children_of(pid):
         _limit_files(each, "0")
+    full = time.monotonic_ns()
     time.sleep(DISK_FULL_S)
-    acks = drill.acks_between(at + 1_000_000_000, time.monotonic_ns())
+    acks = drill.acks_between(full, time.monotonic_ns())
     _insist(acks == 0, f"{acks} acks while nothing could be written")
     for each in [pid, *_children_of(pid)]:
         _limit_files(each, "unlimited")
