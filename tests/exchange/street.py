@@ -146,13 +146,15 @@ class Feed:
         now = clock.now_ns()
         self.say(Print(symbol, price, size, "", now, now, "test"))
 
-    def say(self, tick: Any) -> None:
-        """Send one tick to everybody, and keep it for those who come later."""
+    def say(self, tick: Any) -> int:
+        """Send one tick to everybody, and keep it for those who come later. Its sequence."""
         with self._lock:
+            seq = next(self._seq)
             fields = {name: getattr(tick, name) for name in tick.__struct_fields__}
-            tick = type(tick)(**(fields | {"seq": next(self._seq)}))
+            tick = type(tick)(**(fields | {"seq": seq}))
             self._state[type(tick).__name__, getattr(tick, "symbol", "")] = tick
             self._send(self._connections, [tick])
+        return seq
 
     def close(self) -> None:
         self._listener.close()
