@@ -26,8 +26,13 @@ later. *Outcome* is what happened to an order: `unknown` means ask again with th
 
 def page() -> str:
     """The page as it should be now."""
+    return HEAD + "".join(_line(cls) for cls in documented().values())
+
+
+def documented() -> dict[str, type[SimGameError]]:
+    """Every refusal that the page tells of, by its code."""
     autodiscover_modules("errors")
-    return HEAD + "".join(_line(cls) for cls in _by_code().values())
+    return _by_code()
 
 
 def _by_code() -> dict[str, type[SimGameError]]:

@@ -40,7 +40,7 @@ class Wire:
     async def _exchange(self, method: str, path: str, body: Any, more: dict[str, str]) -> Said:
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
-        data = b"" if body is None else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         headers = {**self.headers, **more, "Content-Length": str(len(data))}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         self._writer.write("\r\n".join([*lines, "", ""]).encode() + data)

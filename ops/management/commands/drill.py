@@ -10,11 +10,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-DRILLS = {"engine": "ops.drills.engine", "books": "ops.drills.books"}
+DRILLS = {
+    "engine": "ops.drills.engine",
+    "books": "ops.drills.books",
+    "bad_input": "ops.drills.bad_input",
+}
 EXIT_FOUND = 3
 ABOUT = """Drills the exchange with chance: every run names its seed and can be repeated.
 
   manage.py drill engine        random commands: the engine against a naive second engine
+  manage.py drill bad_input     orders that bite, asked of a real server
 
 Progress goes to stderr, the report to stdout. `manage.py drill NAME --help` says what is compared.
 Exit codes: 0 nothing found, 1 failed, 2 wrong usage, 3 something found.
@@ -40,7 +45,7 @@ class Command(BaseCommand):
             drill.add_arguments(one)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["commands"] < 1 or options.get("processes", 1) < 1:
+        if options.get("commands", 1) < 1 or options.get("processes", 1) < 1:
             raise CommandError("At least one command and one process.", returncode=2)
         report = import_module(DRILLS[options["drill"]]).run(options)
         if options["format"] == "json":
@@ -53,10 +58,16 @@ class Command(BaseCommand):
 
 def _lines(report: dict[str, Any]) -> list[str]:
     found = report["difference"]
-    lines = [f"{name:<12}{value:>16}" for name, value in report.items() if name != "difference"]
+    lines = [f"{name:<12}{_plain(value):>16}" for name, value in report.items() if name != "difference"]
     if found is None:
         return [*lines, "no difference"]
     lines.append("DIFFERENCE")
     for name, value in found.items():
         lines += [f"  {name}:", *(f"    {each}" for each in (value if isinstance(value, list) else [value]))]
     return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return str(value)
