@@ -270,7 +270,8 @@ FROM trading_accountevent e WHERE e.portfolio_id = ANY(%(portfolios)s::bigint[])
 -- I14c window: each player's command that was executed told its portfolio
 SELECT 'command ' || c.id AS subject, c.kind, c.portfolio_id
 FROM trading_command c WHERE c.id BETWEEN %(command_low)s AND %(command_high)s
-  AND c.kind IN ('open_portfolio', 'new_order', 'cancel', 'replace', 'adjust', 'freeze')
+  AND (c.kind IN ('open_portfolio', 'new_order', 'cancel', 'replace', 'adjust')
+       OR c.kind = 'freeze' AND c.result ? 'portfolio')  -- frozen twice is frozen once
   AND NOT EXISTS (SELECT 1 FROM trading_accountevent e WHERE e.command = c.id AND e.portfolio_id = c.portfolio_id);
 
 -- I15 portfolios: each order has exactly the one command that made it, under the same key
