@@ -153,8 +153,8 @@ class Judge:
         was, had = evidence.sums.get(row["order_id"], (0, 0))
         worth, qty = was + cash, had + row["qty"]
         evidence.sums[row["order_id"]] = (worth, qty)
-        lines = lines_of(rules, row["side"], receipt.get("effect", ""))
         buys = row["side"] == "buy"
+        lines = lines_of(rules, row["side"], receipt.get("effect") or ("open" if buys else "close"))
         before, after = charged(lines, was, had, buys=buys), charged(lines, worth, qty, buys=buys)
         due = [_line(*each, worth) for each in zip(lines, before, after, strict=True)]
         stored = [{name: line.get(name) for name in FEE_FACTS} for line in receipt["fees"]]
