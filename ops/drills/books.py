@@ -19,13 +19,14 @@ from simgame.kernel import clock
 from trading import invariants
 from trading.engine.commands import Recovered, SetRules
 from trading.exchange import recovery
-from trading.exchange.applier import Applier, Work
+from trading.exchange.applier import Applier, Stored
 from trading.exchange.database import connect
 from trading.exchange.intake import Arrival
 from trading.exchange.lease import Lease
 from trading.exchange.streams import Streams
 from trading.exchange.ticks import Rules
 from trading.exchange.version import engine_version
+from trading.exchange.wire import Reply
 from trading.exchange.writer import Fate, Writer
 from trading.models import Game, Portfolio
 from trading.proof import progress
@@ -34,6 +35,7 @@ from trading.proof.verify_receipts import verify
 
 COMMANDS_PER_BATCH_MAX = 64
 CRASH_EVERY = 40  # batches, about: the books in memory are thrown away, with what was not committed
+ORDERS_SHIFT = 64  # ids of orders: the world's number before them
 TICKS = (Quote, Print, Reference, PhaseTick, SetRules)
 HELP = """Random commands through engine and PostgreSQL, in batches, with crashes between.
 
@@ -70,10 +72,10 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     return {"database": made if options["keep"] else "dropped", **report}
 
 
-def make_world() -> World:
+def make_world(slug: str = "drill") -> World:
     """The crowd's two instruments, and its five people with their portfolios."""
     world = World.objects.create(
-        slug="drill", name="Drill", kind=World.Kind.SEEDED, currency="CNY", rulebook="plain", stream_epoch="d"
+        slug=slug, name="Drill", kind=World.Kind.SEEDED, currency="CNY", rulebook="plain", stream_epoch="d"
     )
     for rules in RULES.values():
         Instrument.objects.create(
@@ -81,18 +83,61 @@ def make_world() -> World:
             price_exponent=2, qty_exponent=rules.qty_exponent, tick=rules.tick, lot=rules.lot,
         )  # fmt: skip
     game = Game.objects.create(
-        slug="drill", name="Drill", world=world, currency="CNY", start_cash=1, starts_at=timezone.now()
+        slug=slug, name="Drill", world=world, currency="CNY", start_cash=1, starts_at=timezone.now()
     )
     for n in range(1, 6):
-        player = Player.objects.create(username=f"drill{n}")
-        Portfolio.objects.create(id=n, player=player, game=game)
+        player = Player.objects.create(username=f"{slug}{n}")
+        Portfolio.objects.create(player=player, game=game)
     return world
 
 
 def drill(world: World, seed: str, commands: int, every: int) -> dict[str, Any]:
     """The report; `difference` is None when everything held."""
     with asyncio.Runner() as runner:  # for the writer only: the rest waits for it
-        return _Drill(world, seed, every, runner).run(commands)
+        return _run(Drill(world, seed, runner), seed, commands, every)
+
+
+def _run(drill: Drill, seed: str, commands: int, every: int) -> dict[str, Any]:
+    began = clock.monotonic_s()
+    found: dict[str, Any] | None = None
+    chance = random.Random(f"{seed}/batches")
+    full_at, size, done = every, 8, 0
+    with progress.bar("The crowd through PostgreSQL", commands) as advance:
+        for command, _, at in drill.crowd.commands(commands):
+            drill.apply(command, at)
+            done, size = done + 1, size - 1
+            if size > 0:
+                continue
+            advance(done)
+            done, size = 0, chance.randrange(1, COMMANDS_PER_BATCH_MAX)
+            if chance.randrange(CRASH_EVERY) == 0:
+                drill.crash(commit_first=chance.random() < 0.5)
+                continue
+            drill.commit()
+            if drill.batches % every == 0:
+                is_full = drill.batches >= full_at
+                full_at = drill.batches * 3 // 2 if is_full else full_at
+                found = drill.check(full=is_full)
+            if found:
+                break
+    if found is None:
+        drill.commit()
+        found = drill.check(full=True) or drill.judge()
+    drill.close()
+    seconds = clock.monotonic_s() - began
+    return {
+        "drill": "books",
+        "engine": engine_version(),
+        "seed": seed,
+        "commands": commands,
+        "batches": drill.batches,
+        "crashes": drill.crashes,
+        "checks": drill.checks,
+        **drill.rows,
+        "seconds": round(seconds, 1),
+        "rate": round(commands / max(seconds, 0.001)),
+        "difference": found,
+    }
 
 
 class _ToldTime(Applier):
@@ -105,78 +150,55 @@ class _ToldTime(Applier):
         return self.head.at_ns
 
 
-class _Drill:
-    def __init__(self, world: World, seed: str, every: int, runner: asyncio.Runner):
-        self.world, self.seed, self.every, self.runner = world, seed, every, runner
-        self.chance = random.Random(f"{seed}/batches")
-        self.crowd = Crowd(f"{seed}/books", lambda n: str(uuid.UUID(int=n)))
+class Drill:
+    """The exchange without its doors: commands into memory, memory into the tables, and back."""
+
+    def __init__(self, world: World, seed: str, runner: asyncio.Runner):
+        self.world, self.runner = world, runner
+        people = tuple(
+            Portfolio.objects.filter(game__world=world).order_by("id").values_list("id", flat=True)
+        )
+        made = world.number << ORDERS_SHIFT
+        self.crowd = Crowd(f"{seed}/books", lambda n: str(uuid.UUID(int=made | n)), people)
         self.market: dict[Any, Any] = {}  # what a feed would tell one who comes late
-        self.full_at = every  # batches after which everything is checked: at growing distances
-        self.batches = self.crashes = self.checks = self.applied = 0
+        self.batches = self.crashes = self.checks = 0
         self.rows: dict[str, int] = {}
+        self.done: Stored = {}  # keys of the batch before this one
+        self._recover()
 
-    def run(self, commands: int) -> dict[str, Any]:
-        began = clock.monotonic_s()
-        found: dict[str, Any] | None = None
-        work, size = self._recover(), 8
-        with progress.bar("The crowd through PostgreSQL", commands) as advance:
-            for command, _, at in self.crowd.commands(commands):
-                self._apply(work, command, at)
-                size -= 1
-                if size <= 0:
-                    advance(self.applied)
-                    self.applied = 0
-                    work, found = self._batch(work)
-                    size = self.chance.randrange(1, COMMANDS_PER_BATCH_MAX)
-                    if found:
-                        break
-        if found is None:
-            self._write(work)
-            found = self._check(final=True) or self._judge()
-        self.writer.close()
-        seconds = clock.monotonic_s() - began
-        return {
-            "drill": "books",
-            "engine": engine_version(),
-            "seed": self.seed,
-            "commands": commands,
-            "batches": self.batches,
-            "crashes": self.crashes,
-            "checks": self.checks,
-            **self.rows,
-            "seconds": round(seconds, 1),
-            "rate": round(commands / max(seconds, 0.001)),
-            "difference": found,
-        }
-
-    def _batch(self, work: Work) -> tuple[Work, dict[str, Any] | None]:
-        if self.chance.randrange(CRASH_EVERY) == 0:  # before or after the commit, as it may happen
-            if self.chance.random() < 0.5:
-                self._write(work)
-            self.crashes += 1
-            self.writer.close()
-            return self._recover(), None
-        self._write(work)
-        self.batches += 1
-        found = self._check() if self.batches % self.every == 0 else None
-        return self.applier.new_work(), found
-
-    def _apply(self, work: Work, command: Any, at: int) -> None:
-        self.applied += 1
+    def apply(self, command: Any, at: int) -> Reply | None:
+        """In memory. The answer that waits for the commit, when somebody asked."""
         self.applier.told_ns = at
-        if isinstance(command, TICKS):
-            if not isinstance(command, Print | SetRules):
-                self.market[type(command), getattr(command, "symbol", "")] = command
-            self.applier.apply(work, [command], {})
-        else:
-            self.applier.apply(work, [Arrival(command, 1, None)], {})
+        if not isinstance(command, TICKS):
+            self.applier.apply(self.work, [Arrival(command, 1, None)], self.done)
+            return self.work.answers[-1][1]
+        if not isinstance(command, Print | SetRules):
+            self.market[type(command), getattr(command, "symbol", "")] = command
+        self.applier.apply(self.work, [command], {})
+        return None
 
-    def _write(self, work: Work) -> None:
+    def commit(self) -> None:
+        work, self.work = self.work, self.applier.new_work()
         if not work.batch.empty:
             fate = self.runner.run(self.writer.write(work.batch))
             assert fate is Fate.COMMITTED, fate
+            self.batches += 1
+        self.done = work.done
 
-    def _recover(self) -> Work:
+    def crash(self, *, commit_first: bool) -> None:
+        """As a kill before or after the COMMIT: memory is gone, the rows are read again."""
+        if commit_first:
+            self.commit()
+        self.crashes += 1
+        self.writer.close()
+        self._recover()
+        for command in self.crowd.calm():
+            self.apply(command, self.crowd.at)
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def _recover(self) -> None:
         """As `exchange.process` does it, up to the feed's snapshot."""
         number, opened = self.world.number, connect("drill")
         lease = Lease.acquire(opened, number, "drill", "none")
@@ -189,24 +211,23 @@ class _Drill:
         self.applier = _ToldTime(engine, streams, books.head)
         self.applier.told_ns = self.crowd.at
         self.writer = Writer(lease, opened)
-        work = self.applier.new_work()
+        self.work, self.done = self.applier.new_work(), {}
         begin_with = [Recovered(engine_version(), tuple(rules.halted)), *map(SetRules, RULES.values())]
         seen = sorted(self.market.values(), key=lambda tick: not isinstance(tick, PhaseTick))
-        self.applier.apply(work, [*begin_with, *seen], {})
-        return work
+        self.applier.apply(self.work, [*begin_with, *seen], {})
 
-    def _check(self, *, final: bool = False) -> dict[str, Any] | None:
+    def check(self, *, full: bool) -> dict[str, Any] | None:
         """Everything in memory, everything in the tables, and the one against the other."""
         self.checks += 1
         broken: list[Any] = list(self.applier.engine.breaches())
         opened = connect("drill")
         try:
-            if self.batches >= self.full_at or final:
-                self.full_at = self.batches * 3 // 2
+            if full:
                 broken += invariants.find(opened, self.world.number, invariants.QUERIES)
             books = recovery.read(opened, self.world.number)
         finally:
             opened.close()
+        broken += books.breaks
         mine = self.applier.engine
         rules = [market.rules for market in mine.state.markets.values() if market.rules]
         stored = recovery.engine_of(books, self.world.number, rules, ()).state_hash()
@@ -216,7 +237,7 @@ class _Drill:
             {"broken": [str(each) for each in broken[:5]], "seq": self.applier.head.seq} if broken else None
         )
 
-    def _judge(self) -> dict[str, Any] | None:
+    def judge(self) -> dict[str, Any] | None:
         replayed = replay_world(self.world, verify=True)
         if replayed.difference:
             return {"replay": str(replayed.difference)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -41,28 +42,37 @@ PHASES = (
 Told = tuple[Any, int, int]  # command, seq, engine time
 
 
-def opening(at: int = START) -> list[Any]:
+def opening(people: tuple[int, ...] = PEOPLE, at: int = START) -> list[Any]:
     """What every sequence begins with: a market that is open, and what people have."""
     said: list[Any] = [c.SetRules(rules) for rules in RULES.values()]
     said.append(PhaseTick(DAY, "continuous", "", 0, at, at))
     for symbol in SYMBOLS:
         said.append(Reference(symbol, DAY, MIDDLE, *BAND, at, at, "sim"))
         said.append(Quote(symbol, ((995, 300),), ((1_000, 300), (1_005, 500)), at, at, "sim"))
-    for who in PEOPLE:
-        cash = 3_000_00 if who > 3 else 10_000_000_00
+    for who in people:
+        poor = who in people[3:]
+        cash = 3_000_00 if poor else 10_000_000_00
         said.append(c.OpenPortfolio(who, "CNY", cash, f"open{who}"))
-        said += [
-            c.Adjust(who, symbol, 450 if who > 3 else 1_000_000, "", f"give{symbol}") for symbol in SYMBOLS
-        ]
+        said += [c.Adjust(who, symbol, 450 if poor else 1_000_000, "", f"give{symbol}") for symbol in SYMBOLS]
     return said
+
+
+def _date(day: int) -> date:
+    return date(day // 10_000, day // 100 % 100, day % 100)
 
 
 class Crowd:
     """Commands without end. `names` are the orders it has asked for, newest last."""
 
-    def __init__(self, seed: int | str, name: Callable[[int], str] = "o{:07}".format):
-        """`name`: the id of the n-th order. A later one sorts later."""
+    def __init__(
+        self,
+        seed: int | str,
+        name: Callable[[int], str] = "o{:07}".format,
+        people: tuple[int, ...] = PEOPLE,
+    ):
+        """`name`: the id of the n-th order. A later one sorts later. `people`: their portfolios, five."""
         self.name = name
+        self.people = people
         self.chance = random.Random(seed)
         self.at, self.day, self.seq = START, DAY, 0
         self.phase, self.paused = "continuous", False
@@ -72,13 +82,21 @@ class Crowd:
         self.n = 0
 
     def commands(self, n: int) -> Iterator[Told]:
-        for said in opening():
+        for said in opening(self.people):
             self.seq += 1
             yield said, self.seq, self.at
         while self.seq < n:
             self.seq += 1
             self.at += self.chance.randrange(NS // 2) // 1_000 * 1_000  # the books keep microseconds
             yield self._next(), self.seq, self.at
+
+    def calm(self) -> Iterator[Any]:
+        """Whatever was halted or frozen goes on: for who does not know what became of it."""
+        self.halted, self.frozen = [], []
+        for symbol in SYMBOLS:
+            yield c.Halt(symbol, False, "", f"calm{self.seq}{symbol}")
+        for who in self.people:
+            yield c.Freeze(who, False, "", f"calm{self.seq}")
 
     def _next(self) -> Any:
         x = self.chance.random()
@@ -110,7 +128,7 @@ class Crowd:
         return f"k{self.seq}"
 
     def _who(self) -> int:
-        return PEOPLE[int(self.chance.random() * 5)]
+        return self.people[int(self.chance.random() * 5)]
 
     def _symbol(self) -> str:
         return SYMBOLS[self.chance.random() < 0.5]
@@ -263,7 +281,7 @@ class Crowd:
             self.phase = PHASES[int(self.chance.random() * len(PHASES))]
             self.paused = self.chance.random() < 0.1
         elif x < 0.8:
-            self.day += 1
+            self.day = int(f"{_date(self.day) + timedelta(days=1):%Y%m%d}")
         return PhaseTick(self.day, self.phase, "", 0, self.at, self.at, paused=self.paused)
 
     def _disturbance(self) -> Any:
