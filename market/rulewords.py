@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from market import rulebook
 from market.messages import JSON
 from market.models import Instrument, World
-from market.rulebook import PPB, FeeRule, InstrumentRules
+from market.rulebook import PPB, FeeRule, InstrumentRules, words
 from simgame.kernel import money
 
 PERCENT = PPB // 100
@@ -27,27 +28,49 @@ def lines(world: World, day: date) -> list[JSON]:
         return []
     book = rulebook.load(world.rulebook)
     rules = book.rules_for(shown, day)
-    found = [*_trading(rules), *(line for fee in rules.fees for line in _fee(fee, rules))]
+    found = [*_trading(rules), *_fees(rules), *_by_row(book, rules)]
     return [
         {
             "name": name,
             "value": value,
             "text": text,
-            "source": book.row(row).source if row else world.name,
+            "source": words.source(book.row(row), language()) if row else world.name,
             "row": row,
         }
         for name, value, text, row in found
     ]
 
 
+def language() -> str:
+    """The reader's, as the rulebook names languages."""
+    return get_language() or words.ENGLISH
+
+
+def cited(rule: JSON) -> JSON:
+    """A receipt's rule for its reader: what bound in their language, and the dated row that says so.
+
+    {name, row, text, stated, source}; the last two are null where no row of a rulebook bound.
+    """
+    row = rulebook.row_named(rule.get("row", ""))
+    stated = words.says(row, language()) if row else None
+    text = _(rule["text"]) if rule.get("text") else ""
+    if text == rule.get("text") and stated and not language().startswith(words.ENGLISH):
+        text = stated  # a sentence with numbers in it, which only the engine's language has
+    return {**rule, "text": text, "stated": stated, "source": words.source(row, language()) if row else None}
+
+
 def typical(world: World) -> Instrument | None:
     """An instrument of the kind and board that are most frequent in the world."""
     rows = list(world.instruments.all())
-    counted = Counter((row.kind, row.board, row.lot, row.tick) for row in rows)
+    counted = Counter(map(_likeness, rows))
     if not counted:
         return None
     most, _count = counted.most_common(1)[0]
-    return next(row for row in rows if (row.kind, row.board, row.lot, row.tick) == most)
+    return next(row for row in rows if _likeness(row) == most)
+
+
+def _likeness(row: Instrument) -> tuple[object, ...]:
+    return row.kind, row.venue, row.board, row.product, row.lot, row.tick
 
 
 def percent(ppb: int) -> str:
@@ -74,6 +97,27 @@ def _trading(rules: InstrumentRules) -> list[Line]:
         cage = percent(rules.cage_ppb)
         found.append(("cage", cage, _("price cage %(cage)s") % {"cage": cage}, rows.get("cage", "")))
     return found
+
+
+def _fees(rules: InstrumentRules) -> list[Line]:
+    return [line for fee in rules.fees if not _is_particular(fee) for line in _fee(fee, rules)]
+
+
+def _by_row(book: rulebook.Rulebook, rules: InstrumentRules) -> list[Line]:
+    """What the row itself says best: fees by the piece or by what a fill does, margins."""
+    ids = [(fee.name, fee.row) for fee in rules.fees if _is_particular(fee)]
+    if rules.is_contract:
+        ids.append(("margin", rules.rows["margin"]))
+    found = []
+    for name, row_id in ids:
+        row = book.row(row_id)
+        value = row.values.get("rate") or row.values.get("unit") or row.values.get("margin_long", "")
+        found.append((name, str(value), words.says(row, language()), row_id))
+    return found
+
+
+def _is_particular(fee: FeeRule) -> bool:
+    return bool(fee.unit_ppb or fee.effect or fee.role)
 
 
 def _fee(fee: FeeRule, rules: InstrumentRules) -> list[Line]:

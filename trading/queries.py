@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet
 
 from market import queries as market_queries
+from market import rulewords
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
 from trading import ranking
@@ -225,7 +226,7 @@ def receipt_of_fill(portfolio_id: int, fill_id: int) -> JSON:
 
 PRICES = frozenset({"price", "limit_price", "collar", "limit_low", "limit_high", "best_bid", "best_ask"})
 PRICES |= {"tick", "nearest_price", "previous_close", "cage", "last_price", "stop_loss", "take_profit"}
-PRICES |= {"stop_price", "hwm", "reference"}
+PRICES |= {"stop_price", "hwm", "reference", "close"}
 SIZES = frozenset({"size", "taken", "queue_ahead", "qty", "lot", "sellable", "bought_today", "reserved_qty"})
 SIZES |= {"volume", "bought", "sold"}  # of an auction
 SIZES |= {"nearest_qty", "held", "leaves", "least_qty", "qty_max", "displayed", "print_size"}
@@ -247,6 +248,8 @@ def receipt_json(receipt: Any, scale: Scale) -> Any:
 def _receipt_value(name: str, value: Any, scale: Scale) -> Any:
     if name in LEVELS and isinstance(value, list):
         return [scale.price(value[0]), scale.qty(value[1])]
+    if name == "rule" and isinstance(value, dict):
+        return rulewords.cited(value)
     if not isinstance(value, int) or isinstance(value, bool):
         return receipt_json(value, scale)
     if name in INSTANTS:

@@ -4,7 +4,8 @@ Pure: no Django, no clock. `load("cn_a").rules_for(instrument, day)` gives Instr
 `limits(previous_close, rules)` the day's band, `load("cn_a").hours("venue").at(world_ns)` the phase.
 """
 
-from market.rulebook.book import Rulebook, UnknownRulebook, by_venue, known, limits, load
+from market.rulebook import words
+from market.rulebook.book import Rulebook, UnknownRulebook, by_venue, known, limits, load, row_named
 from market.rulebook.calendars import EVERY_DAY, WEEKDAYS, TradingCalendar
 from market.rulebook.hours import Day, Hours, PhaseNow, as_date, as_number, local_ns
 from market.rulebook.products import Product, expiry
@@ -41,4 +42,6 @@ __all__ = [
     "limits",
     "load",
     "local_ns",
+    "row_named",
+    "words",
 ]

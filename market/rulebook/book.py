@@ -35,6 +35,7 @@ class Rulebook:
         self.title_zh: str = document["title_zh"]
         self.timezone: str = document["timezone"]
         self.venues: tuple[str, ...] = tuple(document["venues"])
+        self.boards: dict[str, str] = dict(document.get("boards", {}))  # board → the only venue that has it
         self.known_from: date = document["known_from"]
         self.collar_ppb = ppb(document["market_collar"])
         self.odd_lot_sell: bool = document["odd_lot_sell"]
@@ -49,6 +50,10 @@ class Rulebook:
             self._by_table.setdefault(row.table, []).append(row)
         self._check()
 
+    @property
+    def has_products(self) -> bool:
+        return bool(self._products)
+
     def product(self, venue: str, product: str) -> Product | None:
         """The terms of a futures product."""
         return self._products.get((venue, product))
@@ -60,6 +65,9 @@ class Rulebook:
 
     def row(self, row_id: str) -> Row:
         return self._by_id[row_id]
+
+    def find(self, row_id: str) -> Row | None:
+        return self._by_id.get(row_id)
 
     def rows_on(self, on: date) -> list[Row]:
         """Every row that holds on that day, whomever it is for."""
@@ -305,8 +313,15 @@ def load(name: str) -> Rulebook:
         raise BadRulebook(f"{path.name}: {error}") from error
 
 
+@cache
 def known() -> list[str]:
     return sorted(path.stem for path in DATA.glob("*.toml"))
+
+
+def row_named(row_id: str) -> Row | None:
+    """The row with this id, of whichever book; None for "" and for rows that are no more."""
+    name = row_id.partition(".")[0]
+    return load(name).find(row_id) if name in known() else None
 
 
 @cache

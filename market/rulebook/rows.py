@@ -171,7 +171,8 @@ def _row(book: str, table: str, values: Mapping[str, Any]) -> Row:
 
 
 def _short(values: Mapping[str, Any], scope: str) -> list[str]:
-    return listed(values[scope]) if scope in values else []
+    """What an id says of a scope. `kinds = "stock"`, which most rows of a share book say, is left out."""
+    return listed(values[scope]) if scope in values and values[scope] != "stock" else []
 
 
 def ppb(text: str) -> int:

@@ -90,7 +90,8 @@ function queueSection(order, receipt) {
 function ruleSection(receipt) {
   const rule = receipt?.rule;
   if (!rule?.text) return null;
-  return section(t("Rule that bound"), h("p", {}, h("b", {}, rule.text)), rule.row ? h("p", { class: "t3" }, rule.row) : null);
+  const dated = rule.stated ? [h("p", {}, rule.stated), h("p", { class: "t3" }, rule.source), h("p", { class: "t3" }, rule.row)] : [];
+  return section(t("Rule that bound"), h("p", {}, h("b", {}, rule.text)), ...dated);
 }
 
 function moneySection(order, fills) {

@@ -163,16 +163,21 @@ def test_the_minimum_commission_is_taken_once_however_often_an_order_is_filled(
     assert bob.cash() == before + D("30000.00") - D("30.30")
 
 
-def test_at_lunch_orders_wait_and_in_the_afternoon_they_trade(town: Town, world: str, alice: Person) -> None:
+def test_at_lunch_the_exchange_takes_no_orders_and_lets_none_go(
+    town: Town, world: str, alice: Person
+) -> None:
+    """SSE trading rules 3.3.1: orders 9:15 to 9:25, 9:30 to 11:30, 13:00 to 15:00."""
+    town.go_to(world, at("2026-11-05", "11:00"))
+    rests = alice.placed("buy", 100, FOUR, "9.90")
     town.go_to(world, at("2026-11-05", "11:31"), "break")
-    closed = alice.refused("buy", 100, FOUR)
+    closed = alice.refused("buy", 100, FOUR, "10.01")
     assert (closed["reason"], closed["facts"]["phase"]) == ("MARKET_CLOSED", "break"), closed
-    waits = alice.placed("buy", 100, FOUR, "10.01")
-    assert waits["status"] == "new"
-    assert alice.receipt(waits)["receipt"]["waits"] == "phase"
+    assert alice.cancel(rests).status == 422
     town.go_to(world, at("2026-11-05", "13:01"))
-    filled = alice.waits_until(waits, "filled")
-    assert filled["filled_avg_price"] == "10.01"
+    assert alice.sees(rests)["status"] == "new"
+    assert alice.cancel(rests).status == 204
+    bought = alice.placed("buy", 100, FOUR, "10.01")
+    assert (bought["status"], bought["filled_avg_price"]) == ("filled", "10.01")
     assert alice.cash() == START - D("1001.00") - D("5.01")
 
 

@@ -30,14 +30,16 @@ class Place(NamedTuple):
     multiplier: int
     price_exponent: int
     cent: Decimal
-    commission: Decimal
-    least: Decimal
-    duty: Decimal
+    commission: Decimal  # of the value
+    each: Decimal = D(0)  # for each share
+    least: Decimal = D(0)
+    duty: Decimal = D(0)  # of the value of sells
+    taf: Decimal = D(0)  # for each share sold
     slug: str = ""
 
-    def fee(self, side: str, value: Decimal) -> Decimal:
-        lines = [max(self.rounded(value * self.commission), self.least)]
-        lines += [self.rounded(value * self.duty)] if side == "sell" else []
+    def fee(self, side: str, value: Decimal, qty: Decimal) -> Decimal:
+        lines = [max(self.rounded(value * self.commission + qty * self.each), self.least)]
+        lines += [self.rounded(value * self.duty), self.rounded(qty * self.taf)] if side == "sell" else []
         return sum(lines, D(0))
 
     def rounded(self, amount: Decimal) -> Decimal:
@@ -48,9 +50,13 @@ class Place(NamedTuple):
 
 
 PLACES = [
-    Place("binance", "NKNUSDT", 5000, 10, 1, 4, D("0.00000001"), D("0.001"), D(0), D(0)),
-    Place("rb1910", "rb1910", 2, 1, 10, 0, D("0.01"), D("0.0001"), D(0), D(0)),
-    Place("lobster", "AAPL", 300, 10, 1, 4, D("0.01"), D("0.00025"), D("5.00"), D("0.0005")),
+    Place("binance", "NKNUSDT", 5000, 10, 1, 4, D("0.00000001"), D("0.001")),
+    Place("rb1910", "rb1910", 2, 1, 10, 0, D("0.01"), D("0.0001")),
+    # 2012-06-21: 0.005 a share, at least 1.00; SEC 22.40 a million and FINRA 0.000095 a share sold.
+    Place(
+        *("lobster", "AAPL", 300, 10, 1, 4, D("0.01"), D(0)),
+        *(D("0.005"), D("1.00"), D("0.0000224"), D("0.000095")),
+    ),
 ]
 
 
@@ -106,15 +112,16 @@ def test_alice_buys_and_sells_what_was_really_there(town: Town, place: Place, al
     bought = alice.receipt(alice.placed("buy", place.qty, place.symbol))
     was_there(town, place, bought)
     paid = place.worth(bought["fills"])
-    assert alice.balance() == (start - paid - place.fee("buy", paid), D(0))
     held = bought["order"]["filled_qty"]
+    assert alice.balance() == (start - paid - place.fee("buy", paid, D(held)), D(0))
     assert alice.position(place.symbol)["qty"] == held
-    assert D(alice.position(place.symbol)["cost_basis"]) == paid + place.fee("buy", paid)
+    assert D(alice.position(place.symbol)["cost_basis"]) == paid + place.fee("buy", paid, D(held))
 
     sold = alice.receipt(alice.placed("sell", held, place.symbol))
     was_there(town, place, sold)
     got = place.worth(sold["fills"])
-    assert alice.balance() == (start - paid - place.fee("buy", paid) + got - place.fee("sell", got), D(0))
+    fees = place.fee("buy", paid, D(held)) + place.fee("sell", got, D(held))
+    assert alice.balance() == (start - paid + got - fees, D(0))
 
 
 def test_at_fifty_times_the_speed_it_is_still_what_was_there(town: Town, place: Place, alice: Person) -> None:

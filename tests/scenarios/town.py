@@ -42,9 +42,11 @@ django.setup()
 call_command("migrate", verbosity=0)
 for world in sys.argv[1:]:
     said = io.StringIO()
-    call_command("seed", world=world, format="json", stdout=said)
+    world, _, rules = world.partition("@")
+    call_command("seed", world=world, rulebook=rules, format="json", stdout=said)
     print(json.loads(said.getvalue())["world"])
 """  # one process instead of one per command: each of them needs seconds to begin
+CASH_RULES = {"rb1910": "@plain"}  # by its own rules it is a contract, and for margin portfolios only
 MANAGE = [PYTHON, str(env.BASE_DIR / "manage.py")]
 
 
@@ -95,7 +97,10 @@ class Town:
             connection.execute(f'DROP DATABASE IF EXISTS "{self.database}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{self.database}"')
         self.start("web", [PYTHON, "-m", *web_server("uvicorn", "127.0.0.1", self.port)])
-        worlds = ["seeded", *(f"replay:{path}" for path in recordings.values())]
+        worlds = [
+            "seeded",
+            *(f"replay:{path}{CASH_RULES.get(name, '')}" for name, path in recordings.items()),
+        ]
         seeded = self.run([PYTHON, "-c", PREPARE, *worlds])
         self.slugs = dict(zip(["seeded", *recordings], seeded.stdout.split(), strict=True))
 
