@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from market import latest, rulebook, rulewords
+from market import latest, rulebook, rulewords, worlds
 from market.errors import BadInterval, UnknownInstrument
 from market.feed.state import Day
 from market.messages import JSON, phase_row, quote_row
@@ -285,7 +285,7 @@ def rules_today(world: World) -> list[JSON]:
 
 def rules_day(world: World) -> int:
     """The day whose rules are played, 20261102: a replay may be played by those of another day."""
-    return int(world.options.get("rules_day", 0)) or market_day(world)
+    return rulebook.as_number(worlds.rules_day(world, market_day(world)))
 
 
 # --- what stands in -------------------------------------------------------------------------------

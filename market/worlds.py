@@ -87,6 +87,18 @@ def give_rules(world: World, rules: str) -> None:
     world.save(update_fields=["rulebook"])
 
 
+def rules_day(world: World, market_day: int) -> date:
+    """The day whose rules hold on a market day: itself, unless a replay is played by another day's."""
+    return rulebook.as_date(int(world.options.get("rules_day", 0)) or market_day)
+
+
+def trades_contracts(world: World) -> bool:
+    """Whether an instrument of it is a contract by the rules of its first day: held on margin only."""
+    book, on = rulebook.load(world.rulebook), _first_day(world)
+    futures = world.instruments.filter(kind=Instrument.Kind.FUTURE)
+    return any(book.rules_for(row, rules_day(world, rulebook.as_number(on))).is_contract for row in futures)
+
+
 def _first_day(world: World) -> date:
     """The day on which a replay begins; today in other worlds."""
     if world.kind != World.Kind.REPLAY:

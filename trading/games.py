@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import Player
-from market import caller
+from market import caller, worlds
 from market.models import World
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
@@ -19,10 +19,14 @@ OPEN_TIMEOUT_S = 5.0
 
 
 def ensure_season(world: World) -> Game:
-    """The running Season of a world, made when there is none. Idempotent."""
+    """The running Season of a world, made when there is none. Idempotent.
+
+    Its portfolios are cash portfolios, or margin portfolios where the world trades contracts.
+    """
     found = Game.objects.filter(world=world, season=True, status=Game.Status.RUNNING).first()
     if found:
         return found
+    kind = PortfolioKind.MARGIN if worlds.trades_contracts(world) else PortfolioKind.CASH
     number = Game.objects.filter(world=world, season=True).count() + 1
     return Game.objects.create(
         slug=f"season-{world.slug}-{number}"[:64],
@@ -31,6 +35,7 @@ def ensure_season(world: World) -> Game:
         season=True,
         currency=world.currency,
         start_cash=money.parse(settings.START_CASH, money.CURRENCY_EXPONENT[world.currency]),
+        portfolio_kind=kind,
         starts_at=clock.now(),
     )
 

@@ -31,10 +31,12 @@ class Calendar:
         phase_at: PhaseAt,
         instruments: Iterable[Facts],
         adjusted: AdjustedClose | None = None,
+        rules_day: int = 0,
     ):
         self.book = book
         self.phase_at = phase_at
         self.instruments = tuple(instruments)
+        self.rules_day = rules_day  # whose rules hold on every day; 0: each day its own
         self.adjusted = adjusted
         self._known: PhaseNow | None = None
 
@@ -82,12 +84,13 @@ class Calendar:
     ) -> list[Reference]:
         """One per instrument: previous close, less what ex-dates since `last_day` take off it, and band."""
         on, after = as_date(market_day), as_date(last_day) if last_day else None
+        ruled_by = as_date(self.rules_day or market_day)
         made = []
         for instrument in self.instruments:
             close = close_of(instrument.symbol)
             if self.adjusted is not None:
                 close = self.adjusted(instrument.symbol, close, after, on)
-            low, high = limits(close, self.book.rules_for(instrument, on))
+            low, high = limits(close, self.book.rules_for(instrument, ruled_by))
             made.append(
                 Reference(instrument.symbol, market_day, close, low, high, at_ns, received_ns, SOURCE)
             )

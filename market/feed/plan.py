@@ -102,7 +102,11 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
         ex_dates = ExDates(world.number)
         ex_dates.read()
         calendar = Calendar(
-            book, lambda at_ns: _phase(source, at_ns) or hours.at(at_ns), instruments, ex_dates.previous_close
+            book,
+            lambda at_ns: _phase(source, at_ns) or hours.at(at_ns),
+            instruments,
+            ex_dates.previous_close,
+            int(world.options.get("rules_day", 0)),
         )
         day = calendar.now(source.start_ns(None) or clock.now_ns()).market_day
         calendar.references(day, lambda _: 0, 0, 0)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from datetime import date
 from typing import Any
 
 import structlog
 from channels.db import database_sync_to_async
 
-from market import rulebook
+from market import rulebook, worlds
 from market.models import Instrument, World
 from market.rulebook import InstrumentRules
 from market.ticks import PhaseTick, Tick
@@ -18,10 +17,6 @@ from trading import corporate, messages
 from trading.engine.commands import SetRules
 
 log = structlog.get_logger(__name__)
-
-
-def day_of(number: int) -> date:
-    return date(number // 10_000, number // 100 % 100, number % 100)
 
 
 def today() -> int:
@@ -42,7 +37,8 @@ class Rules:
         instruments = list(Instrument.objects.filter(world=self.world))
         self.scales.update({row.symbol: messages.scale_of(row) for row in instruments})
         self.halted = {row.symbol: row.halt_reason for row in instruments if row.halted}
-        return [book.rules_for(row, day_of(market_day or today())) for row in instruments]
+        on = worlds.rules_day(self.world, market_day or today())
+        return [book.rules_for(row, on) for row in instruments]
 
 
 async def follow(
