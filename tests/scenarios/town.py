@@ -42,11 +42,9 @@ django.setup()
 call_command("migrate", verbosity=0)
 for world in sys.argv[1:]:
     said = io.StringIO()
-    world, _, rules = world.partition("@")
-    call_command("seed", world=world, rulebook=rules, format="json", stdout=said)
+    call_command("seed", world=world, format="json", stdout=said)
     print(json.loads(said.getvalue())["world"])
 """  # one process instead of one per command: each of them needs seconds to begin
-CASH_RULES = {"rb1910": "@plain"}  # by its own rules it is a contract, and for margin portfolios only
 MANAGE = [PYTHON, str(env.BASE_DIR / "manage.py")]
 
 
@@ -99,7 +97,7 @@ class Town:
         self.start("web", [PYTHON, "-m", *web_server("uvicorn", "127.0.0.1", self.port)])
         worlds = [
             "seeded",
-            *(f"replay:{path}{CASH_RULES.get(name, '')}" for name, path in recordings.items()),
+            *(f"replay:{path}" for name, path in recordings.items()),
         ]
         seeded = self.run([PYTHON, "-c", PREPARE, *worlds])
         self.slugs = dict(zip(["seeded", *recordings], seeded.stdout.split(), strict=True))
