@@ -78,8 +78,8 @@ def test_a_day_with_three_exchanges_replays_to_the_last_field(world: World, feed
 
 PLANTED = [
     ("UPDATE trading_fill SET fee = fee + 1 WHERE id = (SELECT max(id) FROM trading_fill)", "fill", "fee"),
-    ("UPDATE trading_fill SET receipt = jsonb_set(receipt, '{quote,seq}', '1') WHERE id = "
-     "(SELECT max(id) FROM trading_fill WHERE receipt ? 'quote')", "fill", "receipt.quote.seq"),
+    ("UPDATE trading_fill SET receipt = jsonb_set(receipt::jsonb, '{quote,seq}', '1') WHERE id = "
+     "(SELECT max(id) FROM trading_fill WHERE receipt::jsonb ? 'quote')", "fill", "receipt.quote.seq"),
     ("UPDATE trading_transfer SET amount = amount + 1 WHERE id = (SELECT max(id) FROM trading_transfer)",
      "transfer", "amount"),
     ("DELETE FROM trading_transfer WHERE id = (SELECT max(id) FROM trading_transfer)", "transfer", "row"),
@@ -89,7 +89,7 @@ PLANTED = [
     ("UPDATE trading_balance SET posted = posted + 1 WHERE account > 0 AND asset = 'CNY'", "balance",
      "posted"),
     ("UPDATE trading_position SET cost = cost - 1", "position", "cost"),
-    ("UPDATE trading_accountevent SET body = jsonb_set(body, '{orders}', '[]') WHERE seq = 3", "accountevent",
+    ("UPDATE trading_accountevent SET body = jsonb_set(body::jsonb, '{orders}', '[]') WHERE seq = 3", "accountevent",
      "body.orders"),
     ("UPDATE trading_command SET result = '{}' WHERE kind = 'new_order'", "command", "result.order"),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ import msgspec
 
 from trading.engine.commands import CancelAll, CorporateAction, Correct, SettleAction
 from trading.engine.events import Event, FillRow, Notice, OrderRow, PortfolioRow, Refused
+from trading.engine.orders import REJECTED
 from trading.exchange.wire import Reply
 
 BY_STAFF = (CorporateAction, SettleAction, Correct)
@@ -39,12 +40,12 @@ def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
         elif type(event) is PortfolioRow and event.portfolio == getattr(command, "portfolio", 0):
             result["portfolio"] = event
     if wanted is not None and wanted in orders:
-        order = result["order"] = orders[wanted]
+        order = result["order"] = _told(orders[wanted])
         result["fills"] = fills.get(wanted, 0)
-        if order.terms and (legs := [orders[leg] for leg in order.terms.with_it if leg in orders]):
+        if order.terms and (legs := [_told(orders[leg]) for leg in order.terms.with_it if leg in orders]):
             result["legs"] = legs
     elif isinstance(command, CancelAll):
-        mine = [row for row in orders.values() if row.portfolio == command.portfolio]
+        mine = [_told(row) for row in orders.values() if row.portfolio == command.portfolio]
         result["orders"] = mine
     elif isinstance(command, BY_STAFF):
         result |= _touched(events, orders)
@@ -62,12 +63,17 @@ def _touched(events: list[Event], orders: dict[str, OrderRow]) -> dict[str, Any]
     }
 
 
+def _told(row: OrderRow) -> OrderRow:
+    """The receipt stands with the order; an answer repeats only that of a refusal."""
+    return row if row.status == REJECTED else msgspec.structs.replace(row, receipt={})
+
+
 def executed(n: int, result: dict[str, Any], shown: bytes = b"", *, replayed: bool = False) -> Reply:
     """An executed command. A rejected order is executed: its reason is the code."""
     order = result.get("order")
     if isinstance(order, dict):  # from the journal
         order = msgspec.convert(order, OrderRow)
-    rejected = order is not None and order.status == "rejected"
+    rejected = order is not None and order.status == REJECTED
     code = order.reason if rejected else ""
     detail = order.receipt.get("detail", "") if rejected else ""
     return Reply(n, "executed", code, detail, result, replayed, shown)

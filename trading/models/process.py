@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from trading.models.stored import StoredJSON
+
 
 class ExchangeLease(models.Model):
     """One row per world; every batch checks `epoch` first, FOR SHARE (reliability: fencing)."""
@@ -26,8 +28,8 @@ class Command(models.Model):
     kind = models.CharField(max_length=16)
     client_id = models.CharField(max_length=64, null=True)  # the caller's key, unique per portfolio and kind
     fingerprint = models.BinaryField(null=True)  # SHA-256 of the meaningful fields
-    payload = models.JSONField()
-    result = models.JSONField()
+    payload = StoredJSON()
+    result = StoredJSON()
     tick_seq = models.BigIntegerField(default=0)  # last feed tick that had been applied before it
     at = models.DateTimeField()
 
@@ -59,4 +61,4 @@ class AccountEvent(models.Model):
     portfolio_id = models.BigIntegerField()
     seq = models.BigIntegerField()
     command = models.BigIntegerField()  # Command.id
-    body = models.JSONField()
+    body = StoredJSON()

@@ -1,0 +1,32 @@
+"""What every order writes and few read is kept as the text that was written: `json` instead of `jsonb`.
+
+Each table is rewritten once; what is in it stays readable.
+"""
+
+from django.db import migrations
+
+from trading.models.stored import StoredJSON
+
+COLUMNS = {
+    ("order", "trading_order"): {"receipt": {"default": dict}, "terms": {"null": True}},
+    ("fill", "trading_fill"): {"receipt": {}},
+    ("command", "trading_command"): {"payload": {}, "result": {}},
+    ("accountevent", "trading_accountevent"): {"body": {}},
+}
+
+
+def _altered(table, columns, kind):
+    changes = ", ".join(f"ALTER COLUMN {name} TYPE {kind} USING {name}::{kind}" for name in columns)
+    return f"ALTER TABLE {table} {changes}"
+
+
+def _operation(model, table, columns):
+    fields = [migrations.AlterField(model, name, StoredJSON(**options)) for name, options in columns.items()]
+    return migrations.SeparateDatabaseAndState(
+        [migrations.RunSQL(_altered(table, columns, "json"), _altered(table, columns, "jsonb"))], fields
+    )
+
+
+class Migration(migrations.Migration):
+    dependencies = [("trading", "0007_repair_guards")]
+    operations = [_operation(model, table, columns) for (model, table), columns in COLUMNS.items()]
