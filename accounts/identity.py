@@ -8,6 +8,7 @@ once in that time.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import hashlib
 import uuid
@@ -18,10 +19,12 @@ from importlib import import_module
 from io import BytesIO
 from typing import Any, Final, Literal, NamedTuple
 
+import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.core.handlers.asgi import ASGIRequest
+from django.db import DatabaseError
 from django.http import HttpRequest, parse_cookie
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.crypto import constant_time_compare
@@ -37,7 +40,10 @@ from simgame.problem import CsrfFailed
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 USED_EVERY: Final = timedelta(minutes=1)  # `used_at` is exact to this: not one write per request
 CREDENTIAL_CHARS_MAX: Final = 8192
+RENEW_BEFORE_S: Final = 1.5  # keys in use are renewed when they would be forgotten so soon …
+RENEW_AFTER_S: Final = 0.2  # … after others have had the time to join in one question
 
+log = structlog.get_logger(__name__)
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 
@@ -60,6 +66,10 @@ class Known(NamedTuple):
     player: Player
 
 
+_to_renew: dict[bytes, Known] = {}
+_renewing: set[asyncio.Task[None]] = set()
+
+
 class Credential(NamedTuple):
     """What a request presents; `how` is empty when it presents nothing."""
 
@@ -74,9 +84,15 @@ async def identify(scope: Mapping[str, Any]) -> Identity:
     Raises Unauthenticated or one of its kinds, and CsrfFailed for an unsafe request by cookie. For a
     socket the caller checks the Origin.
     """
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    credential = _presented(lambda name: headers.get(name.encode()), parse_cookie(headers.get(b"cookie", "")))
-    known = recent.get(_digest(credential)) or await database_sync_to_async(_find)(credential)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return await identify_headers(headers, scope)
+
+
+async def identify_headers(headers: Mapping[str, str], scope: Mapping[str, Any]) -> Identity:
+    """As `identify`, when the caller has decoded the headers already (lower-case names)."""
+    cookie = headers.get("cookie")
+    credential = _presented(headers.get, parse_cookie(cookie) if cookie else {})
+    known = await _known(credential)
     if credential.how == "session" and scope.get("method", "GET") not in SAFE_METHODS:
         check_csrf(ASGIRequest(dict(scope), BytesIO()))
     return known.identity
@@ -85,12 +101,36 @@ async def identify(scope: Mapping[str, Any]) -> Identity:
 async def identify_token(token: str) -> Identity:
     """Who holds this access token: for sockets that authenticate with a message."""
     credential = Credential("token", token)
-    return (recent.get(_digest(credential)) or await database_sync_to_async(_find)(credential)).identity
+    return (await _known(credential)).identity
 
 
 async def identify_key(key_id: str, secret: str) -> Identity:
-    credential = Credential("key", key_id, secret)
-    return (recent.get(_digest(credential)) or await database_sync_to_async(_find)(credential)).identity
+    return (await _known(Credential("key", key_id, secret))).identity
+
+
+async def _known(credential: Credential) -> Known:
+    """What is remembered, else what the database says. A key that soon will be forgotten is renewed
+    beside the request, together with all others."""
+    digest = _digest(credential)
+    known, left_s = recent.look(digest)
+    if known is None:
+        return await database_sync_to_async(_find)(credential)
+    if left_s < RENEW_BEFORE_S and credential.how == "key":
+        _to_renew[digest] = known
+        if not _renewing:
+            _renewing.add(task := asyncio.create_task(_renew()))
+            task.add_done_callback(_renewing.discard)
+    return known
+
+
+async def _renew() -> None:
+    await asyncio.sleep(RENEW_AFTER_S)
+    try:
+        await database_sync_to_async(_renew_keys)()
+    except DatabaseError as error:  # who asks after that hears of it
+        log.info("keys_not_renewed", why=str(error))
+    finally:
+        _to_renew.clear()
 
 
 def of_request(request: HttpRequest) -> Identity:
@@ -187,6 +227,22 @@ def _by_key(key_id: str, secret: str) -> Known:
     if key.used_at is None or key.used_at < now - USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(used_at=now)
     return Known(Identity(key.player_id, key.portfolio_id, None, key.key_id, "key"), key.player)
+
+
+def _renew_keys() -> None:
+    """One question for all keys in use: those that still work are remembered for another while."""
+    asked = dict(_to_renew)
+    rows = ApiKey.objects.select_related("player").in_bulk(
+        [known.identity.key_id for known in asked.values()]
+    )
+    now = clock.now()
+    used = [pk for pk, row in rows.items() if row.used_at is None or row.used_at < now - USED_EVERY]
+    if used:
+        ApiKey.objects.filter(pk__in=used).update(used_at=now)
+    for digest, known in asked.items():
+        row = rows.get(known.identity.key_id or "")
+        if row is not None and row.revoked_at is None and row.player.is_active:
+            recent.put(digest, Known(known.identity, row.player))
 
 
 def _by_token(text: str) -> Known:

@@ -24,6 +24,12 @@ class Recent(Generic[T]):
         found = self._kept.get(key)
         return found[1] if found and found[0] > clock.monotonic_s() else None
 
+    def look(self, key: Hashable) -> tuple[T | None, float]:
+        """The value, and for how many seconds more it is kept."""
+        found = self._kept.get(key)
+        left_s = found[0] - clock.monotonic_s() if found else 0.0
+        return (found[1], left_s) if found and left_s > 0 else (None, 0.0)
+
     def put(self, key: Hashable, value: T) -> None:
         with self._lock:
             self._kept.pop(key, None)  # a fresh value goes to the end of the queue

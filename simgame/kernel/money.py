@@ -7,6 +7,7 @@ is a decimal string.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -15,6 +16,9 @@ INT64_MAX: Final = 2**63 - 1
 
 # Minor units per currency: ISO 4217, and what crypto venues print.
 CURRENCY_EXPONENT: Final = {"CNY": 2, "USD": 2, "EUR": 2, "USDT": 8, "BUSD": 8, "BTC": 8, "ETH": 8, "TRY": 2}
+
+# What nearly everybody sends, and short enough that 64 bits hold it with any exponent up to 8.
+_PLAIN: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,8}))?").fullmatch
 
 
 class NotExact(ValueError):
@@ -28,6 +32,10 @@ def parse(value: object, exponent: int) -> int:
     when it has more decimals than `exponent`. Full-width digits, NaN, infinity, booleans and
     absurd exponents are refused.
     """
+    if type(value) is str and (plain := _PLAIN(value)):
+        whole, decimals = plain.groups("")
+        if len(decimals) <= exponent:
+            return int(whole + decimals.ljust(exponent, "0"))
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise ValueError("not a number")
     text = str(value).strip()

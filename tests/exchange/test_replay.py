@@ -89,8 +89,8 @@ PLANTED = [
     ("UPDATE trading_balance SET posted = posted + 1 WHERE account > 0 AND asset = 'CNY'", "balance",
      "posted"),
     ("UPDATE trading_position SET cost = cost - 1", "position", "cost"),
-    ("UPDATE trading_accountevent SET body = jsonb_set(body::jsonb, '{orders}', '[]') WHERE seq = 3", "accountevent",
-     "body.orders"),
+    ("UPDATE trading_accountevent SET body = jsonb_set(body::jsonb, '{orders}', '[]') WHERE seq = 3",
+     "accountevent", "body.orders"),
     ("UPDATE trading_command SET result = '{}' WHERE kind = 'new_order'", "command", "result.order"),
 ]  # fmt: skip
 

@@ -51,18 +51,17 @@ class ExchangeClient:
         if (self._wire is None or self._wire.lost) and not await self._connect():
             return _not_running(0)
         n = next(self._numbers)
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._waiting[n] = future
         if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop.call_soon(self._flush)
         self._unsent.append(Request(n, body))
+        timer = loop.call_later(timeout_s, self._give_up, n, timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError:
-            self._leave_a_sleeper()
-            return _unknown(n, f"No answer within {timeout_s:g} s.")
+            return await future
         finally:
+            timer.cancel()
             self._waiting.pop(n, None)
 
     def close(self) -> None:
@@ -83,6 +82,10 @@ class ExchangeClient:
         future = self._waiting.get(reply.n)
         if future is not None and not future.done():
             future.set_result(reply)
+
+    def _give_up(self, n: int, after_s: float) -> None:
+        self._leave_a_sleeper()
+        self._settle(_unknown(n, f"No answer within {after_s:g} s."))
 
     def _lost(self) -> None:
         """What had been sent may have been executed."""

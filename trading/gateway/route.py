@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 import structlog
 
-from accounts.identity import identify
+from accounts.identity import identify_headers
 from simgame import problem
 from simgame.kernel import ids
 from simgame.kernel.errors import SimGameError
@@ -43,7 +44,7 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
         answer = await _answer(scope, headers, receive, request_id)
     except Gone:
         return
-    start = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+    start = [(_lower(name), value.encode("latin-1")) for name, value in answer.headers.items()]
     start.append((b"x-request-id", request_id.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": start})
     await send({"type": "http.response.body", "body": answer.content})
@@ -54,7 +55,7 @@ async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_i
     try:
         verb = VERBS[scope["method"], _names_an_order(path)]
         body = await _read(headers, receive)
-        identity = await identify(scope)
+        identity = await identify_headers(headers, scope)
         _require_json(headers, body)
         answer = await verb(Call(identity, headers, body, path[len(ROOT) + 1 :].rstrip("/")))
         kind = {"Content-Type": "application/json"} if answer.content else {}
@@ -118,7 +119,12 @@ def _require_json(headers: dict[str, str], body: bytes) -> None:
         raise problem.UnsupportedMediaType
 
 
+@lru_cache(64)  # ours are few
+def _lower(name: str) -> bytes:
+    return name.lower().encode()
+
+
 def _request_id(given: str) -> str:
     if given and len(given) <= REQUEST_ID_CHARS_MAX and given.isascii() and given.isprintable():
         return given
-    return str(ids.uuid7())
+    return ids.uuid7_text()

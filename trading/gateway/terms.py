@@ -6,6 +6,7 @@ can know (the last price, the clock of the world, what is held) it decides itsel
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -26,6 +27,7 @@ NAMES: Final = (
     "stop_price", "trail_price", "trail_percent", "fired_by", "expires_at", "post_only", "reduce_only",
     "notional", "take_profit", "stop_loss", "position_intent",
 )  # fmt: skip
+_asked = attrgetter(*NAMES)
 
 
 class TakeProfit(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -53,8 +55,8 @@ def of(found: Any, asked: Asked, scale: Scale) -> Terms | None:
 
     Raises Invalid with the pointer of the culprit.
     """
-    asks = any(getattr(found, name) is not None for name in NAMES)
-    if not asks and asked.type in PLAIN and asked.time_in_force != "gtd" and asked.order_class == "simple":
+    is_plain = asked.type in PLAIN and asked.time_in_force != "gtd" and asked.order_class == "simple"
+    if is_plain and _asked(found).count(None) == len(NAMES):
         return None
     _refuse_stop(found, asked)
     _refuse_times(found, asked)

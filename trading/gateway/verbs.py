@@ -106,8 +106,8 @@ def new_order(portfolio_id: int, wanted: parse.Wanted, key: str | None) -> NewOr
 def _ids_of(asked: Terms | None) -> list[str]:
     """The order's, its take profit's and its stop loss's, in this order also when sorted."""
     if asked is None or asked.order_class == "simple":
-        return [str(ids.uuid7())]
-    return sorted(str(ids.uuid7()) for _ in range(3))
+        return [ids.uuid7_text()]
+    return sorted(ids.uuid7_text() for _ in range(3))
 
 
 def _named(asked: Terms, profit_id: str = "", loss_id: str = "") -> Terms:
