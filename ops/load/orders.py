@@ -3,27 +3,20 @@
 Ours: the web worker's hot road, the exchange process, one transaction per batch. The peer: the usual
 Django REST Framework view, ORM, `select_for_update` and token authentication, on the same server and
 the same database. Both run against a private PostgreSQL with everything durable, one after another,
-driven closed-loop by keep-alive connections from another process.
+driven closed-loop by keep-alive connections from another process. Then the same code takes orders in one
+process, where each stage's processor time can be told apart.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
+from ops.load import processes
 from ops.load.bench import Report, Say, positive, positive_int, report
-from ops.load.processes import NOT_OURS, SETTINGS, manage, process, python, read, write
 
-HELP = "Durable order acks a second over HTTP, against a DRF view with the ORM."
+HELP = "Durable order acks a second over HTTP, against a DRF view with the ORM; processor time by stage."
+CLIENT = "ops.load.orders_client"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,70 +28,31 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: dict[str, Any], say: Say) -> Report:
     """Raises RuntimeError, with what the process said, when something does not start."""
-    home = Path(tempfile.mkdtemp(prefix="simgame-bench-"))
-    home.chmod(0o755)
-    try:
-        ours, peer = _both(home, options, say)
-    finally:
-        if options["keep"]:
-            say(f"the bench's home is {home}")
-        else:
-            shutil.rmtree(home, ignore_errors=True)
+    with processes.home(say, keep=options["keep"]) as environment:
+        ours, peer = _both(environment, options, say)
     return report("orders", options["seconds"], ours, peer, "acks_per_s")
 
 
-def _both(home: Path, options: dict[str, Any], say: Say) -> tuple[Report, Report]:
-    clean = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
-    ours_env = clean | SETTINGS | {"SIMGAME_HOME": str(home), "DJANGO_SETTINGS_MODULE": "simgame.settings"}
+def _both(environment: dict[str, str], options: dict[str, Any], say: Say) -> tuple[Report, Report]:
     count = options["connections"]
-    with ExitStack() as stack:
-        say("a private durable PostgreSQL, migrations, the seeded world")
-        stage = stack.enter_context(python("ops.load.orders_stage", [str(count)], ours_env))
-        read(stage)
-        script = manage()
-        with process([script, "run_feed", "--world", "seeded"], ours_env), ExitStack() as running:
-            exchange = running.enter_context(process([script, "run_exchange", "--world", "seeded"], ours_env))
-            write(stage, "open")
-            players = read(stage)
-            port, web = running.enter_context(_server("simgame.asgi:application", ours_env))
-            watched = {"web": web.pid, "exchange": exchange.pid, "database": players.pop("database")}
+    asked = {name: options[name] for name in ("connections", "seconds", "marketable")}
+    with processes.stage(count, environment, say) as stage:
+        with processes.street(stage, environment) as street:
             say(f"ours: {count} connections for {options['seconds']:g} s, {options['marketable']} % can fill")
-            ours = _drive(port, "/v2/orders", players | {"watched": watched}, options, ours_env)
+            where = {"port": street.port, "path": "/v2/orders", "watched": street.watched}
+            ours = processes.asked(CLIENT, asked | where | street.players, environment)
             say(f"ours: {ours['acks_per_s']:,} acks/s, p50 {ours['p50_ms']} ms, p99 {ours['p99_ms']} ms")
-            write(stage, "settle")
-            ours |= read(stage)["facts"]
-        peer_env = ours_env | {"DJANGO_SETTINGS_MODULE": "ops.load.orders_peer_settings"}
-        write(stage, "peer")
-        players = read(stage)
-        port, _ = stack.enter_context(_server("ops.load.orders_peer:application", peer_env))
-        say(f"peer: {count} connections for {options['seconds']:g} s")
-        peer = _drive(port, "/orders/", players, options, peer_env)
+            processes.write(stage, "settle")
+            ours |= processes.read(stage)["facts"]
+        say("ours: processor time by stage")
+        processes.write(stage, "stages")
+        ours |= processes.read(stage)
+        peer_environment = environment | {"DJANGO_SETTINGS_MODULE": "ops.load.orders_peer_settings"}
+        processes.write(stage, "peer")
+        players = processes.read(stage)
+        with processes.server("ops.load.orders_peer:application", peer_environment) as (port, _):
+            say(f"peer: {count} connections for {options['seconds']:g} s")
+            where = {"port": port, "path": "/orders/"}
+            peer = processes.asked(CLIENT, asked | where | players, peer_environment)
         say(f"peer: {peer['acks_per_s']:,} acks/s, p50 {peer['p50_ms']} ms, p99 {peer['p99_ms']} ms")
     return ours, {"name": "DRF + ORM, select_for_update", **peer}
-
-
-def _drive(
-    port: int, path: str, players: dict[str, Any], options: dict[str, Any], env_: dict[str, str]
-) -> Report:
-    asked = {name: options[name] for name in ("connections", "seconds", "marketable")}
-    question = {"port": port, "path": path, **asked, **players}
-    with python("ops.load.orders_client", [], env_) as client:
-        write(client, json.dumps(question))
-        return read(client)
-
-
-@contextmanager
-def _server(application: str, env_: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """uvicorn as it is recommended under load, one worker. Gives its port and itself."""
-    port = _free_port()
-    quiet = ["--no-access-log", "--log-level", "warning", "--lifespan", "auto"]
-    quick = ["--loop", "uvloop", "--http", "httptools"]
-    command = ["-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port), *quick, *quiet]
-    with process(command, env_) as child:
-        yield port, child
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -144,6 +144,7 @@ async def drive(question: dict[str, Any]) -> dict[str, Any]:
         "acks_per_s": round(acks / seconds),
         "p50_ms": milliseconds(percentile(run.times, 0.5)),
         "p99_ms": milliseconds(percentile(run.times, 0.99)),
+        "p999_ms": milliseconds(percentile(run.times, 0.999)),
         "errors": sum(run.statuses.values()) - acks + run.broken,
     }
     if acks:

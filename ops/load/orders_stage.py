@@ -80,7 +80,7 @@ if __name__ == "__main__":
         from accounts import keys
         from accounts.models import Player
         from market import queries, worlds
-        from ops.load import orders_peer
+        from ops.load import order_clock, orders_peer
         from simgame.kernel import money
         from trading import games, invariants
         from trading.exchange.client import ask_sync
@@ -91,6 +91,10 @@ if __name__ == "__main__":
         wanted = int(sys.argv[1])
         say(ready=True)
         for line in sys.stdin:
-            {"open": lambda: open_books(wanted), "settle": settle, "peer": lambda: peer(wanted)}[
-                line.strip()
-            ]()
+            verbs = {
+                "open": lambda: open_books(wanted),
+                "settle": settle,
+                "stages": lambda: say(cpu_us_by_stage=order_clock.measure(world)),
+                "peer": lambda: peer(wanted),
+            }
+            verbs[line.strip()]()

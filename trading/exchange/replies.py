@@ -64,8 +64,11 @@ def _touched(events: list[Event], orders: dict[str, OrderRow]) -> dict[str, Any]
 
 
 def _told(row: OrderRow) -> OrderRow:
-    """The receipt stands with the order; an answer repeats only that of a refusal."""
-    return row if row.status == REJECTED else msgspec.structs.replace(row, receipt={})
+    """The receipt stands with the order; an answer repeats that of a refusal, and what an order waits for."""
+    if row.status == REJECTED:
+        return row
+    waits = row.receipt.get("waits")
+    return msgspec.structs.replace(row, receipt={"waits": waits} if waits else {})
 
 
 def executed(n: int, result: dict[str, Any], shown: bytes = b"", *, replayed: bool = False) -> Reply:
