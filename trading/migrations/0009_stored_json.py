@@ -13,6 +13,10 @@ COLUMNS = {
     ("command", "trading_command"): {"payload": {}, "result": {}},
     ("accountevent", "trading_accountevent"): {"body": {}},
 }
+NO_NOTICES = "DROP INDEX accountevent_notices"
+NOTICES = """
+CREATE INDEX accountevent_notices ON trading_accountevent (portfolio_id, seq DESC)
+WHERE body {} 'notices' <> '[]'"""
 
 
 def _altered(table, columns, kind):
@@ -28,5 +32,9 @@ def _operation(model, table, columns):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0007_repair_guards")]
-    operations = [_operation(model, table, columns) for (model, table), columns in COLUMNS.items()]
+    dependencies = [("trading", "0008_never_emptied")]
+    operations = [
+        migrations.RunSQL(NO_NOTICES, NOTICES.format("->")),
+        *[_operation(model, table, columns) for (model, table), columns in COLUMNS.items()],
+        migrations.RunSQL(NOTICES.format("->>"), NO_NOTICES),
+    ]
