@@ -18,6 +18,7 @@ Report = dict[str, Any]  # {bench, machine, seconds, ours: {â€¦}, peer: {name, â
 Say = Callable[[str], None]  # one line of progress for a person
 
 BENCHES = {
+    "engine": "ops.load.engine",
     "fanout": "ops.load.fanout",
     "orders": "ops.load.orders",
     "recovery": "ops.load.recovery",
@@ -70,6 +71,17 @@ def positive_int(text: str) -> int:
     if positive(text) != int(float(text)):
         raise ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(float(text))
+
+
+def rates(text: str) -> list[float]:
+    """An argparse type: numbers above 0, with commas between."""
+    return [positive(part) for part in text.split(",")]
+
+
+def span(text: str) -> float:
+    """An argparse type: seconds, or 90s, 10m, 1h."""
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+    return positive(text[:-1]) * unit if unit else positive(text)
 
 
 def allow_many_files() -> None:

@@ -16,6 +16,7 @@ from ops.load.bench import BENCHES
 ABOUT = """Measures a part of SimGame against the usual way of building it, on this machine, now.
 
   manage.py bench fanout                     frames a second to 500 sockets, against Channels' group_send
+  manage.py bench engine                     orders a second through the engine alone, by mix
   manage.py bench orders --format json       durable orders a second, against a DRF view with the ORM
   manage.py bench recovery --orders 100000   from kill -9 of the exchange to its next ack
 

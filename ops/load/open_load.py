@@ -1,0 +1,60 @@
+"""Open-loop load: orders arrive at a fixed rate, as from many people who do not wait for each other.
+
+The same private street as `bench orders`. The generator is a process of its own and says how much of a
+core it took, how late it was at worst, and what was left of the machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops.load import processes
+from ops.load.bench import Report, Say, machine
+
+CLIENT = "ops.load.open_client"
+WARM = {"rate": 200.0, "seconds": 4.0}  # every player is identified once, statements are planned
+
+
+def run(rates: list[float], seconds: float, connections: int, marketable: int, say: Say) -> Report:
+    """One measurement per rate, the books reconciled at the end. Raises RuntimeError."""
+    began = machine()
+    with (
+        processes.home(say, keep=False) as environment,
+        processes.stage(connections, environment, say) as stage,
+        processes.street(stage, environment) as street,
+    ):
+        fixed = {"port": street.port, "path": "/v2/orders", "watched": street.watched,
+                 "connections": connections, "marketable": marketable, **street.players}  # fmt: skip
+        processes.asked(CLIENT, fixed | WARM | {"run": "warm"}, environment)
+        found = []
+        for rate in rates:
+            say(f"{rate:g} orders/s for {seconds:g} s over {connections} connections")
+            wanted = {"rate": rate, "seconds": seconds, "run": f"r{len(found)}"}
+            found.append(processes.asked(CLIENT, fixed | wanted, environment))
+            say(_line(found[-1]))
+        processes.write(stage, "settle")
+        facts = processes.read(stage)["facts"]
+    return {"bench": "loadtest", "machine": began, "seconds": seconds, "connections": connections,
+            "rates": found, "books": facts}  # fmt: skip
+
+
+def table(found: Report) -> str:
+    heads = ("rate", "acks", "p50_ms", "p99_ms", "p999_ms", "max_ms", "errors", "generator", "idle")
+    lines = [" ".join(f"{name:>10}" for name in heads)]
+    for each in found["rates"]:
+        shares = each["core_share"]
+        told = {
+            "errors": sum(each["errors"].values()),
+            "generator": shares.get("client"),
+            "idle": shares["idle"],
+        }
+        lines.append(" ".join(f"{(each | told)[name]!s:>10}" for name in heads))
+    return "\n".join([*lines, f"books: {found['books']}"])
+
+
+def _line(found: dict[str, Any]) -> str:
+    errors = sum(found["errors"].values())
+    return (
+        f"  p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms, p99.9 {found['p999_ms']} ms, "
+        f"errors {errors}, generator {found['core_share'].get('client', 0):.0%} of a core"
+    )
