@@ -20,6 +20,7 @@ Say = Callable[[str], None]  # one line of progress for a person
 BENCHES = {
     "engine": "ops.load.engine",
     "fanout": "ops.load.fanout",
+    "growth": "ops.load.growth",
     "orders": "ops.load.orders",
     "recovery": "ops.load.recovery",
 }

@@ -14,32 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from market.rulebook.rules import FeeRule, InstrumentRules
-from market.ticks import PhaseTick, Quote, Reference
 from ops.load.bench import Report, Say, positive_int, report
-from trading.engine.commands import CancelOrder, Command, NewOrder, OpenPortfolio, ReplaceOrder, SetRules
-from trading.engine.engine import Engine
+from ops.load.pit import CLOSE, NS, Pit
+from trading.engine.commands import CancelOrder, Command, ReplaceOrder
 
 HELP = "Orders a second through the pure engine, by mix: resting, taking, cancel, replace, mixed."
-DAY, NS, START = 20_261_102, 1_000_000_000, 1_000 * 1_000_000_000
-SYMBOLS, PLAYERS = 8, 64
-CLOSE, DEPTH = 1_000, 10**12
 ROUND = 2_000  # commands between two quotes
-# The main board on 2026-11-02: 10 % band, 2 % cage or ten ticks, T+1, commission 0.025 % and at least
-# 5.00, transfer 0.001 %, stamp 0.05 % of sells.
-A_SHARE = InstrumentRules(
-    symbol="", asset="", currency="CNY", cash_exponent=2, price_exponent=2, qty_exponent=0, multiplier=1,
-    tick=1, lot=100, least_qty=100, odd_lot_sell=True, qty_max=1_000_000, band_ppb=100_000_000,
-    cage_ppb=20_000_000, cage_ticks=10, lock_days=1,
-    fees=(
-        FeeRule("commission", "both", 250_000, 500, "fee.commission"),
-        FeeRule("transfer", "both", 10_000, 0, "fee.transfer"),
-        FeeRule("stamp", "sell", 500_000, 0, "fee.stamp"),
-    ),
-    rows={name: f"{name}.main" for name in ("band", "cage", "lot", "lock", "tick")},
-)  # fmt: skip
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -58,47 +38,6 @@ def run(options: dict[str, Any], say: Say) -> Report:
     return report("engine", round(time.perf_counter() - began, 1), ours, peer, "orders_per_s")
 
 
-class Pit:
-    """An engine with a deep market in some shares, and rich players."""
-
-    def __init__(self) -> None:
-        self.engine, self.seq, self.at_ns = Engine(1), 0, START
-        self.symbols = [f"60{n:04d}" for n in range(SYMBOLS)]
-        for symbol in self.symbols:
-            self.do(SetRules(msgspec.structs.replace(A_SHARE, symbol=symbol, asset=symbol)))
-        self.do(PhaseTick(DAY, "continuous", "", 0, self.at_ns, self.at_ns))
-        for symbol in self.symbols:
-            self.do(Reference(symbol, DAY, CLOSE, 0, 0, self.at_ns, self.at_ns, "bench"))
-        self.quotes()
-        for player in range(1, PLAYERS + 1):
-            self.do(OpenPortfolio(player, "CNY", 10**15, f"open{player}"))
-
-    def quotes(self) -> None:
-        at = self.at_ns
-        bids, asks = ((CLOSE - 1, DEPTH), (CLOSE - 2, DEPTH)), ((CLOSE, DEPTH), (CLOSE + 1, DEPTH))
-        for symbol in self.symbols:
-            self.do(Quote(symbol, bids, asks, at, at, "bench", seq=self.seq))
-
-    def do(self, command: Command) -> Any:
-        self.seq += 1
-        return self.engine.apply(command, self.seq, self.at_ns)
-
-    def order(self, n: int, price: int) -> NewOrder:
-        order_id = f"o{n}"
-        return NewOrder(
-            n % PLAYERS + 1,
-            order_id,
-            order_id,
-            self.symbols[n % SYMBOLS],
-            "buy",
-            "limit",
-            "day",
-            100,
-            price,
-            0,
-        )
-
-
 Mix = Callable[[Pit, int, int], list[Command]]  # commands first to first + count of a pit
 
 
@@ -113,14 +52,14 @@ def _taking(pit: Pit, first: int, count: int) -> list[Command]:
 def _canceling(pit: Pit, first: int, count: int) -> list[Command]:
     for command in _resting(pit, first, count):
         pit.do(command)
-    return [CancelOrder(n % PLAYERS + 1, f"o{n}", f"c{n}", 0) for n in range(first, first + count)]
+    return [CancelOrder(pit.who(n), f"o{n}", f"c{n}", 0) for n in range(first, first + count)]
 
 
 def _replacing(pit: Pit, first: int, count: int) -> list[Command]:
     for command in _resting(pit, first, count):
         pit.do(command)
     return [
-        ReplaceOrder(n % PLAYERS + 1, f"o{n}", f"r{n}", 0, limit_price=CLOSE - 60 - n % 7)
+        ReplaceOrder(pit.who(n), f"o{n}", f"r{n}", 0, limit_price=CLOSE - 60 - n % 7)
         for n in range(first, first + count)
     ]
 
@@ -132,10 +71,10 @@ def _mixed(pit: Pit, first: int, count: int) -> list[Command]:
         if n % 10 < 7:
             commands.append(pit.order(n, CLOSE - 10 - n % 40 if n % 10 < 5 else CLOSE + 5))
         elif n % 10 < 9:
-            commands.append(CancelOrder((n - 5) % PLAYERS + 1, f"o{n - 5}", f"c{n}", 0))
+            commands.append(CancelOrder(pit.who(n - 5), f"o{n - 5}", f"c{n}", 0))
         else:
             of = n - 9
-            commands.append(ReplaceOrder(of % PLAYERS + 1, f"o{of}", f"r{n}", 0, limit_price=CLOSE - 70))
+            commands.append(ReplaceOrder(pit.who(of), f"o{of}", f"r{n}", 0, limit_price=CLOSE - 70))
     return commands
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 PPB: Final = 1_000_000_000  # rates (fees, bands) are parts per billion
@@ -57,6 +58,7 @@ def parse(value: object, exponent: int) -> int:
     return int(scaled)
 
 
+@lru_cache(16_384)  # prices, quantities and nothing come again and again
 def show(scaled: int, exponent: int) -> str:
     """The decimal string of a scaled integer: show(4218, 2) == "42.18"."""
     if exponent == 0:

@@ -11,12 +11,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ops.load import growth
 from ops.load.bench import BENCHES
 
 ABOUT = """Measures a part of SimGame against the usual way of building it, on this machine, now.
 
   manage.py bench fanout                     frames a second to 500 sockets, against Channels' group_send
   manage.py bench engine                     orders a second through the engine alone, by mix
+  manage.py bench growth [--full]            memory and cost as books grow
   manage.py bench orders --format json       durable orders a second, against a DRF view with the ORM
   manage.py bench recovery --orders 100000   from kill -9 of the exchange to its next ack
 
@@ -54,6 +56,8 @@ class Command(BaseCommand):
 
 
 def _table(result: dict[str, Any]) -> str:
+    if "rows" in result:
+        return growth.table(result)
     ours, peer = result["ours"], result["peer"]
     rows = [f"{'':<22}{'ours':>16}{peer['name']:>28}"]
     for key, value in ours.items():
