@@ -28,6 +28,7 @@ from trading.engine.events import (
 from trading.engine.rates import PAIRS
 from trading.models import Balance, Fill, Order, Position
 
+OF_A_PORTFOLIO = frozenset((OrderRow, FillRow, PositionRow, PortfolioRow, Notice))
 LEG_NAMES = "leg-"  # client ids that begin so are the exchange's own: those of legs
 PERCENT_EXPONENT = 7  # parts per billion as percent
 AVERAGE_DECIMALS = 4  # digits an average price may have beyond the instrument's own
@@ -241,19 +242,22 @@ def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_nu
     notices: list[JSON] = []
     body: JSON = {}
     for event in events:
-        match event:
-            case OrderRow() if event.portfolio == portfolio:
-                orders[event.id] = order_json(event, scales(event.symbol))
-            case FillRow() if event.portfolio == portfolio:
-                fills.append(fill_json(event, scales(event.symbol), world_number))
-            case PositionRow() if event.portfolio == portfolio:
-                positions[event.symbol] = position_json(event, scales(event.symbol))
-            case BalanceRow() if event.account == portfolio and event.asset in money.CURRENCY_EXPONENT:
+        kind = type(event)  # each order comes through here: comparing types is quicker than matching
+        if kind is BalanceRow:
+            if event.account == portfolio and event.asset in money.CURRENCY_EXPONENT:
                 balances[event.asset] = balance_json(event)
-            case PortfolioRow() if event.portfolio == portfolio:
-                body["portfolio"] = portfolio_json(event)
-            case Notice() if event.portfolio == portfolio:
-                notices.append({"code": event.code, "text": event.text, "facts": event.facts})
+        elif kind not in OF_A_PORTFOLIO or event.portfolio != portfolio:
+            continue
+        elif kind is OrderRow:
+            orders[event.id] = order_json(event, scales(event.symbol))
+        elif kind is FillRow:
+            fills.append(fill_json(event, scales(event.symbol), world_number))
+        elif kind is PositionRow:
+            positions[event.symbol] = position_json(event, scales(event.symbol))
+        elif kind is PortfolioRow:
+            body["portfolio"] = portfolio_json(event)
+        else:
+            notices.append({"code": event.code, "text": event.text, "facts": event.facts})
     lists: Mapping[str, Iterable[JSON]] = {
         "orders": orders.values(),
         "fills": fills,

@@ -93,7 +93,7 @@ FILLS = insert(
         "price": "bigint",
         "qty": "bigint",
         "cash": "bigint",
-        "fees": "jsonb",
+        "fees": "json",
         "fee": "bigint",
         "against": "word",
         "market_day": "int",

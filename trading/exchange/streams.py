@@ -15,16 +15,11 @@ from trading import messages
 from trading.engine.events import (
     BalanceRow,
     Event,
-    FillRow,
-    Notice,
     OrderRow,
-    PortfolioRow,
-    PositionRow,
 )
 from trading.exchange.batch import Batch
 
 encode_json = msgspec.json.Encoder().encode
-_OF_A_PORTFOLIO = frozenset((OrderRow, FillRow, PositionRow, PortfolioRow, Notice))
 
 
 class Told(NamedTuple):
@@ -63,7 +58,7 @@ def _whose(event: Event) -> int:
     kind = type(event)
     if kind is BalanceRow:
         return max(event.account, 0)  # the world's own accounts are negative
-    return event.portfolio if kind in _OF_A_PORTFOLIO else 0
+    return event.portfolio if kind in messages.OF_A_PORTFOLIO else 0
 
 
 def _by_portfolio(events: list[Event]) -> dict[int, list[Event]]:

@@ -1,4 +1,4 @@
-"""What every order writes and few read is kept as the text that was written: `json` instead of `jsonb`.
+"""The journal and the private streams keep the text that was written: `json` instead of `jsonb`.
 
 Each table is rewritten once; what is in it stays readable.
 """
@@ -8,10 +8,8 @@ from django.db import migrations
 from trading.models.stored import StoredJSON
 
 COLUMNS = {
-    ("order", "trading_order"): {"receipt": {"default": dict}, "terms": {"null": True}},
-    ("fill", "trading_fill"): {"receipt": {}},
-    ("command", "trading_command"): {"payload": {}, "result": {}},
-    ("accountevent", "trading_accountevent"): {"body": {}},
+    ("command", "trading_command"): ("payload", "result"),
+    ("accountevent", "trading_accountevent"): ("body",),
 }
 NO_NOTICES = "DROP INDEX accountevent_notices"
 NOTICES = """
@@ -25,7 +23,7 @@ def _altered(table, columns, kind):
 
 
 def _operation(model, table, columns):
-    fields = [migrations.AlterField(model, name, StoredJSON(**options)) for name, options in columns.items()]
+    fields = [migrations.AlterField(model, name, StoredJSON()) for name in columns]
     return migrations.SeparateDatabaseAndState(
         [migrations.RunSQL(_altered(table, columns, "json"), _altered(table, columns, "jsonb"))], fields
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from django.db import models
 
-from trading.models.stored import StoredJSON
-
 OPEN_STATUSES = ("new", "partially_filled", "suspended", "held")
 TERMINAL_STATUSES = ("filled", "canceled", "rejected", "expired")
 
@@ -38,9 +36,9 @@ class Order(models.Model):
     submitted_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    receipt = StoredJSON(default=dict)  # what decided that it rests, ended or was refused
+    receipt = models.JSONField(default=dict)  # what decided that it rests, ended or was refused
     # Stop price, trail, legs …: trading.engine.events.OrderTerms. NULL, which costs nothing, for most.
-    terms = StoredJSON(null=True)
+    terms = models.JSONField(null=True)
 
     class Meta:
         constraints = [
@@ -87,7 +85,7 @@ class Fill(models.Model):
     against = models.CharField(max_length=8)  # market | player
     market_day = models.IntegerField()
     at = models.DateTimeField()
-    receipt = StoredJSON()
+    receipt = models.JSONField()
     reverses = models.BigIntegerField(null=True)  # the fill it takes back (ExecType H)
 
     class Meta:
