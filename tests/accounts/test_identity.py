@@ -177,6 +177,25 @@ async def test_revocation_holds_within_five_seconds(
         await identity.identify(request)
 
 
+def test_keys_in_use_are_renewed_with_one_question(
+    alice: Player, bob: Player, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    made = [keys.make(each.pk, 7) for each in (alice, bob, bob)]
+    known = {}
+    for key, secret in made:
+        credential = identity.Credential("key", key.key_id, secret)
+        known[identity._digest(credential)] = identity._find(credential)
+    ApiKey.objects.filter(pk=made[2][0].pk).update(revoked_at=clock.now())  # by another process
+    soon = clock.monotonic_s() + logins.RECENT_S - 1.0
+    monkeypatch.setattr(clock, "monotonic_s", lambda: soon)
+    monkeypatch.setattr(identity, "_to_renew", known)
+    with django_assert_num_queries(1):
+        identity._renew_keys()
+    *renewed, revoked = [identity.recent.look(digest)[1] for digest in known]
+    assert renewed == [logins.RECENT_S, logins.RECENT_S]
+    assert revoked <= 1.0
+
+
 def test_alice_signs_one_device_out(browser: Client, alice: Player, bob: Player) -> None:
     other = Client(headers={"user-agent": "Phone"})
     other.get("/enter?as=Alice")

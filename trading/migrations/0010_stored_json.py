@@ -30,7 +30,7 @@ def _operation(model, table, columns):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0008_never_emptied")]
+    dependencies = [("trading", "0009_margin")]
     operations = [
         migrations.RunSQL(NO_NOTICES, NOTICES.format("->")),
         *[_operation(model, table, columns) for (model, table), columns in COLUMNS.items()],

@@ -1,0 +1,65 @@
+"""The load generator charges a stall to every order that it held up."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+
+import pytest
+
+from ops.load.bench import rates, span
+from ops.load.open_client import Run
+from ops.load.pit import CLOSE, Pit
+
+QUESTION = {
+    "orders": [{"symbol": "X", "high": "10.10", "low": "9.50"}],
+    "marketable": 50,
+    "run": "r",
+}
+
+
+class Line:
+    """A connection that remembers what it sent, and when that was meant to leave."""
+
+    def __init__(self) -> None:
+        self.meant = 0.0
+        self.bodies: list[bytes] = []
+
+    def send(self, meant: float, body: bytes) -> None:
+        self.meant = meant
+        self.bodies.append(body)
+
+
+def test_an_order_that_waited_for_a_connection_counts_from_when_it_was_due():
+    run, line = Run(QUESTION), Line()
+    run.free.append(line)
+    run._order(meant=1.0, now=1.0)
+    run._order(meant=2.0, now=2.0)  # the only connection is busy
+    assert list(run.late) == [2.0]
+    run.answered(line, 200, b"{}")
+    assert (line.meant, len(line.bodies), list(run.late)) == (2.0, 2, [])
+    run.answered(line, 429, b'{"code":"RATE_LIMITED"}')
+    assert (dict(run.errors), len(run.times), run.out) == ({"429 RATE_LIMITED": 1}, 1, 0)
+
+
+def test_no_two_orders_of_a_run_share_a_key():
+    run, line = Run(QUESTION), Line()
+    for n in range(20):
+        run.free.append(line)
+        run._order(float(n), float(n))
+    assert len(set(line.bodies)) == 20
+
+
+def test_rates_and_spans_are_read_as_people_write_them():
+    assert rates("50,200,1000") == [50.0, 200.0, 1000.0]
+    assert [span(text) for text in ("10", "90s", "10m", "1h")] == [10.0, 90.0, 600.0, 3600.0]
+    for wrong in ("", "-1", "5,,6", "m", "nan"):
+        with pytest.raises(ArgumentTypeError):
+            rates(wrong)
+
+
+def test_the_books_of_a_bench_hold():
+    pit = Pit(symbols=2, players=3)
+    for n in range(30):
+        pit.do(pit.order(n, CLOSE + 5 if n % 2 else CLOSE - 20))
+    assert pit.engine.state.fills_n == 15
+    assert pit.engine.breaches() == []
