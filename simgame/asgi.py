@@ -19,6 +19,7 @@ from django.conf import settings  # noqa: E402
 
 from realtime import hub  # noqa: E402
 from realtime.routing import nowhere, websocket_urlpatterns  # noqa: E402
+from simgame.kernel import collector  # noqa: E402
 from trading import gateway, sockets  # noqa: E402
 
 sockets.register_identities()
@@ -36,6 +37,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await hub.here(settings.REDIS_URL)
+            collector.set_aside()
             await send({"type": "lifespan.startup.complete"})
         else:
             await (await hub.here(settings.REDIS_URL)).stop()

@@ -24,7 +24,7 @@ from django.db import connections
 from market.feed.client import FeedClient
 from market.models import World
 from realtime.publish import Publisher
-from simgame.kernel import clock
+from simgame.kernel import clock, collector
 from trading import invariants
 from trading.engine.commands import Recovered, SetRules
 from trading.exchange import recovery, ticks
@@ -228,7 +228,5 @@ def _make_way() -> None:
     """The books are long-lived: the collector need not look at them again and again. And the loop should
     not wait 5 ms for a thread that reads."""
     sys.setswitchinterval(SWITCH_S)
-    gc.collect()
-    gc.freeze()
+    collector.set_aside()
     gc.enable()
-    gc.set_threshold(50_000, 20, 100)
