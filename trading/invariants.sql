@@ -271,7 +271,7 @@ FROM trading_accountevent e WHERE e.portfolio_id = ANY(%(portfolios)s::bigint[])
 SELECT 'command ' || c.id AS subject, c.kind, c.portfolio_id
 FROM trading_command c WHERE c.id BETWEEN %(command_low)s AND %(command_high)s
   AND (c.kind IN ('open_portfolio', 'new_order', 'cancel', 'replace', 'adjust')
-       OR c.kind = 'freeze' AND c.result ? 'portfolio')  -- frozen twice is frozen once
+       OR c.kind = 'freeze' AND (c.result -> 'portfolio') IS NOT NULL)  -- frozen twice is frozen once
   AND NOT EXISTS (SELECT 1 FROM trading_accountevent e WHERE e.command = c.id AND e.portfolio_id = c.portfolio_id);
 
 -- I15 portfolios: each order has exactly the one command that made it, under the same key
