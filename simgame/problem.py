@@ -6,6 +6,7 @@ On `/v2` the field `code` is the integer that Alpaca's clients read, and our sta
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -15,6 +16,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template import loader
 from django.views import csrf, defaults
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -183,10 +185,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: what happened is in the log under the request id; the caller gets the id only."""
+    """handler500: what happened is in the log under the request id; the caller gets the id only.
+
+    A database that is away is no fault of the page: 503, and come again.
+    """
+    error = sys.exc_info()[1]
+    away = translated(error) if isinstance(error, OperationalError | InterfaceError) else None
     if _is_api(request):
-        return response(Internal(), request)
-    return defaults.server_error(request)
+        return response(away or Internal(), request)
+    if away is None:
+        return defaults.server_error(request)
+    page = loader.get_template("503.html").render()  # no context: it must need no database
+    return HttpResponse(page, status=away.status, headers={**_headers(away), "Cache-Control": "no-store"})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -58,11 +58,16 @@ def fault(request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError
 
 
+def away(request: HttpRequest) -> HttpResponse:
+    raise AWAY
+
+
 urlpatterns = [
     path("api/v1/door", Door.as_view()),
     path("api/v1/private", Private.as_view()),
     path("v2/door", Door.as_view()),
     path("page", fault),
+    path("away", away),
 ]
 handler400 = "simgame.problem.bad_request"
 handler404 = "simgame.problem.not_found"
@@ -194,3 +199,13 @@ def test_a_database_that_restarts_is_no_fault_and_the_outcome_is_open(client: Cl
     said = json.loads(answer.content)
     assert (said["code"], said["retryable"], said["outcome"]) == ("DATABASE_AWAY", True, "unknown")
     assert "connection after" not in said["detail"]
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "pauses for a moment"), ("zh-hans", "游戏暂停片刻")])
+def test_a_page_without_a_database_says_come_again(client: Client, language: str, word: str) -> None:
+    answer = client.get("/away", headers={"accept": "text/html", "accept-language": language})
+    assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "1", "no-store")
+    assert word in answer.content.decode()
+    asked_json = client.get("/away", headers={"accept": "application/json"}).json()
+    assert (asked_json["code"], asked_json["status"]) == ("DATABASE_AWAY", 503)
+    assert client.get("/page", headers={"accept": "text/html"}).status_code == 500
