@@ -58,7 +58,9 @@ class FeedClient:
                     attempt = 0
                     yield ticks
             except (*NOT_HEARD, errors.FeedUnavailable) as error:
-                log.info("feed_lost", world=self.world_number, role=self.role, why=str(error))
+                if attempt == 0:  # once, however long it takes until it is there
+                    event = "feed_lost" if self.snapshots else "feed_awaited"
+                    log.info(event, world=self.world_number, role=self.role, why=str(error))
             finally:
                 await self._disconnect()
             if not self._closed:
