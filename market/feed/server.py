@@ -69,8 +69,9 @@ class FeedServer:
         sending = asyncio.create_task(self._send(link, writer))
         try:
             await self._converse(link, reader)
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
-            pass  # the peer went away, or `stop` cancelled us: nothing is owed
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError) as error:
+            # The peer went away, or `stop` cancelled us: nothing is owed.
+            log.debug("link_left", link=link.name, why=str(error) or type(error).__name__)
         except (wire.BadFrame, msgspec.DecodeError, msgspec.ValidationError, TimeoutError) as error:
             log.warning("link_refused", link=link.name, why=str(error) or type(error).__name__)
         finally:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, time
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
@@ -182,11 +183,9 @@ class DailyRecording:
     def _recorded_days(self) -> list[date]:
         """Quickly, by the first column alone."""
         found: set[str] = set()
-        try:
+        with suppress(text.Torn):  # what is torn off becomes a Malformed item when `_bars` reads it again
             for line in text.lines(self.path):
                 found.add(line[:10])
-        except text.Torn:
-            pass  # `_bars` says so
         return sorted(date.fromisoformat(day) for day in found if ISO_DATE.fullmatch(day))
 
     def _bars(self, since: date = date.min) -> Iterator[DayBar | Malformed]:
