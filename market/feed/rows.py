@@ -6,10 +6,11 @@ Prices, sizes and money are decimal strings, times RFC 3339 UTC, what is not kno
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from market.feed.bars import Bar
 from market.feed.state import Day, WorldState
+from market.messages import Facts, price, size, turnover
 from market.rulebook import as_date
 from market.ticks import Level, PhaseTick, Print, Quote
 from simgame.kernel import money
@@ -17,16 +18,6 @@ from simgame.kernel.clock import rfc3339
 
 Row = dict[str, Any]
 NO_DAY = Day()
-
-
-class Facts(Protocol):
-    """What is needed to read an instrument's numbers. `market.models.Instrument` has it all."""
-
-    symbol: str
-    currency: str
-    price_exponent: int
-    qty_exponent: int
-    multiplier: int
 
 
 def quote_row(facts: Facts, state: WorldState) -> Row:
@@ -117,22 +108,6 @@ def phase_row(slug: str, timezone: str, tick: PhaseTick) -> Row:
         "note": tick.note,
         "timezone": timezone,
     }
-
-
-def price(facts: Facts, scaled: int) -> str | None:
-    """The decimal string; null for 0, which no price is."""
-    return money.show(scaled, facts.price_exponent) if scaled else None
-
-
-def size(facts: Facts, scaled: int) -> str:
-    return money.show_trimmed(scaled, facts.qty_exponent)
-
-
-def turnover(facts: Facts, scaled: int) -> str:
-    """Sum of price x size as money of the instrument's currency, rounded down to its minor unit."""
-    exponent = money.CURRENCY_EXPONENT[facts.currency]
-    shift = facts.price_exponent + facts.qty_exponent - exponent
-    return money.show(money.rescale_down(scaled * facts.multiplier, shift), exponent)
 
 
 def _levels(facts: Facts, levels: Iterable[Level]) -> list[list[str]]:
