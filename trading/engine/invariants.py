@@ -88,8 +88,8 @@ def _order(order: Order) -> Iterator[Breach]:
         HELD: order.filled_qty == 0,
     }.get(order.status, False)
     if not fits or not 0 <= order.filled_qty < order.qty:
-        facts = {"status": order.status, "qty": order.qty, "filled": order.filled_qty}
-        yield Breach("I7", subject, whose | facts)
+        filled = {"qty": order.qty, "filled": order.filled_qty}
+        yield Breach("I7", subject, {**whose, "status": order.status, **filled})
 
 
 def _market(state: State, market: Market) -> Iterator[Breach]:

@@ -14,12 +14,14 @@ DRILLS = {
     "engine": "ops.drills.engine",
     "books": "ops.drills.books",
     "bad_input": "ops.drills.bad_input",
+    "checker": "ops.drills.checker",
 }
 EXIT_FOUND = 3
 ABOUT = """Drills the exchange with chance: every run names its seed and can be repeated.
 
   manage.py drill engine        random commands: the engine against a naive second engine
   manage.py drill bad_input     orders that bite, asked of a real server
+  manage.py drill checker       errors planted into the tables: how long until they are found
 
 Progress goes to stderr, the report to stdout. `manage.py drill NAME --help` says what is compared.
 Exit codes: 0 nothing found, 1 failed, 2 wrong usage, 3 something found.
