@@ -111,6 +111,11 @@ class Row(msgspec.Struct, frozen=True):
         )
 
     @property
+    def rate_ppb(self) -> int:
+        """Of a fee: the rate of the worth; 0 for one by the piece."""
+        return ppb(self.values.get("rate", "0%"))
+
+    @property
     def name(self) -> str:
         return str(self.values.get("name", ""))
 

@@ -56,8 +56,8 @@ Ties = Literal["pressure", "middle", "nearest", "last_pair"]
 class FeeRule(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One fee line: worth x rate_ppb + quantity x unit_ppb, at least `least` and at most `most`.
 
-    `least` and `most` hold **per order**, in minor units, over all its fills. A line with a role is
-    asked of each fill alone (a fill is made or taken), rounded down, and has neither.
+    `least` and `most` hold **per order**, in minor units, over all its fills. Where a venue tells makers
+    from takers (`role`), every fill pays the taker's line: the engine does not tell them apart yet.
     """
 
     name: str  # commission | transfer | stamp | …

@@ -7,6 +7,8 @@ const PHASES = {
   auction_locked: "Auction, no cancelling",
   continuous: "Trading",
   break: "Break",
+  after_hours_quiet: "Orders at the close",
+  after_hours: "Trading at the close",
   closed: "Closed",
   paused: "Paused",
 };
@@ -16,6 +18,8 @@ const NEXT = {
   auction_locked: "auction locks in {time}",
   continuous: "opens in {time}",
   break: "break in {time}",
+  after_hours_quiet: "orders at the close in {time}",
+  after_hours: "trading at the close in {time}",
   closed: "closes in {time}",
 };
 const DAY_MS = 86_400_000;

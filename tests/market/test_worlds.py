@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from market import worlds
-from market.errors import MarketError, RecordingMissing, UnknownWorld
+from market.errors import MarketError, RecordingMissing, RulesDoNotFit, UnknownWorld
 from market.models import World
 from market.sources.replay import RecordingFacts
 
@@ -102,3 +104,30 @@ def test_an_operator_is_told_that_a_recording_is_missing(text: str):
         worlds.ensure(text)
     with pytest.raises(RecordingMissing):
         worlds.resolve("replay:/no/such/recording")
+
+
+def test_an_operator_gives_a_world_another_rulebook_when_it_fits():
+    world = worlds.ensure("seeded", "cn_a")
+    assert World.objects.get(slug=world.slug).rulebook == "cn_a"
+    assert worlds.ensure("seeded", "plain").rulebook == "plain"
+
+
+@pytest.mark.parametrize(("rules", "why"), [("nyse", "Known: cn_a, cn_futures"), ("cn_b", "no rulebook")])
+def test_a_rulebook_that_is_none_changes_nothing(rules: str, why: str):
+    with pytest.raises(RulesDoNotFit, match=why):
+        worlds.ensure("seeded", rules)
+    assert World.objects.get().rulebook == "plain"
+
+
+def test_a_rulebook_without_a_word_on_the_worlds_boards_is_refused():
+    world = worlds.ensure_seeded_world()
+    world.instruments.update(board="moon")
+    with pytest.raises(RulesDoNotFit, match="board 'moon'"):
+        worlds.give_rules(world, "cn_a")
+
+
+def test_a_replay_may_be_played_by_the_rules_of_another_day():
+    world = worlds.ensure_replay_world(DAY)
+    assert worlds.rules_day(world, 20211012) == date(2021, 10, 12)
+    world.options["rules_day"] = 20150708
+    assert worlds.rules_day(world, 20211012) == date(2015, 7, 8)

@@ -148,7 +148,11 @@ def _tick_facts(tick: Quote | Print, at_ns: int) -> Facts:
 
 def lines_of(rules: InstrumentRules, side: str, effect: str) -> list[FeeRule]:
     """The fee lines that a fill of this side must carry."""
-    return [line for line in rules.fees if line.side in ("both", side) and line.effect in ("", effect)]
+    return [
+        line
+        for line in rules.fees
+        if line.side in ("both", side) and line.effect in ("", effect) and line.role in ("", "taker")
+    ]
 
 
 def charged(lines: list[FeeRule], worth: int, qty: int, *, buys: bool) -> list[int]:

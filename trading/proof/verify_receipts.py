@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import msgspec
 
-from market import rulebook
+from market import rulebook, worlds
 from market.models import World
 from simgame.kernel import clock
 from simgame.kernel.ids import world_key
@@ -73,7 +72,7 @@ class Recount(Replay):
         self.connection = connection
         self.evidence = Evidence()
         self.judge = receipts.Judge(self.evidence)
-        self.book = rulebook.load(world.rulebook)
+        self.played = world
         self.rows_seen: set[tuple[str, int]] = set()
         span = world_key(world.number, 1), world_key(world.number + 1, 0) - 1
         self.stored = _stream(connection, "fills", FILLS, span)
@@ -152,22 +151,21 @@ class Recount(Replay):
 
     def _fees_are_dated(self, fill: dict[str, Any]) -> Iterator[receipts.Wrong]:
         """Each fee line names a row of the rulebook that held on that day, at that rate."""
-        day = ticks.day_of(fill["market_day"])
+        day = worlds.rules_day(self.played, fill["market_day"])
         for line in fill["receipt"]["fees"]:
             key = (line["row"], fill["market_day"])
             if not line["row"] or key in self.rows_seen:
                 continue
             self.rows_seen.add(key)
             self.report.fee_rows += 1
-            try:
-                values = self.book.row(line["row"]).values
-            except KeyError:
-                yield "receipt.fees.row", line["row"], f"no row of rulebook {self.book.name}"
+            row = rulebook.row_named(line["row"])  # of any book: the world may have had another then
+            if row is None:
+                yield "receipt.fees.row", line["row"], "no row of any rulebook"
                 continue
-            if not values["from"] <= day <= values.get("to", date.max):
+            if not row.holds_on(day):
                 yield "receipt.fees.row", line["row"], f"does not hold on {day}"
-            if values.get("rate_ppb", line["rate_ppb"]) != line["rate_ppb"]:
-                yield "receipt.fees.rate_ppb", line["rate_ppb"], values["rate_ppb"]
+            if (rate_ppb := row.rate_ppb) != line["rate_ppb"]:
+                yield "receipt.fees.rate_ppb", line["rate_ppb"], rate_ppb
 
     def _order(self, seq: int, row: OrderRow, *, counted: bool) -> None:
         evidence = self.evidence
