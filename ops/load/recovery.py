@@ -121,7 +121,10 @@ class Exchange:
         while time.monotonic() < deadline:
             until = clock.now_ns() + int(ASK_S) * clock.NS_PER_S
             wanted = NewOrder(order_id=key, client_order_id=f"probe-{key}"[:40], deadline_ns=until, **order)
-            if ask_at(self.path, wanted, ASK_S).outcome == "executed":
+            reply = ask_at(self.path, wanted, ASK_S)
+            if reply.outcome == "executed":
+                if reply.code:
+                    raise RuntimeError(f"an order that should rest was rejected: {reply.code} {reply.detail}")
                 return
             if self.process.poll() is not None:
                 raise RuntimeError(f"the exchange ended with {self.process.returncode}, see above")

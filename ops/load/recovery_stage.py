@@ -63,6 +63,7 @@ def order(number: int) -> NewOrder:
 
 
 def fill(count: int) -> None:
+    wait_for(lambda: ask_sync(world.number, Status()).result.get("tick_seq"), "exchange with ticks")
     asyncio.run(place(count))
     say(filled=Order.objects.filter(status__in=OPEN_STATUSES).count())
 

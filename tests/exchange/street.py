@@ -184,16 +184,19 @@ class Feed:
 
 
 class InThread:
-    """An exchange inside this process, on an event loop of its own."""
+    """An exchange inside this process, on an event loop of its own. `fed`: wait for its feed too."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: World, *, fed: bool = True):
         self.world = world
         self.exchange = Exchange(world)
         self.exit_code: int | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        wait_until_serving(world)
+        if fed:
+            wait_until_serving(world)
+        else:
+            wait_for(lambda: status(world), "an exchange without a feed")
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

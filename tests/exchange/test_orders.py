@@ -102,3 +102,17 @@ def test_the_books_survive_a_restart(world, feed):
     assert ask_sync(world.number, street.cancel(alice.id, resting.order_id)).outcome == "executed"
     second.stop()
     assert invariants.reconcile(world).breaks == 0
+
+
+def test_before_the_feed_has_spoken_an_order_is_not_rejected_but_comes_again(world):
+    """The exchange serves, and its feed is not there yet: nothing is stored, and the key stays free."""
+    early = street.InThread(world, fed=False)
+    order = street.new_order(street.open_portfolio(world, "alice").id, "early-bird")
+    told = ask_sync(world.number, order)
+    assert (told.outcome, told.code) == ("not_executed", "ENGINE_RECOVERING")
+    feed = street.Feed(world)
+    street.wait_until_serving(world)
+    reply = ask_sync(world.number, order)
+    assert (reply.outcome, reply.code) == ("executed", "")
+    early.stop()
+    feed.close()

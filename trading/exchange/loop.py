@@ -16,7 +16,7 @@ import structlog
 from realtime.publish import Message
 from simgame.kernel import failpoints
 from simgame.kernel.ids import world_key
-from trading.engine.commands import CancelAll, CancelOrder, NewOrder
+from trading.engine.commands import CancelAll, CancelOrder, ClosePosition, NewOrder, ReplaceOrder
 from trading.engine.invariants import Breach
 from trading.exchange import idempotency
 from trading.exchange.applier import Applier, Stored, Work
@@ -29,6 +29,9 @@ from trading.exchange.writer import Fate, Reader, Writer
 
 log = structlog.get_logger(__name__)
 QUARANTINE_PERMITS = (CancelOrder, CancelAll)
+# An order that comes between a restart and the feed's first word is not rejected for that.
+NEEDS_A_PHASE = (NewOrder, ClosePosition, ReplaceOrder)
+UNHEARD = "The exchange has just started and not heard yet in which phase the market is."
 ANSWERS_PER_BATCH = 256  # a commit of more keeps everybody waiting for too long
 KEYS_PER_READ = 2_000
 
@@ -226,6 +229,8 @@ class Loop:
             return Reply(n, "not_executed", "UNKNOWN_SYMBOL", f"This world has no {body.symbol!r}.")
         if self._stopping:
             return Reply(n, "not_executed", "ENGINE_RECOVERING", "The exchange is stopping.")
+        if isinstance(body, NEEDS_A_PHASE) and not self.applier.engine.state.clock.phase:
+            return Reply(n, "not_executed", "ENGINE_RECOVERING", UNHEARD)
         if not self.intake.put(arrival):
             return Reply(
                 n, "not_executed", "OVERLOADED", "Too many orders are waiting; this one was not taken."
@@ -307,7 +312,9 @@ class Loop:
             "epoch": self.writer.lease.epoch,
             "seq": applier.head.seq,
             "at_ns": applier.head.at_ns,
-            "tick_seq": applier.head.tick_seq,
+            "phase": applier.engine.state.clock.phase,
+            # 0 until this life has heard the feed: only then it takes orders
+            "tick_seq": applier.head.tick_seq if applier.engine.state.clock.phase else 0,
             "waiting": self.intake.requests,
             "conflated": self.intake.conflated,
             "keys_known": applier.known.complete,
