@@ -117,6 +117,7 @@ class Feed:
     def __init__(self, world: World):
         self.world = world
         self._seq = itertools.count(1)
+        self.said = 0  # sequence of the last tick
         self._connections: list[socket.socket] = []
         self._lock = threading.Lock()
         self._state: dict[tuple[str, str], Any] = {}
@@ -154,6 +155,7 @@ class Feed:
             tick = type(tick)(**(fields | {"seq": seq}))
             self._state[type(tick).__name__, getattr(tick, "symbol", "")] = tick
             self._send(self._connections, [tick])
+            self.said = seq
         return seq
 
     def close(self) -> None:
