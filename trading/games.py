@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -18,10 +20,11 @@ from trading.models import Game, Portfolio, PortfolioKind
 OPEN_TIMEOUT_S = 5.0
 
 
-def ensure_season(world: World) -> Game:
+def ensure_season(world: World, margin: MarginTerms | None = None) -> Game:
     """The running Season of a world, made when there is none. Idempotent.
 
-    Its portfolios are cash portfolios, or margin portfolios where the world trades contracts.
+    Its portfolios are cash portfolios, or margin portfolios: on the terms `margin`, and in any case where
+    the world trades contracts. A Season that runs keeps its own.
     """
     found = Game.objects.filter(world=world, season=True, status=Game.Status.RUNNING).first()
     if found:
@@ -35,9 +38,21 @@ def ensure_season(world: World) -> Game:
         season=True,
         currency=world.currency,
         start_cash=money.parse(settings.START_CASH, money.CURRENCY_EXPONENT[world.currency]),
-        portfolio_kind=kind,
         starts_at=clock.now(),
+        **{"portfolio_kind": kind, **_margin_fields(margin)},
     )
+
+
+def _margin_fields(terms: MarginTerms | None) -> dict[str, Any]:
+    if terms is None:
+        return {}
+    return {
+        "portfolio_kind": PortfolioKind.MARGIN,
+        "leverage": terms.leverage,
+        "shorts_allowed": terms.shorts,
+        "interest_ppb": terms.interest_ppb,
+        "margin_call_s": terms.call_s,
+    }
 
 
 def running_season() -> Game:

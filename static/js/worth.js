@@ -20,26 +20,56 @@ export function markOf(quote, exponent) {
   return sides.length ? sides.reduce((sum, side) => sum + side, 0n) / BigInt(sides.length) : null;
 }
 
-// A PositionJson with its QuoteRow (may be missing: then it is worth what it cost).
+// A PositionJson with its QuoteRow (may be missing: then it is worth what it cost). A short position is
+// worth less than nothing; a contract its result since it was opened or last settled.
 export function positionFigures(position, quote, instrument) {
   const exponent = cashExponent(instrument.currency);
   const qty = parse(position.qty, instrument.qty_exponent);
   const cost = parse(position.cost_basis, exponent);
   const last = markOf(quote, instrument.price_exponent);
-  if (last === null) return { qty, cost, value: cost, today: 0n, unrealised: 0n, last: null };
+  if (last === null) return { qty, cost, value: position.contract ? 0n : cost, today: 0n, unrealised: 0n, last: null };
   const previous = quote.previous_close ? parse(quote.previous_close, instrument.price_exponent) : last;
   const value = valueOf(qty, last, instrument);
+  if (position.contract) {
+    const result = value - cost;
+    return { qty, cost, value: result, today: result + parse(position.day_cash, exponent), unrealised: result, last: show(last, instrument.price_exponent) };
+  }
   const before = valueOf(parse(position.day_start_qty, instrument.qty_exponent), previous, instrument);
   const today = value + parse(position.day_cash, exponent) - before;
   return { qty, cost, value, today, unrealised: value - cost, last: show(last, instrument.price_exponent) };
 }
 
-// The whole portfolio: equity = cash + value, today = sum of the positions' today.
+const PPB = 10n ** 9n;
+const power = (exponent) => 10n ** BigInt(exponent);
+
+// Minor units of `home` for one of `currency`, in parts per billion, at the mark of the world's pair of the
+// two, either way round; 0n when there is none.
+export function ratePpb(currency, home, quoteOf, instrumentOf) {
+  if (currency === home) return PPB;
+  const marked = (base, counter) => {
+    for (const symbol of [`${base}${counter}`, `${base}/${counter}`]) {
+      const pair = instrumentOf(symbol);
+      const price = pair && markOf(quoteOf(symbol), pair.price_exponent);
+      if (price) return { price, exponent: pair.price_exponent };
+    }
+    return null;
+  };
+  const direct = marked(currency, home);
+  if (direct) return (direct.price * PPB * power(cashExponent(home))) / power(cashExponent(currency) + direct.exponent);
+  const back = marked(home, currency);
+  return back ? (PPB * power(cashExponent(home) + back.exponent)) / (back.price * power(cashExponent(currency))) : 0n;
+}
+
+// Towards minus infinity, as the books round.
+const converted = (amount, ppb) => (ppb === PPB ? amount : (amount * ppb - (((amount * ppb) % PPB) + PPB) % PPB) / PPB);
+
+// The whole portfolio in its own currency: equity = cash + value, today = sum of the positions' today.
 export function portfolioFigures(desk, quoteOf, instrumentOf) {
   const currency = desk.portfolio.currency;
   const exponent = cashExponent(currency);
+  const home = (amount, from) => converted(amount, ratePpb(from, currency, quoteOf, instrumentOf));
   const balance = desk.balances.find((row) => row.asset === currency);
-  const cash = balance ? parse(balance.posted, exponent) : 0n;
+  const cash = desk.balances.reduce((sum, row) => sum + home(parse(row.posted, cashExponent(row.asset)), row.asset), 0n);
   const reserved = balance ? parse(balance.reserved, exponent) : 0n;
   let value = 0n;
   let today = 0n;
@@ -49,10 +79,10 @@ export function portfolioFigures(desk, quoteOf, instrumentOf) {
     const instrument = instrumentOf(position.symbol);
     if (!instrument) continue;
     const figures = positionFigures(position, quoteOf(position.symbol), instrument);
-    value += figures.value;
-    today += figures.today;
-    unrealised += figures.unrealised;
-    cost += figures.cost;
+    value += home(figures.value, instrument.currency);
+    today += home(figures.today, instrument.currency);
+    unrealised += home(figures.unrealised, instrument.currency);
+    cost += home(figures.cost, instrument.currency);
   }
   return { exponent, cash, reserved, value, today, unrealised, cost, equity: cash + value };
 }

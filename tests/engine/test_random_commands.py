@@ -6,6 +6,7 @@ state, which then goes on exactly as the original does.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from trading.engine.commands import (
     CancelOrder,
     Freeze,
     Halt,
+    MarginTerms,
     NewOrder,
     OpenPortfolio,
     ReplaceOrder,
@@ -82,7 +84,16 @@ def ladder(best: int, gaps: list[tuple[int, int]], sign: int) -> tuple[tuple[int
     return tuple((price, size) for price, size in prices.items() if size)
 
 
+def after(day: int) -> int:
+    """The next calendar day."""
+    following = date(day // 10_000, day // 100 % 100, day % 100) + timedelta(days=1)
+    return int(f"{following:%Y%m%d}")
+
+
 class RandomCommands(RuleBasedStateMachine):
+    symbols = SYMBOLS
+    margin: dict[int, MarginTerms] = {}  # who has a margin portfolio
+
     def __init__(self) -> None:
         super().__init__()
         self.engine = Engine(1)
@@ -139,20 +150,20 @@ class RandomCommands(RuleBasedStateMachine):
     # what may happen ----------------------------------------------------------------------------
     @initialize()
     def begin(self) -> None:
-        for rules in SYMBOLS.values():
+        for rules in self.symbols.values():
             self.do(SetRules(rules))
         self.tick_phase()
         for who, cash in zip(PEOPLE, (10_000_00, 4_000_00, 600_00), strict=True):
-            self.do(OpenPortfolio(who, "CNY", cash, "open"))
+            self.do(OpenPortfolio(who, "CNY", cash, "open", self.margin.get(who)))
         for who in (ALICE, BOB):
-            for symbol in SYMBOLS:
+            for symbol in self.symbols:
                 self.do(Adjust(who, symbol, 1050, "start", "x"))
         self.references()
-        for symbol in SYMBOLS:
+        for symbol in self.symbols:
             self.quote(symbol, 0, [(0, 100), (0, 300)], [(0, 100), (0, 300)])
 
     def references(self) -> None:
-        for symbol in SYMBOLS:
+        for symbol in self.symbols:
             close = CLOSE if symbol == "NLB" else 0
             self.do(Reference(symbol, self.day, close, 0, 0, self.at_ns, self.at_ns, "sim"))
 
@@ -245,14 +256,15 @@ class RandomCommands(RuleBasedStateMachine):
 
     @rule()
     def next_day(self) -> None:
-        self.day += 1
+        self.day = after(self.day)
         self.tick_phase()
         self.references()
         for order in self.engine.state.orders.values():
             kept = order.time_in_force in ("gtc", "gtd")
             assert kept or order.market_day == self.day, "I17 day orders end"
         for portfolio in self.engine.state.portfolios.values():
-            assert all(position.is_at_rest for position in portfolio.positions.values())
+            if portfolio.margin is None:  # others may have been reduced since the day began
+                assert all(position.is_at_rest for position in portfolio.positions.values())
 
     @rule(who=PERSON, asset=SYMBOL | st.just("CNY"), amount=st.sampled_from([-5000, -100, -1, 1, 100, 5000]))
     def adjust(self, who: int, asset: str, amount: int) -> None:
@@ -276,14 +288,14 @@ class RandomCommands(RuleBasedStateMachine):
             self.do(Reference("NLB", self.day, CLOSE, *detail, self.at_ns, self.at_ns, "sim"))
         elif kind == "fees":
             fees = (FeeRule("commission", "both", *detail, ""), FeeRule("stamp", "sell", 500_000, 0, ""))
-            self.do(SetRules(msgspec.structs.replace(SYMBOLS[symbol], fees=fees)))
+            self.do(SetRules(msgspec.structs.replace(self.symbols[symbol], fees=fees)))
 
     def calm(self) -> None:
         self.calm_at = FOREVER
         if self.phase != "continuous":
             self.phase = "continuous"
             self.tick_phase()
-        for symbol in SYMBOLS:
+        for symbol in self.symbols:
             self.do(Halt(symbol, False, "", "x"))
             self.refresh(symbol)
         for who in PEOPLE:
@@ -315,7 +327,7 @@ class RandomCommands(RuleBasedStateMachine):
         both = (self.engine, other)
         at, seq = self.at_ns, len(self.log)
         ticks: list[Any] = [PhaseTick(self.day, self.phase, "", 0, at, at)]
-        for symbol in SYMBOLS:
+        for symbol in self.symbols:
             ticks.append(Reference(symbol, self.day, CLOSE, 0, 0, at, at, "sim"))
             ticks.append(Quote(symbol, (), (), at, at, "sim", seq=seq))
             ticks.append(Print(symbol, CLOSE, 0, "", at, at, "sim", seq=seq))
@@ -333,12 +345,21 @@ class RandomCommands(RuleBasedStateMachine):
         day = self.day
         return [
             PhaseTick(day, "continuous", "", 0, 0, 0),
-            *[Quote(symbol, ((995, 100),), ((1000, 100), (1010, 300)), 0, 0, "sim") for symbol in SYMBOLS],
-            *[Print(symbol, price, 200, "", 0, 0, "sim") for symbol in SYMBOLS for price in (1005, 990)],
-            *[NewOrder(ALICE, f"z{s}", f"z{s}", s, "buy", "limit", "gtc", 200, 1005, 0) for s in SYMBOLS],
-            *[NewOrder(BOB, f"y{s}", f"y{s}", s, "sell", "market", "day", 100, None, 0) for s in SYMBOLS],
+            *[
+                Quote(symbol, ((995, 100),), ((1000, 100), (1010, 300)), 0, 0, "sim")
+                for symbol in self.symbols
+            ],
+            *[Print(symbol, price, 200, "", 0, 0, "sim") for symbol in self.symbols for price in (1005, 990)],
+            *[
+                NewOrder(ALICE, f"z{s}", f"z{s}", s, "buy", "limit", "gtc", 200, 1005, 0)
+                for s in self.symbols
+            ],
+            *[
+                NewOrder(BOB, f"y{s}", f"y{s}", s, "sell", "market", "day", 100, None, 0)
+                for s in self.symbols
+            ],
             PhaseTick(day + 1, "continuous", "", 0, 0, 0),
-            *[Quote(symbol, ((1005, 900),), ((1010, 900),), 0, 0, "sim") for symbol in SYMBOLS],
+            *[Quote(symbol, ((1005, 900),), ((1010, 900),), 0, 0, "sim") for symbol in self.symbols],
             *[CancelAll(who, "z", 0) for who in PEOPLE],
         ]
 
@@ -358,7 +379,10 @@ def restored(engine: Engine, audit: Audit) -> Engine:
     queues = {order.id: order.queue_ahead for order in state.orders.values()}
     other = Engine(1)
     other.restore(
-        portfolios=[PortfolioState(p.id, p.currency, p.status, p.reason) for p in state.portfolios.values()],
+        portfolios=[
+            PortfolioState(p.id, p.currency, p.status, p.reason, p.margin, p.call_ns, p.accrued_day)
+            for p in state.portfolios.values()
+        ],
         balances=audit.balances.values(),
         positions=audit.positions.values(),
         orders=[

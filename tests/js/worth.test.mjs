@@ -33,3 +33,28 @@ test("equity is cash plus what is held, to the cent", () => {
   assert.equal(sums.equity, 75_073_900n + 25_308_000n);
   assert.equal(sums.reserved, 4_217_096n);
 });
+
+test("a short position is worth less than nothing, and earns when the price falls", () => {
+  const short = { symbol: "NLB", qty: "-100", cost_basis: "-9999.00", day_start_qty: "0", day_cash: "9999.00" };
+  const figures = positionFigures(short, { last: "90.00", previous_close: "100.00" }, NLB);
+  assert.deepEqual([figures.value, figures.unrealised, figures.today], [-900_000n, 99_900n, 99_900n]);
+});
+
+test("a contract is worth its result since it was settled; nothing without a price", () => {
+  const held = { symbol: "rb", qty: "10", contract: true, cost_basis: "352000.00", day_start_qty: "10", day_cash: "-35.00" };
+  const figures = positionFigures(held, { last: "3530" }, RB);
+  assert.deepEqual([figures.value, figures.today], [100_000n, 96_500n]); // 10 x 10 t x 10 CNY; less a fee today
+  assert.equal(positionFigures(held, null, RB).value, 0n);
+});
+
+test("one figure of net liquidation, whatever the currencies", () => {
+  const pair = { symbol: "USDCNY", price_exponent: 4, qty_exponent: 0, multiplier: 1, currency: "CNY" };
+  const quotes = { USDCNY: { last: "7.1234" } };
+  const instruments = { USDCNY: pair };
+  const sums = (home) => portfolioFigures(
+    { portfolio: { currency: home }, positions: [], balances: [{ asset: "CNY", posted: "100.00", reserved: "0" }, { asset: "USD", posted: "-10.01", reserved: "0" }] },
+    (symbol) => quotes[symbol], (symbol) => instruments[symbol]);
+  assert.equal(sums("CNY").equity, 10_000n - 7_131n); // 71.305234 owed: rounded against the player
+  assert.equal(sums("USD").equity, 1_403n - 1_001n);
+  assert.equal(sums("EUR").equity, 0n); // nobody says what they are worth
+});

@@ -74,7 +74,7 @@ def _position(portfolio: Portfolio, position: Position, offered: int) -> Iterato
 
 def _order(order: Order) -> Iterator[Breach]:
     subject, market = f"order {order.id}", order.market
-    whose = {"portfolio": order.portfolio.id}
+    whose: dict[str, Any] = {"portfolio": order.portfolio.id}
     held = order.status == HELD  # it reserves nothing yet
     cash = market.hold_of(order) if not held and market.rules is not None else 0
     qty = 0 if order.opens or held else order.leaves
