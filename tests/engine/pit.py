@@ -5,6 +5,7 @@ Prices are in cents, quantities in shares. After every command the books are aud
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -253,3 +254,9 @@ def stand(pit: Pit, *order_ids: str) -> list[tuple[str, int, int]]:
 
 def queue(pit: Pit, order_id: str) -> int:
     return pit.engine.state.orders[order_id].queue_ahead
+
+
+def after(day: int) -> int:
+    """The next calendar day."""
+    following = date(day // 10_000, day // 100 % 100, day % 100) + timedelta(days=1)
+    return int(f"{following:%Y%m%d}")

@@ -6,7 +6,6 @@ state, which then goes on exactly as the original does.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from market.rulebook.rules import PERMITS, FeeRule
 from market.ticks import PhaseTick, Print, Quote, Reference
 from tests.engine.audit import Audit
-from tests.engine.pit import A_SHARE, ALICE, BOB, CAROL, NS, PLAIN, START
+from tests.engine.pit import A_SHARE, ALICE, BOB, CAROL, NS, PLAIN, START, after
 from trading.engine.commands import (
     Adjust,
     CancelAll,
@@ -82,12 +81,6 @@ def ladder(best: int, gaps: list[tuple[int, int]], sign: int) -> tuple[tuple[int
         prices.setdefault(price, size)
         price += sign * 5
     return tuple((price, size) for price, size in prices.items() if size)
-
-
-def after(day: int) -> int:
-    """The next calendar day."""
-    following = date(day // 10_000, day // 100 % 100, day % 100) + timedelta(days=1)
-    return int(f"{following:%Y%m%d}")
 
 
 class RandomCommands(RuleBasedStateMachine):
