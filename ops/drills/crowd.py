@@ -79,7 +79,7 @@ class Crowd:
         self.names: list[tuple[str, int, str]] = []  # id, whose, symbol
         self.halted: list[str] = []
         self.frozen: list[int] = []
-        self.n = 0
+        self.n = self.calmed = 0
 
     def commands(self, n: int) -> Iterator[Told]:
         for said in opening(self.people):
@@ -92,11 +92,12 @@ class Crowd:
 
     def calm(self) -> Iterator[Any]:
         """Whatever was halted or frozen goes on: for who does not know what became of it."""
+        self.calmed += 1
         self.halted, self.frozen = [], []
         for symbol in SYMBOLS:
-            yield c.Halt(symbol, False, "", f"calm{self.seq}{symbol}")
+            yield c.Halt(symbol, False, "", f"calm{self.calmed}{symbol}")
         for who in self.people:
-            yield c.Freeze(who, False, "", f"calm{self.seq}")
+            yield c.Freeze(who, False, "", f"calm{self.calmed}")
 
     def _next(self) -> Any:
         x = self.chance.random()

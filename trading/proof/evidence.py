@@ -14,13 +14,14 @@ from trading.engine.events import OrderRow
 from trading.proof.naive import OPEN, Books, Resting, half_up
 
 NS_PER_MS = 1_000_000
+AFTER_THE_CLOSE = ("closed", "after_hours_quiet", "after_hours")
 Facts = dict[str, Any]
 
 
 class Evidence(Books):
     def __init__(self) -> None:
         super().__init__()
-        self.span = ""
+        self.span = self.only = ""
         self.beside: dict[str, Resting] = {}  # for their auction only
         self.told: dict[str, int] = {}  # queue ahead, as its last row told it
         self.limit_of: dict[str, int | None] = {}
@@ -37,8 +38,7 @@ class Evidence(Books):
             self.print = said
             self.last[said.symbol] = said.price
         elif isinstance(said, PhaseTick):
-            self.phase, self.paused, self.day = said.phase, said.paused, said.market_day
-            self.span = said.span
+            self._tell_phase(said)
         elif isinstance(said, Reference):
             self.close[said.symbol] = said.previous_close
             self.limits[said.symbol] = self._limits(said)
@@ -48,6 +48,14 @@ class Evidence(Books):
             (self.halted.add if said.halted else self.halted.discard)(said.symbol)
         elif isinstance(said, Recovered):
             self._begin_anew(said)
+
+    def _tell_phase(self, said: PhaseTick) -> None:
+        """Which auction would end with it, too: the closing one is the one after continuous trading."""
+        if said.market_day != self.day:
+            self.opened = False
+        self.only = "cls" if self.opened or said.phase in AFTER_THE_CLOSE else "opg"
+        self.opened = self.opened or said.opened or said.phase == "continuous"
+        self.phase, self.paused, self.day, self.span = said.phase, said.paused, said.market_day, said.span
 
     def _limits(self, day: Reference) -> tuple[int, int]:
         rules = self.rules.get(day.symbol)
@@ -66,7 +74,7 @@ class Evidence(Books):
         self.last.clear()
         self.close.clear()
         self.limits.clear()
-        self.phase, self.day = "", 0
+        self.phase, self.day, self.opened = "", 0, False
         self.halted = set(said.halted)
         for o in self.orders.values():
             o.ahead = self.told[o.id]  # a queue is stored with the order's row, and moves on in memory

@@ -31,11 +31,14 @@ class Judge:
         self.printed = None
         self.auctioned = {}
 
+    def go_through_lines(self) -> None:
+        """What the print makes, before anything that follows from it: stops that it fires come later."""
+        tick = self.evidence.print
+        if tick is not None and self.printed is None and self.evidence.can_fill(tick):
+            self.printed = walk_print(self.evidence)
+
     def end(self) -> Iterator[Wrong]:
         """It ended: nothing is missing that the print or an auction had to make."""
-        evidence, tick = self.evidence, self.evidence.print
-        if tick is not None and self.printed is None and evidence.can_fill(tick):
-            self.printed = walk_print(evidence)
         for due in (*(self.printed or ()), *(one for made in self.auctioned.values() for one in made)):
             yield "fill (order, price, quantity)", None, due
 
@@ -72,10 +75,6 @@ class Judge:
 
     def _by_print(self, row: Facts) -> Iterator[Wrong]:
         """The whole print at once: its fills must come in the order, and in the sizes, of the lines."""
-        evidence = self.evidence
-        if self.printed is None:
-            assert evidence.print is not None
-            self.printed = walk_print(evidence)
         due = self.printed.pop(0) if self.printed else None
         made = (row["order_id"], row["price"], row["qty"])
         yield from _same("order, price, quantity", made, due)
@@ -87,7 +86,7 @@ class Judge:
             self.blurred.add(symbol)
             return
         if symbol not in self.auctioned:
-            self.auctioned[symbol] = walk_auction(evidence, symbol, told)
+            self.auctioned[symbol] = walk_auction(evidence, symbol)
         due = self.auctioned[symbol].pop(0) if self.auctioned[symbol] else None
         yield from _same("order, price, quantity", (row["order_id"], row["price"], row["qty"]), due)
 
@@ -173,10 +172,10 @@ def walk_print(evidence: Evidence) -> list[Made]:
     return counted.made
 
 
-def walk_auction(evidence: Evidence, symbol: str, told: Facts) -> list[Made]:
+def walk_auction(evidence: Evidence, symbol: str) -> list[Made]:
     """The same of an auction: those who waited, and those who came for it only."""
     waiting = [o for o in evidence.orders.values() if o.symbol == symbol and o.waits]
-    for_it = [o for o in evidence.beside.values() if o.symbol == symbol and o.tif == told.get("only", o.tif)]
+    for_it = [o for o in evidence.beside.values() if o.symbol == symbol and o.tif == evidence.only]
     counted = _Counting(evidence)
     counted.cross(symbol, sorted([*waiting, *for_it], key=lambda o: (o.seq, o.id)))
     return counted.made

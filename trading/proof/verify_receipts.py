@@ -88,10 +88,13 @@ class Recount(Replay):
         counted = self.evidence.at >= self.report.since_ns
         collar = self._collar(said)
         for event in events:
+            if not (isinstance(event, OrderRow) and event.exec_type == "expired"):
+                self.judge.go_through_lines()  # orders whose time has come are gone before a tick fills
             if isinstance(event, FillRow):
                 self._fill(seq, event, collar, counted=counted)
             elif isinstance(event, OrderRow):
                 self._order(seq, event, counted=counted)
+        self.judge.go_through_lines()
         for wrong in self.judge.end():
             self._mistake(seq, "fill", "", wrong, counted=counted)
 
