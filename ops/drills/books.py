@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
+import shutil
+import subprocess
+import sys
+import tempfile
 import uuid
 from argparse import ArgumentParser
 from typing import Any
 
-from django.db import connection, connections
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Player
@@ -35,6 +41,7 @@ from trading.proof.verify_receipts import verify
 
 COMMANDS_PER_BATCH_MAX = 64
 CRASH_EVERY = 40  # batches, about: the books in memory are thrown away, with what was not committed
+GAME = ("DATABASE_URL", "REDIS_URL", "SIMGAME_HOME", "SIMGAME_WORLD", "SIMGAME_FAILPOINTS")
 ORDERS_SHIFT = 64  # ids of orders: the world's number before them
 TICKS = (Quote, Print, Reference, PhaseTick, SetRules)
 HELP = """Random commands through engine and PostgreSQL, in batches, with crashes between.
@@ -43,8 +50,8 @@ HELP = """Random commands through engine and PostgreSQL, in batches, with crashe
   manage.py drill books --commands 500000            the long run
   manage.py drill books --every 200 --seed evening   full invariants after each 200 batches
 
-The same crowd as `drill engine`, through the exchange's own applier and writer, into a database of its
-own that is made before and dropped after (--keep leaves it). Now and then the books in memory are thrown
+The same crowd as `drill engine`, through the exchange's own applier and writer, into a PostgreSQL of its
+own that is made before and removed after (--keep leaves it). Now and then the books in memory are thrown
 away with the batch under way and read again from their rows, as after a kill. After every --every batches
 the invariants of everything in memory and the cheap ones in SQL are checked and memory is held against the
 rows by state hash; at growing distances, and at the end, all invariants in SQL. At the end the journal is
@@ -61,15 +68,24 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
-    name = connection.settings_dict["NAME"]
-    connections["default"].close()
-    made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    """In a process with a home of its own, so that no game's books are touched. Raises RuntimeError."""
+    home = tempfile.mkdtemp(prefix="simgame-drill-")
+    wanted = json.dumps({name: options[name] for name in ("seed", "commands", "every")})
+    given = {name: value for name, value in os.environ.items() if name not in GAME}
     try:
-        report = drill(make_world(), options["seed"], options["commands"], options["every"])
+        done = subprocess.run(
+            [sys.executable, "-m", "ops.drills.books_stage", wanted],
+            cwd=settings.BASE_DIR,
+            env={**given, "SIMGAME_HOME": home, "DJANGO_SETTINGS_MODULE": "simgame.settings"},
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"The drill ended with exit code {done.returncode}; it says why above.")
+        return {"home": home if options["keep"] else "removed", **json.loads(done.stdout.splitlines()[-1])}
     finally:
-        connections.close_all()
-        connection.creation.destroy_test_db(name, verbosity=0, keepdb=options["keep"])
-    return {"database": made if options["keep"] else "dropped", **report}
+        if not options["keep"]:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def make_world(slug: str = "drill") -> World:

@@ -20,6 +20,7 @@ EXIT_FOUND = 3
 ABOUT = """Drills the exchange with chance: every run names its seed and can be repeated.
 
   manage.py drill engine        random commands: the engine against a naive second engine
+  manage.py drill books         random commands and crashes through engine and PostgreSQL, judged
   manage.py drill bad_input     orders that bite, asked of a real server
   manage.py drill checker       errors planted into the tables: how long until they are found
 
@@ -49,7 +50,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options.get("commands", 1) < 1 or options.get("processes", 1) < 1:
             raise CommandError("At least one command and one process.", returncode=2)
-        report = import_module(DRILLS[options["drill"]]).run(options)
+        try:
+            report = import_module(DRILLS[options["drill"]]).run(options)
+        except RuntimeError as error:
+            raise CommandError(str(error)) from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(report, indent=2, default=str))
         else:
