@@ -46,6 +46,7 @@ def instrument_json(row: Instrument) -> JSON:
         "tradable": row.tradable,
         "why_not_tradable": row.why_not_tradable or None,
         "halted": row.halted,
+        "halt_reason": row.halt_reason,
     }
 
 

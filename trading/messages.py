@@ -222,9 +222,15 @@ def _available(position: PositionRow | Position, scale: Scale, held: int) -> int
     return position.qty - held - (0 if scale.is_contract else position.bought_today)
 
 
+def currency_of(asset: str) -> str | None:
+    """The currency of cash, or of a claim on cash (`due.CNY.…`, a dividend until its pay date); else None."""
+    currency = asset.split(".")[1] if asset.startswith("due.") else asset
+    return currency if currency in money.CURRENCY_EXPONENT else None
+
+
 def balance_json(balance: BalanceRow | Balance) -> JSON:
-    """A cash balance; holdings travel as positions."""
-    exponent = money.CURRENCY_EXPONENT[balance.asset]
+    """A balance of cash or of a claim on it; holdings travel as positions."""
+    exponent = money.CURRENCY_EXPONENT[currency_of(balance.asset) or balance.asset]
     return {
         "asset": balance.asset,
         "posted": money.show(balance.posted, exponent),
@@ -244,7 +250,7 @@ def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_nu
     for event in events:
         kind = type(event)  # each order comes through here: comparing types is quicker than matching
         if kind is BalanceRow:
-            if event.account == portfolio and event.asset in money.CURRENCY_EXPONENT:
+            if event.account == portfolio and currency_of(event.asset):
                 balances[event.asset] = balance_json(event)
         elif kind not in OF_A_PORTFOLIO or event.portfolio != portfolio:
             continue

@@ -16,6 +16,7 @@ urlpatterns = [
     path("standings/", views.standings, name="standings"),
     path("standings/<slug:slug>/", views.standings, name="standings-of"),
     path("portfolio/", views.portfolio, name="portfolio"),
+    path("portfolio/rights/<str:key>/", views.use_rights, name="use-rights"),
     path("help/", views.guide, name="help"),
     path("settings/", views.settings_page, name="settings"),
     path("settings/keys/", views.make_key, name="make-key"),

@@ -14,7 +14,7 @@ from market import queries as market_queries
 from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import games, queries
+from trading import games, queries, rights
 from trading.models import Game, Portfolio
 
 JSON = dict[str, Any]
@@ -94,6 +94,7 @@ def portfolio(player: Player) -> JSON:
         "page": {**_market_page(mine.game.world), "desk": snapshot, "phase": snapshot["phase"]},
         "desk": snapshot,
         "held": [row for row in snapshot["positions"] if row["qty"] != "0"],
+        "owned_rights": rights.of(mine.id),
         "rules": snapshot["rules"],
     }
 
@@ -173,6 +174,7 @@ def _instrument_json(row: Instrument) -> JSON:
         "lot": money.show_trimmed(row.lot, row.qty_exponent),
         "tradable": row.tradable,
         "halted": row.halted,
+        "halt_reason": row.halt_reason,
     }
 
 

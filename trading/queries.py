@@ -22,7 +22,7 @@ from market import rulewords
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
 from trading import ranking
-from trading.messages import JSON, Scale, balance_json, fill_json, order_json, position_json
+from trading.messages import JSON, Scale, balance_json, currency_of, fill_json, order_json, position_json
 from trading.models import AccountEvent, Balance, Fill, Game, Order, Portfolio, Position, Rank
 from trading.models.order import OPEN_STATUSES
 from trading.portfolios import Worth
@@ -79,7 +79,7 @@ def desk_snapshot(portfolio_id: int) -> JSON:
             "epoch": world.stream_epoch,
             "version": desk_version(portfolio_id),
             "portfolio": _portfolio_json(portfolio),
-            "balances": [balance_json(row) for row in balances if row.asset in money.CURRENCY_EXPONENT],
+            "balances": [balance_json(row) for row in balances if currency_of(row.asset)],
             "orders": [order_json(row, scales[row.symbol]) for row in _desk_orders(portfolio_id)],
             "fills": [
                 fill_json(row, scales[row.symbol])

@@ -18,6 +18,7 @@ from trading.engine.engine import Engine
 from trading.engine.events import FillRow, Notice, OrderRow, Refused
 from trading.exchange import recovery, ticks
 from trading.exchange.database import connect
+from trading.messages import currency_of
 from trading.models import Game, Portfolio
 from trading.portfolios import worth
 
@@ -103,6 +104,7 @@ def _ranks(world: World, engine: Engine, touched: list[int], names: dict[int, st
     """Equity and rank before and after, of the touched and in each game of the world."""
     rows: list[dict[str, Any]] = []
     marks, scales = market_queries.marks(world), ranking.scales_of(world.number)
+    cash = _cash(engine, set(touched))
     for game in Game.objects.filter(world=world, status=Game.Status.RUNNING):
         before = {number: value.equity for number, value in ranking.worths(game).items()}
         after = dict(before)
@@ -111,8 +113,7 @@ def _ranks(world: World, engine: Engine, touched: list[int], names: dict[int, st
                 continue
             portfolio = engine.state.portfolios[number]
             held = [each.row() for each in portfolio.positions.values()]
-            cash = portfolio.cash.posted + _owed(engine, number, game.currency)
-            after[number] = worth(cash, held, marks, scales).equity
+            after[number] = worth(cash[number], held, marks, scales, game.currency).equity
         was, becomes, exponent = _places(before), _places(after), money.CURRENCY_EXPONENT[game.currency]
         rows += [
             {
@@ -130,12 +131,15 @@ def _ranks(world: World, engine: Engine, touched: list[int], names: dict[int, st
     return rows
 
 
-def _owed(engine: Engine, portfolio: int, currency: str) -> int:
-    prefix = f"due.{currency}."
-    balances = engine.state.balances.values()
-    return sum(
-        each.posted for each in balances if each.account == portfolio and each.asset.startswith(prefix)
-    )
+def _cash(engine: Engine, portfolios: set[int]) -> dict[int, dict[str, int]]:
+    """Cash of each by currency, with what it is owed."""
+    cash: dict[int, dict[str, int]] = {number: {} for number in portfolios}
+    for each in engine.state.balances.values():
+        currency = currency_of(each.asset)
+        if each.account in portfolios and currency:
+            mine = cash[each.account]
+            mine[currency] = mine.get(currency, 0) + each.posted
+    return cash
 
 
 def _places(equity: dict[int, int]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
-from trading.api import auth, desk, games, keys, orders, v2
+from trading.api import auth, desk, games, keys, orders, rights, v2
 
 V1 = "api/v1/"
 
@@ -26,6 +26,8 @@ urlpatterns = [
     path(V1 + "keys", keys.Keys.as_view()),
     path(V1 + "keys/<str:key_id>", keys.Key.as_view()),
     path(V1 + "desk", desk.Desk.as_view()),
+    path(V1 + "rights", rights.Rights.as_view()),
+    path(V1 + "rights/<str:key>", rights.Right.as_view()),
     path(V1 + "watchlist", desk.OwnWatchlist.as_view()),
     path(V1 + "orders/preview", orders.Preview.as_view()),
     path(V1 + "orders/<uuid:order_id>/receipt", desk.OrderReceipt.as_view()),

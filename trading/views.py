@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import keys, logins
 from simgame.kernel.errors import NotFound, SimGameError
-from trading import forms, pages
+from trading import forms, pages, rights
 
 View = Callable[..., HttpResponse]
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -126,6 +126,15 @@ def make_key(request: HttpRequest) -> HttpResponse:
     key, secret = keys.make(request.user.pk, mine.id, request.POST.get("name", "")[:60])
     shown = pages.settings_page(request.user, request.session.get(logins.LOGIN_ID, ""))
     return render(request, "settings.html", {**shown, "made": key, "secret": secret})
+
+
+@page
+@login_required
+@require_POST
+def use_rights(request: HttpRequest, key: str) -> HttpResponse:
+    mine = pages.own_portfolio(request.user, request.POST.get("portfolio", ""))
+    rights.exercise(mine, key, request.POST.get("qty", ""))
+    return redirect("portfolio")
 
 
 @page

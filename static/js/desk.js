@@ -9,6 +9,7 @@ import { showLadder, showPhoneLadder } from "./ladder.js";
 import { showBooks, showOwn, tab } from "./orders.js";
 import { t } from "./phrases.js";
 import { closeReceipt, openReceipt, showDrawer, shownOrder, title } from "./receipt.js";
+import { sentence, showNotices } from "./notices.js";
 import { showRules } from "./rules.js";
 import * as send from "./send.js";
 import * as store from "./store.js";
@@ -102,6 +103,7 @@ showClock();
 showMoney();
 showBadge();
 showRules();
+showNotices($("notices"));
 showInstrument($("instrument"));
 showWatchlist($("watchlist"), $("search"), choose);
 showLadder($("depth"), ticket.setPrice);
@@ -151,7 +153,7 @@ effect(() => {
   const [notice] = store.notices.value;
   if (notice && notice.text !== lastNotice) {
     lastNotice = notice.text;
-    say(notice.text);
+    say(sentence(notice));
   }
 });
 effect(() => {

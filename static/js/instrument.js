@@ -42,7 +42,7 @@ function showAge(node) {
   second.value;
   const listed = instrument.value;
   if (!listed) return;
-  if (listed.halted) return text(node, t("Trading is halted"));
+  if (listed.halted) return text(node, listed.halt_reason ? t("Trading is halted: {reason}", { reason: listed.halt_reason }) : t("Trading is halted"));
   if (!listed.tradable) return text(node, t("Not traded here"));
   const { state, forMs } = link.value;
   if (state === "lost" || state === "stale") return text(node, t("{n} s old", { n: Math.floor(forMs / 1000) }));

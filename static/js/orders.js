@@ -187,8 +187,12 @@ function fillsTable({ openReceipt, shownOrder }) {
   const node = table("fills", [[t("Time")], [t("Side")], [t("Symbol")], [t("Shares"), "num"], [t("Price"), "num"], [t("Cash"), "num c-mid"], [t("Fees"), "num c-mid"], [t("Against"), "c-mid"]]);
   const make = (fill) =>
     h("tr", { "data-go": "", "data-of": fill.order_id, onclick: () => openReceipt(fill.order_id) }, h("td", { class: "t2" }, when(fill.at)), sideCell(fill.side), h("td", { class: "b" }, fill.symbol), num(grouped(fill.qty)), num(grouped(fill.price)),
-      h("td", { class: "num c-mid" }, grouped(fill.cash)), h("td", { class: "num c-mid" }, grouped(fill.fee)), h("td", { class: "t2 c-mid" }, fill.against === "player" ? t("a player") : t("the market")));
-  const stop = effect(() => keyed(node.body, desk.value?.fills ?? [], (fill) => fill.id, make, (row, fill) => row.classList.toggle("on", fill.order_id === shownOrder.value)));
+      h("td", { class: "num c-mid" }, grouped(fill.cash)), h("td", { class: "num c-mid" }, grouped(fill.fee)), h("td", { class: "t2 c-mid" }, fill.reverses ? t("taken back") : fill.against === "player" ? t("a player") : t("the market")));
+  const gone = () => new Set((desk.value?.fills ?? []).map((fill) => fill.reverses));
+  const stop = effect(() => keyed(node.body, desk.value?.fills ?? [], (fill) => fill.id, make, (row, fill) => {
+    row.classList.toggle("on", fill.order_id === shownOrder.value);
+    row.classList.toggle("gone", gone().has(fill.id));
+  }));
   return { node, stop, empty: () => !desk.value?.fills.length };
 }
 

@@ -123,6 +123,8 @@ function subtitle(order) {
   return `${kindWords(order)}, ${timeWords(order)}. ${sent}${end ? t(", complete {time}", { time: time(end) }) : ""}.`;
 }
 
+const takenBack = (fill) => h("p", { class: "warn" }, t("{n} at {price} were taken back, and do not count: {reason}", { n: grouped(fill.qty), price: grouped(fill.price), reason: fill.taken_back.reason }));
+
 function content({ order, receipt, fills }) {
   const levels = fills.flatMap((fill) => fill.receipt?.levels ?? []);
   const quote = fills[0]?.receipt?.quote ?? receipt?.quote;
@@ -130,6 +132,7 @@ function content({ order, receipt, fills }) {
   return [
     h("div", { class: "dr-h" }, h("h2", {}, title(order)), h("p", {}, subtitle(order)), filledShare),
     h("p", { class: "dr-say" }, story(order, fills, receipt)),
+    ...fills.filter((fill) => fill.taken_back).map(takenBack),
     quoteSection(quote, instruments.get(order.symbol)), levelsSection(levels.length ? levels : receipt?.levels, order), queueSection(order, receipt), ruleSection(fills.length && order.status === "filled" ? (fills.at(-1).receipt ?? receipt) : receipt), moneySection(order, fills), fillsSection(fills),
   ];
 }

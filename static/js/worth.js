@@ -63,13 +63,16 @@ export function ratePpb(currency, home, quoteOf, instrumentOf) {
 // Towards minus infinity, as the books round.
 const converted = (amount, ppb) => (ppb === PPB ? amount : (amount * ppb - (((amount * ppb) % PPB) + PPB) % PPB) / PPB);
 
+const currencyOf = (asset) => (asset.startsWith("due.") ? asset.split(".")[1] : asset);
+
 // The whole portfolio in its own currency: equity = cash + value, today = sum of the positions' today.
 export function portfolioFigures(desk, quoteOf, instrumentOf) {
   const currency = desk.portfolio.currency;
   const exponent = cashExponent(currency);
   const home = (amount, from) => converted(amount, ratePpb(from, currency, quoteOf, instrumentOf));
   const balance = desk.balances.find((row) => row.asset === currency);
-  const cash = desk.balances.reduce((sum, row) => sum + home(parse(row.posted, cashExponent(row.asset)), row.asset), 0n);
+  // What an issuer owes until the pay date (`due.CNY.…`) counts like cash.
+  const cash = desk.balances.reduce((sum, row) => sum + home(parse(row.posted, cashExponent(currencyOf(row.asset))), currencyOf(row.asset)), 0n);
   const reserved = balance ? parse(balance.reserved, exponent) : 0n;
   let value = 0n;
   let today = 0n;

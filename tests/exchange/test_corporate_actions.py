@@ -11,9 +11,9 @@ from market.models import CorporateAction, Instrument
 from simgame.kernel import failpoints
 from simgame.kernel.errors import Invalid
 from tests.exchange import street
-from trading import corporate, invariants, proposals
+from trading import corporate, errors, invariants, proposals, rights
 from trading.exchange.client import ask_sync
-from trading.models import ActionEntry, AppliedAction, Balance, Command, Order, Position
+from trading.models import ActionEntry, AppliedAction, Balance, Command, Order, Portfolio, Position
 from trading.proof.verify import replay_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +78,7 @@ def test_a_split_restates_what_rests_and_a_restart_finds_it_so(alice, world, fee
     again = street.InThread(world)
     assert street.status(world, hashed=True)["state_hash"] == hashed
     feed.begin(NEXT_DAY + 1, price=100)
-    street.wait_for(lambda: street.status(world)["counters"]["ticks"] >= 10, "the next day")
+    street.wait_for(lambda: street.status(world)["tick_seq"] >= 15, "the next day")
     assert Command.objects.filter(kind="corporate_action").count() == 1
     again.stop()
     sound(world)
@@ -145,3 +145,24 @@ def test_an_announcement_must_make_sense(world):
                 world, by=None, key=f"x-{kind}", instrument=share, kind=kind, ex_on=EX, **facts
             )
     assert not CorporateAction.objects.exists()
+
+
+def test_alice_sees_her_rights_and_uses_some(alice, world, feed, exchange):
+    announce(world, "rights", "rights", new=3, old=10, price=Decimal("8"), last_on=date(2026, 11, 4))
+    feed.begin(NEXT_DAY)
+    applied(world, "rights", "open")
+    portfolio = Portfolio.objects.select_related("game__world").get(id=alice)
+    (row,) = rights.of(alice)
+    assert (row["rights"], row["price"], row["last_on"]) == ("150", "8.00", "2026-11-04")
+    before = cash(alice)
+    assert rights.exercise(portfolio, "rights", "100", "k1")["rights"][0]["rights"] == "50"
+    assert rights.exercise(portfolio, "rights", "100", "k1")["rights"][0]["rights"] == "50"  # one effect
+    assert (cash(alice) - before, Position.objects.get(portfolio=alice).qty) == (-800_00, 600)
+    for bad, refusal in (("51", errors.NoRights), ("x", Invalid), ("-1", Invalid)):
+        with pytest.raises(refusal):
+            rights.exercise(portfolio, "rights", bad)
+    feed.begin(20_261_105)
+    applied(world, "rights")
+    assert rights.of(alice) == []
+    assert cash(alice) - before > -800_00  # the other 50 were sold for what they were worth
+    sound(world)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from trading.engine import margin, receipts
 from trading.engine.accounts import CORPORATE, MARKET, MINT
 from trading.engine.actions import RETIRES, retire
-from trading.engine.commands import Correct, Settlement, UndoneFill
+from trading.engine.commands import CorporateAction, Correct, Settlement, UndoneFill
 from trading.engine.entry import refuse
 from trading.engine.events import ActionEntryRow, ActionRow, FillRow
 from trading.engine.markets import Market
@@ -212,7 +212,10 @@ def _settle(turn: Turn, each: Touched, asked: Correct) -> None:
         turn.transfer(SETTLEMENT, market_cash, own_cash, each.received)
     was = position.cost, position.realised
     each.refold()
-    _refold_day(turn, each, [one for one in asked.fills if _is_of(one, position)], asked.what)
+    if asked.what == "action":
+        _unscale_day(each, state.actions[asked.action].command)
+    else:
+        _refold_day(turn, each, [one for one in asked.fills if _is_of(one, position)], asked.what)
     if asked.what == "action":
         turn.events.append(
             ActionEntryRow(
@@ -245,6 +248,19 @@ def _refold_day(turn: Turn, each: Touched, fills: list[UndoneFill], what: str) -
     else:
         position.day_start_qty += each.qty_change
     position.day_start_qty = max(position.day_start_qty, 0)
+
+
+def _unscale_day(each: Touched, action: CorporateAction) -> None:
+    """A reversed split divides what was there when the day began, and what is locked, as it multiplied it."""
+    position = each.position
+    held = position.held.posted
+    if position.day_start_qty == held - each.qty_change and not position.bought_today:
+        position.day_start_qty = held  # nothing was traded on that day
+    elif action.kind in ("split", "bonus"):
+        position.day_start_qty = -(-position.day_start_qty * action.old // action.new)
+        position.bought_today = -(-position.bought_today * action.old // action.new)
+    else:
+        position.day_start_qty = max(position.day_start_qty + each.qty_change, 0)
 
 
 def _cash_back(fill: UndoneFill) -> int:

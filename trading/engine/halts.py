@@ -36,8 +36,9 @@ def halt(turn: Turn, command: Halt) -> None:
         told[order.portfolio.id] = None
     code, word = ("HALTED", "halted") if command.halted else ("RESUMED", "resumed")
     facts = {"symbol": command.symbol, "reason": command.reason}
+    because = f": {command.reason}" if command.reason else "."
     for portfolio in told:
-        turn.events.append(Notice(portfolio, code, f"Trading in {command.symbol} is {word}.", facts))
+        turn.events.append(Notice(portfolio, code, f"Trading in {command.symbol} is {word}{because}", facts))
     if not command.halted:
         resume_matching(turn, market)
         at_close.begin(turn, market)

@@ -1,6 +1,7 @@
 from trading.models.action import ActionEntry, AppliedAction
 from trading.models.game import Game, Portfolio, PortfolioKind, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
+from trading.models.listing import Listing
 from trading.models.order import Fill, Order
 from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
 from trading.models.proposal import Proposal
@@ -19,6 +20,7 @@ __all__ = [
     "Game",
     "Heard",
     "LedgerAccount",
+    "Listing",
     "Order",
     "Portfolio",
     "PortfolioKind",
