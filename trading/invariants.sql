@@ -125,7 +125,8 @@ LEFT JOIN (SELECT account, asset, sum(amount)::bigint AS adjusted FROM (
         AND credit_account = ANY(%(portfolios)s::bigint[])) e GROUP BY account, asset) t
   ON t.account = b.account AND t.asset = b.asset
 WHERE a.world_id = %(world)s AND b.account = ANY(%(portfolios)s::bigint[])
-  AND b.asset <> w.currency AND b.posted <> coalesce(f.traded, 0) + coalesce(t.adjusted, 0);
+  AND b.asset <> w.currency AND b.posted <> coalesce(f.traded, 0) + coalesce(t.adjusted, 0)
+  AND b.asset NOT IN (SELECT currency FROM market_instrument WHERE world_id = %(world)s);
 
 -- I6a portfolios: what a corporate action changed in a position is what it moved
 WITH moved AS (

@@ -15,7 +15,7 @@ from trading.engine.orders import OPEN, TERMINAL
 from trading.engine.turn import INTEREST, VARIATION
 
 PPB = 1_000_000_000
-CURRENCIES = ("CNY", "USDT")
+CURRENCIES = ("CNY", "USDT", "USD")
 
 
 class Audit:
@@ -150,6 +150,8 @@ class Audit:
                     "rows tell the position",
                     symbol,
                 )
+                if position.market.currency not in ("", portfolio.currency):
+                    continue  # bought and sold for other money
                 realised += position.realised
                 cost += 0 if position.is_contract else position.cost
             granted = self.granted.get(portfolio.id, 0) - self.interest.get(portfolio.id, 0)

@@ -201,6 +201,33 @@ def test_carol_holds_a_future_over_the_day(world, feed):
     assert replay_world(world, verify=True).difference is None
 
 
+def test_dora_owes_dollars_and_is_worth_yuan(world, feed):
+    """A share priced in USD, a pair, a portfolio in CNY: rows, invariants, restart and replay."""
+    common = {"world": world, "board": "open", "tick": 1, "quote_age_ms_max": 600_000}
+    Instrument.objects.create(
+        symbol="AAPL", name="Apple", kind="stock", currency="USD", price_exponent=2, lot=1, **common
+    )
+    Instrument.objects.create(
+        symbol="USD/CNY", name="Dollar", kind="fx", currency="CNY", price_exponent=4, lot=1, **common
+    )
+    running = street.InThread(world)
+    dora = open_margin(world, "dora", 100_000_00)
+    move(feed, 71_235, "USD/CNY")
+    move(feed, 200_00, "AAPL")
+    bought = trade(world, dora, "buy", 100, 200_00, symbol="AAPL")
+    assert bought.status == "filled"
+    owed = Balance.objects.get(account=dora, asset="USD")
+    assert (owed.posted, owed.may_owe) == (-20_000_00 - bought.fees, True)
+    assert cash_of(dora) == 100_000_00
+    hashed = street.status(world, hashed=True)["state_hash"]
+    running.stop()
+    again = street.InThread(world)
+    assert street.status(world, hashed=True)["state_hash"] == hashed
+    again.stop()
+    assert invariants.reconcile(world).breaks == 0
+    assert replay_world(world, verify=True).difference is None
+
+
 def test_no_row_of_a_margin_portfolio_breaks_the_ledgers_sums(exchange, world, feed):
     alice, bob = open_margin(world, "alice"), open_margin(world, "bob")
     move(feed, 1001)
