@@ -240,7 +240,8 @@ def market_day(world: World) -> int:
 def hours(world: World) -> rulebook.Hours:
     """When the world's venue does what, by its rulebook."""
     kept = str(world.options.get("hours", "always"))
-    boards = instruments(world.number) if kept == "venue" else ()
+    places = Instrument.objects.filter(world_id=world.number).values_list("venue", "board", "kind", "product")
+    boards = [rulebook.Where(*place) for place in places.distinct()] if kept == "venue" else ()
     return rulebook.load(world.rulebook).hours(kept, world.timezone, boards)
 
 

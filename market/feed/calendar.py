@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import msgspec
 
-from market.rulebook import Facts, PhaseNow, Rulebook, as_date, as_number, limits
+from market.rulebook import Facts, PhaseNow, Rulebook, TradingCalendar, as_date, as_number, limits
 from market.rulebook.rules import Phase
 from market.ticks import PhaseTick, Reference
 from simgame.kernel.clock import NS_PER_S
@@ -32,11 +32,13 @@ class Calendar:
         instruments: Iterable[Facts],
         adjusted: AdjustedClose | None = None,
         rules_day: int = 0,
+        days: TradingCalendar | None = None,
     ):
         self.book = book
         self.phase_at = phase_at
         self.instruments = tuple(instruments)
         self.rules_day = rules_day  # whose rules hold on every day; 0: each day its own
+        self.days = days  # of a venue whose own calendar says which days it trades
         self.adjusted = adjusted
         self._known: PhaseNow | None = None
 
@@ -69,10 +71,17 @@ class Calendar:
             received_ns=received_ns,
             speed=speed,
             paused=paused,
-            note=note,
+            note=note or self._unknown(now.market_day),
             opened=now.opened,
             span=now.span,
         )
+
+    def _unknown(self, market_day: int) -> str:
+        """What a player should know of a day that the venue's calendar does not reach."""
+        day = as_date(market_day)
+        if self.days is None or self.days.knows(day):
+            return ""
+        return f"The holidays of {day.year} are not known here: every weekday counts as a trading day."
 
     def references(
         self,

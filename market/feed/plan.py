@@ -98,6 +98,7 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
     source = choose.source_for(world, instruments, seed=seed)
     try:
         book = load(world.rulebook)
+        keeps_hours = world.options.get("hours") == "venue" and world.kind != World.Kind.REPLAY
         hours = book.hours(world.options.get("hours", "always"), world.timezone, instruments)
         ex_dates = ExDates(world.number)
         ex_dates.read()
@@ -107,6 +108,7 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
             instruments,
             ex_dates.previous_close,
             int(world.options.get("rules_day", 0)),
+            book.calendar if keeps_hours else None,
         )
         day = calendar.now(source.start_ns(None) or clock.now_ns()).market_day
         calendar.references(day, lambda _: 0, 0, 0)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from market import rulebook
+from market.feed.calendar import Calendar
 from market.rulebook import Where
 from tests.market.test_dated_rules import AAPL, CHINEXT, SHANGHAI, SHENZHEN, STAR, Thing, future, rules
 
@@ -129,3 +130,13 @@ def test_one_world_has_boards_with_days_of_their_own():
 def test_where_no_instrument_is_named_the_whole_venue_answers():
     book = rulebook.load("cn_a")
     assert book.day_of(Where("SSE", "star"), date(2020, 1, 2)).spans[-1] == ("15:30", "closed")
+
+
+@pytest.mark.parametrize(("moment", "known"), [("2026-12-31 10:00", True), ("2027-01-04 10:00", False)])
+def test_a_world_says_when_its_calendar_ends(moment: str, known: bool):
+    book = rulebook.load("cn_a")
+    at_ns = int(datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(book.timezone)).timestamp()) * 10**9
+    calendar = Calendar(book, book.hours("venue").at, [], days=book.calendar)
+    note = calendar.phase_tick(at_ns, at_ns, 1, False).note
+    assert (note == "") is known
+    assert known or note.startswith("The holidays of 2027 are not known here")
