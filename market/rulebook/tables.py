@@ -36,11 +36,16 @@ def venues() -> list[dict[str, Any]]:
             "known_from": found.known_from.isoformat(),
             "calendar": found.calendar.name,
             "calendar_known_to": found.calendar.known_to.isoformat(),
-            "boards": sorted({each for row in found.rows for each in listed(row.values.get("board", []))}),
+            "boards": sorted(_boards(found, venue)),
             "rows": len(found.rows),
         }
         for venue, found in sorted(book.by_venue().items(), key=lambda each: (each[1].name, each[0]))
     ]
+
+
+def _boards(found: Rulebook, venue: str) -> set[str]:
+    named = {each for row in found.rows for each in listed(row.values.get("board", []))}
+    return {board for board in named if found.boards.get(board, venue) == venue}
 
 
 def show(wanted: Wanted, on: date, language: str) -> dict[str, Any]:
