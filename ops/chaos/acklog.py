@@ -71,7 +71,16 @@ class Answer(msgspec.Struct, tag="answer", tag_field="entry"):
         return isinstance(self.body, dict) and self.body.get("outcome") == "not_executed"
 
 
-Entry = Wish | Answer
+class Look(msgspec.Struct, tag="look", tag_field="entry"):
+    """What a player read of their desk, whole."""
+
+    portfolio: int
+    sent_ns: int
+    at_ns: int
+    desk: dict[str, Any]
+
+
+Entry = Wish | Answer | Look
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Entry).decode
 

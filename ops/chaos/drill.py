@@ -65,9 +65,14 @@ class Drill:
             stack.callback(self.town.close)
             stack.callback(connections.close_all)
             self._prepare()
-            for step in schedule.steps(self.options["cycles"], self.options["seed"], self.options["faults"]):
-                self._cycle(step)
-            self._end()
+            try:
+                for step in schedule.steps(
+                    self.options["cycles"], self.options["seed"], self.options["faults"]
+                ):
+                    self._cycle(step)
+                self._end()
+            except KeyboardInterrupt:
+                self._say("stopped; this is what was seen until then")
         return self._report(time.monotonic() - began)
 
     def interrupt(self, *_: Any) -> None:
@@ -235,6 +240,7 @@ class Drill:
             "drill": "exchange",
             "seed": self.options["seed"],
             "cycles": len(self.cycles),
+            "interrupted": self.interrupted,
             "seconds": round(seconds, 1),
             "machine": machine(),
             "wishes": counts["acked"] + counts["refused"],
@@ -249,6 +255,7 @@ class Drill:
             "replays": counts["replays"] - by_kind["replay"],
             "commands_replayed": counts["replayed"],
             "pushed": counts["pushed"],
+            "reads": counts["reads"],
             "first_ack_ms": self._recovery(),
             "findings": self.findings,
         }

@@ -13,9 +13,11 @@ import msgspec
 
 from market.models import Instrument, World
 from market.rulebook.rules import InstrumentRules
-from ops.chaos import stream
-from ops.chaos.acklog import Answer, Reader, Wish
+from ops.chaos import stream, told
+from ops.chaos.acklog import Answer, Look, Reader, Wish
+from ops.chaos.told import Story
 from ops.chaos.town import InVain, wait_for
+from ops.drills.history import check, witness_of
 from simgame.kernel import ids
 from trading import invariants, messages
 from trading.engine.events import OrderRow
@@ -36,23 +38,11 @@ Key = tuple[int, str, str]
 
 @dataclass(frozen=True)
 class Finding:
-    """What must not be: lost, changed, doubled, lied, status, invariant, hash, replay, push, vain."""
+    """What must not be. `kind`: see README.md."""
 
     kind: str
     what: str
     evidence: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Story:
-    """A wish with all its attempts."""
-
-    wish: Wish
-    attempts: list[Answer] = field(default_factory=list)
-
-    @property
-    def final(self) -> Answer | None:
-        return self.attempts[-1] if self.attempts and self.attempts[-1].decided else None
 
 
 class Judge:
@@ -66,6 +56,7 @@ class Judge:
         self._stories: dict[tuple[str, int], Story] = {}
         self._by_key: dict[Key, Story] = {}
         self._unjudged: list[Story] = []
+        self._looks: list[Look] = []
         self._seq = 0
         rows = Instrument.objects.filter(world=world)
         self._scales = {row.symbol: messages.scale_of(row) for row in rows}
@@ -76,6 +67,9 @@ class Judge:
     def read(self) -> None:
         """Take in what was written since the last time."""
         for player, entry in self._log.news():
+            if isinstance(entry, Look):
+                self._looks.append(entry)
+                continue
             if isinstance(entry, Wish):
                 story = self._stories[player, entry.n] = Story(entry)
                 if not entry.again and not entry.reuse:
@@ -116,7 +110,7 @@ class Judge:
         """Once more over the whole log, at the end."""
         self.read()
         self._unjudged = []
-        found = list(self._replay(0))
+        found = [*self._replay(0), *self._history()]
         self.counts["unanswered"] = sum(story.final is None for story in self._stories.values())
         return found + list(self._acks([story for story in self._stories.values() if story.final]))
 
@@ -234,6 +228,13 @@ class Judge:
             yield Finding("replay", f"the journal makes other rows: {report.difference}", report.as_dict())
         elif report.state_hash != report.stored_hash:
             yield Finding("replay", "the journal makes another state", report.as_dict())
+
+    def _history(self) -> Iterator[Finding]:
+        """What all players saw, as one history, with the journal as its witness (reliability 5.4)."""
+        history = told.history_of(self._stories.values(), self._looks)
+        self.counts["reads"] = len(history.reads)
+        for violation in check(history, witness_of(self.world.number)):
+            yield Finding("history", f"{violation.rule}: {violation.what}", msgspec.to_builtins(violation))
 
     def _streams(self) -> Iterator[Finding]:
         """What sockets were told: every event once, none other, in order, none missing."""

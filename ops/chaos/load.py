@@ -15,13 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ops.chaos.acklog import NAME, Answer, Wish, Writer
+from ops.chaos.acklog import NAME, Answer, Look, Wish, Writer
 from ops.chaos.http import Wire
 from ops.chaos.stream import Listener
 from ops.chaos.wishes import Player, Quotes
 
 BACKOFF_S = 0.05  # of a polite client that hears "try again"
 QUOTES_S = 0.5
+LOOK_EVERY = 15  # wishes of a player
 
 
 class Pace:
@@ -97,6 +98,8 @@ class Load:
             try:
                 wish = player.wish(self.quotes, time.monotonic_ns())
                 player.told(wish, await _insist(wire, log, wish))
+                if player.count % LOOK_EVERY == 0:
+                    await _look(wire, log, player.portfolio)
             finally:
                 self.busy -= 1
 
@@ -113,6 +116,14 @@ async def _insist(wire: Wire, log: Writer, wish: Wish) -> Answer:
         if answer.decided:
             return answer
         await asyncio.sleep(BACKOFF_S)
+
+
+async def _look(wire: Wire, log: Writer, portfolio: int) -> None:
+    """Read the own desk, for the history; what cannot be answered now is no answer."""
+    sent_ns = time.monotonic_ns()
+    said = await wire.ask("GET", "/api/v1/desk")
+    if said.status == 200:
+        log.write(Look(portfolio, sent_ns, time.monotonic_ns(), said.body))
 
 
 if __name__ == "__main__":

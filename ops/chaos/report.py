@@ -16,6 +16,7 @@ FACTS = {
     "hashes_equal": "equal state hashes",
     "replays": "replays of the journal",
     "pushed": "pushed messages compared",
+    "reads": "reads in the history",
 }
 
 

@@ -23,7 +23,7 @@ from ops.load.bench import positive, positive_int
 from simgame import env
 from simgame.embedded import ServiceFailed
 
-EXIT_FINDINGS = 3
+EXIT_FINDINGS, EXIT_INTERRUPTED = 3, 130
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SIMGAME_FAILPOINTS", "SIMGAME_WORLD")
 SETTINGS = {
     "SIMGAME_ORDER_RATE": "1000000",
@@ -46,7 +46,7 @@ judge compares: nothing acked is lost, changed or doubled; nothing "surely not e
 invariants hold; one order of epochs; memory and rows have one hash; each socket got each event once.
 
 The seed repeats the schedule (which fault, in which cycle, after how many batches or milliseconds).
-Ctrl-C ends everything cleanly.
+Ctrl-C ends everything cleanly, and reports what was seen until then (exit code 130).
 
 Exit codes: 0 nothing found, 1 it could not run, 2 wrong usage, 3 findings (the home is kept: acks,
 logs, databases, findings.json).
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("\nstopped: nothing is left running")
             remove(settings.HOME)
-            sys.exit(130)
+            sys.exit(EXIT_INTERRUPTED)
         kept = options["keep"] or report["findings"]
         if not kept:
             remove(settings.HOME)
@@ -103,6 +103,8 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(report, default=str) if options["format"] == "json" else table(report))
         if report["findings"]:
             sys.exit(EXIT_FINDINGS)
+        if report["interrupted"]:
+            sys.exit(EXIT_INTERRUPTED)
 
 
 def _move(options: dict[str, Any]) -> None:
