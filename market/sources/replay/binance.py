@@ -21,9 +21,9 @@ from typing import Any, Literal
 from market import errors
 from market.rulebook import PhaseNow
 from market.sources.base import PastBar
+from market.sources.binance_book import Book, Symbol, Update
 from market.sources.items import Gap, Item, Malformed
 from market.sources.replay import text
-from market.sources.replay.binance_book import Book, Symbol, Update
 from market.sources.replay.facts import RecordingFacts
 from market.ticks import Print
 from simgame.kernel import money

@@ -37,6 +37,13 @@ class Symbol(msgspec.Struct, frozen=True):
             int(row.get("contractSize", 0)),
         )
 
+    @classmethod
+    def listed(cls, instrument: Any) -> Symbol:
+        """From a row of market.models.Instrument."""
+        tick = Decimal(instrument.tick).scaleb(-instrument.price_exponent)
+        step = Decimal(1).scaleb(-instrument.qty_exponent)
+        return cls(instrument.symbol, "", instrument.currency, f"{tick:f}", f"{step:f}")
+
     @property
     def price_exponent(self) -> int:
         return decimals(self.tick_size)

@@ -1,0 +1,145 @@
+"""Binance spot over its public WebSocket: depth@100ms followed by update ids, and aggTrade.
+
+https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams: a connection lives 24
+hours, carries at most 1,024 streams and takes 5 messages a second; the venue announces a restart with
+`serverShutdown`. Books begin with a REST snapshot, one after another: asked for all at once they ban us.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from market.sources.binance_book import Book, Symbol, Update
+from market.sources.items import Gap, Item, Malformed
+from market.sources.live.websocket import (
+    Acknowledged,
+    Fault,
+    Heard,
+    Refused,
+    SnapshotWanted,
+    WebSocketVenue,
+)
+from market.ticks import Print
+from simgame.kernel.clock import NS_PER_MS
+
+NAME = "binance"
+ADDRESS = "wss://stream.binance.com:9443/stream"
+REST_ADDRESS = "https://api.binance.com"
+STREAMS = ("depth@100ms", "aggTrade")
+SNAPSHOT_LEVELS = 1000  # weight 50 of 6,000 a minute
+
+
+class BinanceSource(WebSocketVenue):
+    name = NAME
+    batch_size = 100  # 200 streams in one request
+    batch_pause_s = 0.25  # 5 messages a second are allowed, pings and pongs among them
+
+    def __init__(
+        self, symbols: Iterable[Symbol], address: str = ADDRESS, rest_address: str = REST_ADDRESS, **more: Any
+    ):
+        self.symbols = {symbol.name: symbol for symbol in symbols}
+        super().__init__(self.symbols, address, rest_address, **more)
+
+    def dialect(self) -> BinanceDialect:
+        return BinanceDialect(self.symbols)
+
+
+class BinanceDialect:
+    def __init__(self, symbols: dict[str, Symbol]):
+        self._books = {name: Book(symbol, NAME) for name, symbol in symbols.items()}
+        self._asked: dict[int, tuple[str, ...]] = {}  # request → symbols
+        self._awaiting: set[str] = set()  # books whose snapshot is on its way
+        self._trades: dict[str, int] = {}
+        self._requests = 0
+
+    def subscribe(self, symbols: Sequence[str]) -> str:
+        return self._request("SUBSCRIBE", symbols)
+
+    def unsubscribe(self, symbols: Sequence[str]) -> str:
+        return self._request("UNSUBSCRIBE", symbols)
+
+    def _request(self, method: str, symbols: Sequence[str]) -> str:
+        self._requests += 1
+        if method == "SUBSCRIBE":
+            self._asked[self._requests] = tuple(symbols)
+        streams = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS]
+        return json.dumps({"method": method, "params": streams, "id": self._requests})
+
+    def ping(self) -> None:
+        return None  # the venue pings by the protocol
+
+    def snapshot_path(self, symbol: str) -> str:
+        return f"/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}"
+
+    def snapshot(self, symbol: str, body: Any, received_ns: int) -> Iterable[Heard]:
+        self._awaiting.discard(symbol)
+        try:
+            yield from self._numbered(symbol, self._books[symbol].snapshot(body, received_ns))
+        except (KeyError, TypeError, ValueError) as error:
+            yield Malformed(NAME, "unreadable_snapshot", str(body)[:500], symbol)
+            yield Fault("snapshot", f"the snapshot of {symbol} cannot be read: {error}")
+
+    def read(self, frame: str | bytes, received_ns: int) -> Iterable[Heard]:
+        try:
+            body = json.loads(frame)
+            yield from self._meaning(body, received_ns)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield Malformed(NAME, "unreadable_message", f"{error}: {str(frame)[:500]}")
+
+    def _meaning(self, body: dict[str, Any], received_ns: int) -> Iterator[Heard]:
+        if "id" in body:
+            yield from self._answer(body)
+            return
+        data = body.get("data", body)
+        match data.get("e"):
+            case "depthUpdate" if data["s"] in self._books:
+                yield from self._depth(data["s"], Update.of(data), received_ns)
+            case "aggTrade" if data["s"] in self._books:
+                yield from self._trade(data, received_ns)
+            case "serverShutdown":
+                yield Fault("venue_restart", "the venue announced its restart")
+
+    def _answer(self, body: dict[str, Any]) -> Iterator[Heard]:
+        symbols = self._asked.pop(body["id"], ())
+        if not symbols:
+            return
+        if error := body.get("error"):
+            yield Refused(symbols, f"{error.get('code')} {error.get('msg')}")
+            return
+        yield Acknowledged(symbols)
+        for symbol in symbols:
+            yield from self._ask(symbol)
+
+    def _depth(self, name: str, update: Update, received_ns: int) -> Iterator[Heard]:
+        for item in self._numbered(name, self._books[name].update(update, received_ns)):
+            yield item
+            if isinstance(item, Gap):
+                yield from self._ask(name)
+        if not self._books[name].last_id:
+            yield from self._ask(name)
+
+    def _numbered(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
+        """The book's update id is the quote's number."""
+        for item in items:
+            gap = isinstance(item, Gap)
+            yield item if gap else msgspec.structs.replace(item, source_seq=self._books[name].last_id)
+
+    def _ask(self, symbol: str) -> Iterator[Heard]:
+        if symbol not in self._awaiting:
+            self._awaiting.add(symbol)
+            yield SnapshotWanted(symbol)
+
+    def _trade(self, data: dict[str, Any], received_ns: int) -> Iterator[Heard]:
+        symbol, number = self._books[data["s"]].symbol, int(data["a"])
+        at_ns = int(data["T"]) * NS_PER_MS
+        before = self._trades.get(symbol.name, number - 1)
+        if number > before + 1:
+            yield Gap(NAME, symbol.name, at_ns, before + 1, number - 1)
+        self._trades[symbol.name] = max(number, before)
+        side: Literal["buy", "sell"] = "sell" if data["m"] else "buy"  # m: the buyer was resting
+        price, size = symbol.price(data["p"]), symbol.size(data["q"])
+        yield Print(symbol.name, price, size, side, at_ns, received_ns, NAME, source_seq=number)

@@ -1,0 +1,51 @@
+"""A Binance of the tests: /stream and /api/v3/depth; faults as in crypto.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+
+from simgame.kernel import clock
+from tests.venues.crypto import Book, Exchange, main
+
+
+class Binance(Exchange):
+    async def obey(self, socket: ServerConnection, request: dict[str, Any]) -> None:
+        symbols = {stream.partition("@")[0].upper() for stream in request["params"]}
+        if wrong := symbols & self.denied:
+            error = {"code": 2, "msg": f"Invalid request: unknown stream {min(wrong)}"}
+            await self.send(socket, json.dumps({"error": error, "id": request["id"]}))
+            return
+        if request["method"] == "SUBSCRIBE":
+            self.sockets[socket] |= symbols
+        else:
+            self.sockets[socket] -= symbols
+        await self.send(socket, json.dumps({"result": None, "id": request["id"]}))
+
+    def change(self, book: Book) -> str:
+        levels = book.change()
+        row = {"e": "depthUpdate", "E": now_ms(), "s": book.symbol, "U": book.last_id, "u": book.last_id}
+        return json.dumps({"stream": f"{book.symbol.lower()}@depth@100ms", "data": row | levels})
+
+    def trade(self, book: Book) -> str:
+        book.trades += 1
+        price = book.levels("a")[0][0]
+        row = {"e": "aggTrade", "E": now_ms(), "T": now_ms(), "s": book.symbol, "a": book.trades}
+        more = {"p": price, "q": "3", "m": False}
+        return json.dumps({"stream": f"{book.symbol.lower()}@aggTrade", "data": row | more})
+
+    def rest(self, path: str, query: dict[str, str]) -> Any:
+        if path != "/api/v3/depth":
+            return None
+        book = self.books[query["symbol"]]
+        return {"lastUpdateId": book.last_id, "bids": book.levels("b"), "asks": book.levels("a")}
+
+
+def now_ms() -> int:
+    return clock.now_ns() // clock.NS_PER_MS
+
+
+if __name__ == "__main__":
+    main(Binance())
