@@ -192,7 +192,7 @@ class WebSocketVenue(Live):
 
     def _stamped(self, item: Item) -> Item:
         if hasattr(item, "source_epoch"):
-            return msgspec.structs.replace(item, source_epoch=self.epoch)  # type: ignore[type-var]
+            return msgspec.structs.replace(item, source_epoch=self.epoch)
         return item
 
     async def _send(self, frame: str) -> None:
