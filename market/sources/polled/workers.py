@@ -1,0 +1,34 @@
+"""How the feed reaches the workers: one Celery task per request, sent by name.
+
+The feed knows the broker and the task's name only; the application with its timetable is the worker's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+from celery import Celery
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from market.sources.polled.dialect import Request
+
+POLL = "market.tasks.poll"
+EXPIRES_S = 10  # a quote that was wanted longer ago than this is no news
+
+
+@lru_cache(1)
+def broker() -> Celery:
+    producer = Celery("feed", broker=settings.CELERY_BROKER_URL, set_as_current=False)
+    producer.conf.task_ignore_result = True
+    return producer
+
+
+def send(request: Request, number: int, key: str, per_minute: int) -> None:
+    """Blocks for the moment the broker needs. Raises OSError when it is away."""
+    arguments = (msgspec.to_builtins(request), number, key, per_minute)
+    try:
+        broker().send_task(POLL, arguments, expires=EXPIRES_S, retry=False, ignore_result=True)
+    except OperationalError as error:
+        raise OSError(str(error)) from error
