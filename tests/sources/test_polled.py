@@ -20,6 +20,7 @@ from market.sources.polled.source import Polled
 from market.sources.polled.tencent import Tencent
 from market.sources.polled.tushare import Tushare, denied
 from market.ticks import Print, Quote
+from simgame import embedded
 from tests.sources.stage import playing, scale, until
 from tests.venues.process import Venue, venue
 
@@ -153,11 +154,16 @@ def test_tushares_words_come_before_its_codes(
     assert (no.reason, no.wait_s) == (reason, wait_s)
 
 
-async def test_a_real_worker_carries_and_no_token_travels_through_the_broker(there: Venue) -> None:
+@pytest.mark.django_db(transaction=True)
+async def test_a_real_worker_carries_and_no_token_travels_through_the_broker(
+    there: Venue, child_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "CELERY_BROKER_URL", embedded.celery_url(child_env["REDIS_URL"]))
+    workers.broker.cache_clear()
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "simgame.celery", "worker", "--pool", "solo"]
     worker = subprocess.Popen(
         [*command, "--without-mingle", "--without-gossip", "--without-heartbeat"],
-        env={**os.environ, "REDIS_URL": settings.REDIS_URL, "DATABASE_URL": settings.DATABASE_URL},
+        env=child_env,
     )
     try:
         dialect = Tushare(f"http://{there.address}", SECRET)

@@ -52,7 +52,9 @@ class Polled(Live):
         self._key = f"sg:polled:{dialect.name}:{uuid4().hex}"  # nobody else's answers
 
     async def connect(self) -> None:
-        self._redis = redis.asyncio.from_url(self._redis_url, socket_connect_timeout=self.connect_s)
+        self._redis = redis.asyncio.from_url(
+            self._redis_url, socket_connect_timeout=self.connect_s, socket_timeout=ANSWER_S + 5
+        )
         try:
             await self._redis.ping()
         except redis.exceptions.RedisError as error:
