@@ -13,11 +13,12 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import structlog
 
 from market.rulebook import Phase
 from market.sources.base import Source, Stage, State
-from market.sources.items import Gap, Item
+from market.sources.items import Gap, Item, RawPrint, RawQuote
 from market.sources.live.backoff import Backoff
 from market.sources.live.subscriptions import Subscriptions, batches
 from market.ticks import PhaseTick, Print, Quote
@@ -73,6 +74,9 @@ class Live(Source):
 
     # --- what a venue's module says ----------------------------------------------------------------
 
+    async def prepare(self) -> None:
+        """What may take long and needs no venue; before every connect. Raises Lost."""
+
     @abc.abstractmethod
     async def connect(self) -> None:
         """Open the connection. Raises Lost."""
@@ -117,6 +121,7 @@ class Live(Source):
         self.become(State.CONNECTING)
         self.epoch += 1
         try:
+            await self.prepare()
             async with asyncio.timeout(self.connect_s):
                 await self.connect()
             if self.needs_login:
@@ -189,6 +194,12 @@ class Live(Source):
         if symbol:
             self.subscriptions.heard(symbol, clock.now_ns())
         await stage.put(item)
+
+    def stamped(self, item: Item) -> Item:
+        """The item with the number of this connection."""
+        if isinstance(item, Quote | Print | RawQuote | RawPrint):
+            return msgspec.structs.replace(item, source_epoch=self.epoch)
+        return item
 
     def heard(self) -> None:
         """A message of any kind came in."""

@@ -188,12 +188,7 @@ class WebSocketVenue(Live):
                 case Fault():
                     raise Lost(heard.reason, heard.text)
                 case _:
-                    await self.pass_on(stage, self._stamped(heard))
-
-    def _stamped(self, item: Item) -> Item:
-        if hasattr(item, "source_epoch"):
-            return msgspec.structs.replace(item, source_epoch=self.epoch)
-        return item
+                    await self.pass_on(stage, self.stamped(heard))
 
     async def _send(self, frame: str) -> None:
         try:
