@@ -59,3 +59,13 @@ class NotSeeded(MarketError, NotFound):
 class RulesDoNotFit(MarketError, Invalid):
     code, alpaca = "RULES_DO_NOT_FIT", 40010014
     title = "This rulebook says nothing of the world's instruments on its day"
+
+
+class BadSource(MarketError, Invalid):
+    code, alpaca = "BAD_SOURCE", 40010013
+    title = "This source of market data cannot be used as it is set"
+
+
+class SourceAway(MarketError, Unavailable):
+    code, alpaca = "SOURCE_AWAY", 50310011
+    title = "The source of market data cannot be reached"

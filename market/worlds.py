@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from market import rulebook
+from market import live, rulebook
 from market.errors import RulesDoNotFit, UnknownWorld
 from market.models import Instrument, World
 from market.simulation import Listing, SeededMarket
@@ -21,6 +21,7 @@ from simgame.kernel import clock
 
 SEEDED = "seeded"
 REPLAY = "replay:"
+LIVE = {live.CRYPTO: live.ensure_crypto, live.CN: live.ensure_cn}
 SEEDED_NAME = "Lakeshore Exchange"
 SEEDED_CURRENCY = "CNY"
 
@@ -58,12 +59,14 @@ def every() -> QuerySet[World]:
 def ensure(text: str, rules: str = "") -> World:
     """The world with its instruments, made when it does not exist. Idempotent.
 
-    text: `seeded`, `replay:<recording>`, or the slug of a world that exists. rules: the rulebook that it
+    text: `seeded`, `crypto`, `cn`, `replay:<recording>`, or the slug of a world that exists. rules: the rulebook that it
     is to have from now on, "" to leave the one it has (a recording knows its venue's). Raises
-    UnknownWorld, RecordingMissing, RecordingUnknown, RulesDoNotFit.
+    UnknownWorld, RecordingMissing, RecordingUnknown, RulesDoNotFit, SourceAway, BadSource.
     """
     if text == SEEDED:
         world = ensure_seeded_world()
+    elif text in LIVE:
+        world = LIVE[text](new_stream_epoch())
     elif text.startswith(REPLAY):
         world = ensure_replay_world(replay.describe(text.removeprefix(REPLAY)))
     else:

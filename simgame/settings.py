@@ -162,6 +162,29 @@ START_CASH = env.text("SIMGAME_START_CASH", "1000000")  # in the world's currenc
 WAL_DIR = HOME / "wal"  # one folder per world
 WAL_FSYNC = env.text("SIMGAME_WAL_FSYNC", "interval")  # always | interval (each second) | never
 WAL_KEEP_HOURS = env.number("SIMGAME_WAL_KEEP_HOURS", 48, least=1)  # older segments are removed
+# Worlds of real markets: what they list, who speaks for it (the first that is well), where those are.
+CRYPTO_SYMBOLS = env.words(
+    "SIMGAME_CRYPTO_SYMBOLS",
+    "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT,DOGEUSDT,ADAUSDT,TRXUSDT,AVAXUSDT,LINKUSDT,"
+    "DOTUSDT,LTCUSDT,BCHUSDT,UNIUSDT,NEARUSDT,APTUSDT,ETCUSDT,FILUSDT,ATOMUSDT,XLMUSDT",
+)
+CRYPTO_SOURCES = env.words("SIMGAME_CRYPTO_SOURCES", "binance,okx")
+CN_STOCKS = env.words(
+    "SIMGAME_CN_STOCKS",
+    "600519.SH,601318.SH,600036.SH,601899.SH,600900.SH,600276.SH,601012.SH,600030.SH,688981.SH,"
+    "000858.SZ,000333.SZ,000651.SZ,002594.SZ,002415.SZ,300750.SZ,300059.SZ",
+)
+CN_STOCK_SOURCES = env.words("SIMGAME_CN_STOCK_SOURCES", "sina,tencent")
+CN_FUTURES = env.words("SIMGAME_CN_FUTURES")  # rb2705, IF2612 …
+CN_FUTURE_SOURCES = env.words("SIMGAME_CN_FUTURE_SOURCES", "ctp:primary,ctp:backup")
+BINANCE_WS = env.text("SIMGAME_BINANCE_WS", "wss://stream.binance.com:9443/stream")
+BINANCE_REST = env.text("SIMGAME_BINANCE_REST", "https://api.binance.com")
+OKX_WS = env.text("SIMGAME_OKX_WS", "wss://ws.okx.com:8443/ws/v5/public")
+SINA_URL = env.text("SIMGAME_SINA_URL", "http://hq.sinajs.cn")
+TENCENT_URL = env.text("SIMGAME_TENCENT_URL", "http://qt.gtimg.cn")
+TUSHARE_URL = env.text("SIMGAME_TUSHARE_URL", "http://api.tushare.pro")
+NATS_URL = env.text("SIMGAME_NATS_URL", "nats://127.0.0.1:4222")
+POLL_SECONDS = env.number("SIMGAME_POLL_SECONDS", 3, least=1)
 FEED_POLICY = env.text("SIMGAME_FEED_POLICY", "block")  # block | drop_newest | drop_oldest
 RUN_DIR = embedded.run_dir(HOME)  # Unix sockets of feed and exchange
 

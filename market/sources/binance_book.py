@@ -42,7 +42,9 @@ class Symbol(msgspec.Struct, frozen=True):
         """From a row of market.models.Instrument."""
         tick = Decimal(instrument.tick).scaleb(-instrument.price_exponent)
         step = Decimal(1).scaleb(-instrument.qty_exponent)
-        return cls(instrument.symbol, "", instrument.currency, f"{tick:f}", f"{step:f}")
+        base, _, quoted = instrument.name.partition("/")
+        base = base if quoted == instrument.currency else ""
+        return cls(instrument.symbol, base, instrument.currency, f"{tick:f}", f"{step:f}")
 
     @property
     def price_exponent(self) -> int:

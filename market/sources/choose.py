@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from market import errors
 from market.models import Instrument, World
 from market.rulebook import load
 from market.sources.base import Source
+from market.sources.live import shelf
 from market.sources.replay import open_recording
 from market.sources.replay.source import ReplaySource
 from market.sources.seeded import SeededSource
+from market.sources.together import Together
 from simgame.kernel import clock
 
 
@@ -23,7 +24,7 @@ def source_for(world: World, instruments: Sequence[Instrument], *, seed: int | N
         return seeded(world, seed)
     if world.kind == World.Kind.REPLAY:
         return replayed(world, instruments)
-    raise errors.UnknownWorld(f"World {world.slug!r} is of kind {world.kind!r}: no source speaks it yet.")
+    return live(world, instruments)
 
 
 def seeded(world: World, seed: int | None) -> SeededSource:
@@ -48,3 +49,16 @@ def replayed(world: World, instruments: Sequence[Instrument]) -> ReplaySource:
         loop=bool(world.options.get("loop", True)),
         skip_idle=bool(world.options.get("skip_idle", True)),
     )
+
+
+def live(world: World, instruments: Sequence[Instrument]) -> Source:
+    """Option `sources`: lists of names in order of preference, by the kind of instrument they speak for
+    ("" for all others).
+    """
+    folder = settings.WAL_DIR / world.slug
+    groups: dict[str, list[Instrument]] = {}
+    chosen = world.options.get("sources", {})
+    for instrument in instruments:
+        groups.setdefault(instrument.kind if instrument.kind in chosen else "", []).append(instrument)
+    sources = [shelf.best_of(chosen.get(kind, []), listed, folder) for kind, listed in groups.items()]
+    return sources[0] if len(sources) == 1 else Together(sources)

@@ -36,6 +36,11 @@ class OkxSource(WebSocketVenue):
         return OkxDialect(self.symbols)
 
 
+def instrument_id(symbol: Symbol) -> str:
+    """What OKX calls it: BTCUSDT is BTC-USDT there."""
+    return f"{symbol.base_asset}-{symbol.quote_asset}" if symbol.base_asset else symbol.name
+
+
 class OkxBook:
     """One instrument's book, followed by sequence ids."""
 
@@ -76,7 +81,8 @@ class OkxBook:
 
 class OkxDialect:
     def __init__(self, symbols: dict[str, Symbol]):
-        self._books = {name: OkxBook(symbol) for name, symbol in symbols.items()}
+        self._ids = {name: instrument_id(symbol) for name, symbol in symbols.items()}
+        self._books = {self._ids[name]: OkxBook(symbol) for name, symbol in symbols.items()}
         self._trades: dict[str, int] = {}
 
     def subscribe(self, symbols: Sequence[str]) -> str:
@@ -86,7 +92,9 @@ class OkxDialect:
         return self._request("unsubscribe", symbols)
 
     def _request(self, op: str, symbols: Sequence[str]) -> str:
-        rows = [{"channel": channel, "instId": symbol} for symbol in symbols for channel in CHANNELS]
+        rows = [
+            {"channel": channel, "instId": self._ids[symbol]} for symbol in symbols for channel in CHANNELS
+        ]
         return json.dumps({"op": op, "args": rows})
 
     def ping(self) -> str:
@@ -122,17 +130,20 @@ class OkxDialect:
     def _event(self, body: dict[str, Any]) -> Iterator[Heard]:
         match body["event"]:
             case "subscribe" if body["arg"]["channel"] == CHANNELS[0]:
-                yield Acknowledged((body["arg"]["instId"],))
+                yield Acknowledged(self._named(body["arg"]["instId"]))
             case "error":
                 words = f"{body.get('code')} {body.get('msg')}"
                 if named := tuple(
                     name for name in self._books if f":{name} " in f"{words} ".replace(",", " ")
                 ):
-                    yield Refused(named, words)
+                    yield Refused(self._named(*named), words)
                 else:
                     yield Fault("venue_error", words)
             case "notice":
                 yield Fault("venue_restart", f"{body.get('code')} {body.get('msg')}")
+
+    def _named(self, *ids: str) -> tuple[str, ...]:
+        return tuple(self._books[one].symbol.name for one in ids if one in self._books)
 
     def _depth(
         self, book: OkxBook, action: str | None, row: dict[str, Any], received_ns: int

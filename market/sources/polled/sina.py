@@ -44,6 +44,13 @@ class Sina:
             else:
                 yield Unknown((named[code],))
 
+    @staticmethod
+    def names(symbols: Sequence[str], body: bytes) -> dict[str, tuple[str, str]]:
+        """symbol → name, previous close; what is unknown is left out."""
+        named = {exchange_first(symbol): symbol for symbol in symbols}
+        rows = {code: row.split(",") for code, row in LINE.findall(body.decode("gbk", "replace")) if row}
+        return {named[code]: (row[0], row[2]) for code, row in rows.items() if code in named and len(row) > 2}
+
     def _row(self, symbol: str, row: list[str], received_ns: int) -> Iterator[Said]:
         if len(row) < FIELDS:
             raise ValueError(f"{symbol} has {len(row)} fields instead of {FIELDS}")
