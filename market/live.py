@@ -1,4 +1,4 @@
-"""Worlds of real markets, each switched on by its settings alone: `crypto` and `cn`."""
+"""Worlds of real markets, each switched on by its settings alone: `crypto`, `cn`, `cn-futures`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import httpx
 from django.conf import settings
 from django.db import transaction
 
-from market import errors
+from market import errors, rulebook
 from market.models import Instrument, World
 from market.sources.binance_book import Symbol
 from market.sources.polled.sina import Sina
-from simgame.kernel import money
+from simgame.kernel import clock, money
 
-CRYPTO, CN = "crypto", "cn"
+CRYPTO, CN, CN_FUTURES = "crypto", "cn", "cn-futures"
 HTTP_S = 15.0
 Row = dict[str, Any]
 
@@ -36,6 +36,16 @@ def ensure_cn(stream_epoch: str) -> World:
     facts = {"name": "China, live", "currency": "CNY", "timezone": "Asia/Shanghai", "rulebook": "cn_a"}
     options = {"hours": "venue", "sources": {"": settings.CN_STOCK_SOURCES}}
     return _ensure(CN, facts, options, _listed_in_china(settings.CN_STOCKS), stream_epoch)
+
+
+def ensure_cn_futures(stream_epoch: str) -> World:
+    """The contracts in SIMGAME_CN_FUTURES, in the terms of the rulebook. Raises BadSource."""
+    facts = {"name": "China futures, live", "currency": "CNY", "timezone": "Asia/Shanghai"}
+    options = {"hours": "venue", "sources": {"": settings.CN_FUTURE_SOURCES}}
+    contracts = [_contract(symbol) for symbol in settings.CN_FUTURES]
+    if not contracts:
+        raise errors.BadSource("SIMGAME_CN_FUTURES names no contract: rb2705,IF2612, for example.")
+    return _ensure(CN_FUTURES, {**facts, "rulebook": "cn_futures"}, options, contracts, stream_epoch)
 
 
 @transaction.atomic
@@ -82,6 +92,7 @@ def _listed_in_china(symbols: Sequence[str]) -> list[Row]:
             "name": symbol,
             "name_zh": name,
             "kind": Instrument.Kind.STOCK,
+            "venue": {"SH": "SSE", "SZ": "SZSE", "BJ": "BSE"}.get(symbol[-2:], ""),
             "board": _board(symbol),
             "special_treatment": "ST" in name,
             "currency": "CNY",
@@ -93,6 +104,42 @@ def _listed_in_china(symbols: Sequence[str]) -> list[Row]:
         }
         for symbol, (name, close) in told.items()
     ]
+
+
+def _contract(symbol: str) -> Row:
+    """`rb2705`, `SR705` (CZCE writes three digits), in the newest terms of its product."""
+    code, month = symbol.rstrip("0123456789"), symbol.lstrip("".join(c for c in symbol if c.isalpha()))
+    product = rulebook.load("cn_futures").product_named(code)
+    if product is None or len(month) not in (3, 4) or not 1 <= int(month[-2:]) <= 12:
+        raise errors.BadSource(
+            f"{symbol!r} in SIMGAME_CN_FUTURES is no contract that the rulebook knows: product and month, rb2705."
+        )
+    exponent = len(product.tick.partition(".")[2])
+    year = clock.now().year
+    delivery = 2000 + int(month[:-2]) if len(month) == 4 else _nearest(year, int(month[0]))
+    return {
+        "symbol": symbol,
+        "name": f"{product.name} {month}",
+        "name_zh": f"{product.name_zh}{month}",
+        "kind": Instrument.Kind.FUTURE,
+        "venue": product.venue,
+        "board": "main",
+        "product": product.product,
+        "currency": "CNY",
+        "price_exponent": exponent,
+        "qty_exponent": 0,
+        "tick": money.parse(product.tick, exponent),
+        "lot": 1,
+        "multiplier": product.multiplier,
+        "expires_on": rulebook.expiry(
+            product.last_day, delivery, int(month[-2:]), rulebook.load("cn_futures").calendar
+        ),
+    }
+
+
+def _nearest(year: int, digit: int) -> int:
+    """The year that ends in this digit and is not over: 705 of 2026 is May 2027."""
+    return next(each for each in range(year - 1, year + 10) if each % 10 == digit)
 
 
 def _board(symbol: str) -> str:

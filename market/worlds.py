@@ -21,7 +21,11 @@ from simgame.kernel import clock
 
 SEEDED = "seeded"
 REPLAY = "replay:"
-LIVE = {live.CRYPTO: live.ensure_crypto, live.CN: live.ensure_cn}
+LIVE = {
+    live.CRYPTO: live.ensure_crypto,
+    live.CN: live.ensure_cn,
+    live.CN_FUTURES: live.ensure_cn_futures,
+}
 SEEDED_NAME = "Lakeshore Exchange"
 SEEDED_CURRENCY = "CNY"
 
@@ -59,9 +63,9 @@ def every() -> QuerySet[World]:
 def ensure(text: str, rules: str = "") -> World:
     """The world with its instruments, made when it does not exist. Idempotent.
 
-    text: `seeded`, `crypto`, `cn`, `replay:<recording>`, or the slug of a world that exists. rules: the rulebook that it
-    is to have from now on, "" to leave the one it has (a recording knows its venue's). Raises
-    UnknownWorld, RecordingMissing, RecordingUnknown, RulesDoNotFit, SourceAway, BadSource.
+    text: `seeded`, `crypto`, `cn`, `cn-futures`, `replay:<recording>`, or the slug of a world that exists.
+    rules: the rulebook that it is to have from now on, "" to leave the one it has (a recording knows its
+    venue's). Raises UnknownWorld, RecordingMissing, RecordingUnknown, RulesDoNotFit, SourceAway, BadSource.
     """
     if text == SEEDED:
         world = ensure_seeded_world()

@@ -175,7 +175,7 @@ CN_STOCKS = env.words(
     "000858.SZ,000333.SZ,000651.SZ,002594.SZ,002415.SZ,300750.SZ,300059.SZ",
 )
 CN_STOCK_SOURCES = env.words("SIMGAME_CN_STOCK_SOURCES", "sina,tencent")
-CN_FUTURES = env.words("SIMGAME_CN_FUTURES")  # rb2705, IF2612 …
+CN_FUTURES = env.words("SIMGAME_CN_FUTURES")  # rb2705, IF2612: the world cn-futures
 CN_FUTURE_SOURCES = env.words("SIMGAME_CN_FUTURE_SOURCES", "ctp:primary,ctp:backup")
 BINANCE_WS = env.text("SIMGAME_BINANCE_WS", "wss://stream.binance.com:9443/stream")
 BINANCE_REST = env.text("SIMGAME_BINANCE_REST", "https://api.binance.com")

@@ -4,7 +4,7 @@
 * `Volume` is the trading day's sum: a print is its growth at the last price, marked `made`; it never
   shrinks, and the first look of a day is no trade;
 * the date is neither `ActionDay` nor `TradingDay` (each venue means something else by them): from 20:00 on
-  it is the evening of the weekday before the trading day, before 04:00 the night after that evening;
+  it is the evening of the trading day before, before 04:00 the night after that evening;
 * CZCE gives no milliseconds and several ticks a second: our own arrival number orders them.
 """
 
@@ -15,11 +15,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from market import rulebook
 from market.sources.items import Malformed, Number, RawPrint, RawQuote
 from market.sources.polled.dialect import DayVolume, taker
-from market.sources.replay.hours import weekday_before
 from simgame.kernel.clock import NS_PER_MS, NS_PER_S
 
+BOOK = "cn_futures"
 NO_VALUE = 1e300
 EVENING, SMALL_HOURS = time(20), time(4)
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -66,11 +67,10 @@ def instant_ns(trading_day: str, update_time: str, milliseconds: int) -> int:
 
 def calendar_day(trading_day: date, moment: time) -> date:
     """The date on the wall when a tick of this trading day came at this time of day."""
-    if moment >= EVENING:
-        return weekday_before(trading_day)
-    if moment < SMALL_HOURS:
-        return weekday_before(trading_day) + timedelta(days=1)
-    return trading_day
+    if SMALL_HOURS <= moment < EVENING:
+        return trading_day
+    eve = rulebook.load(BOOK).calendar.before(trading_day)
+    return eve if moment >= EVENING else eve + timedelta(days=1)
 
 
 def _midnight_ns(day: date) -> int:
