@@ -112,7 +112,8 @@ def _contract(symbol: str) -> Row:
     product = rulebook.load("cn_futures").product_named(code)
     if product is None or len(month) not in (3, 4) or not 1 <= int(month[-2:]) <= 12:
         raise errors.BadSource(
-            f"{symbol!r} in SIMGAME_CN_FUTURES is no contract that the rulebook knows: product and month, rb2705."
+            f"{symbol!r} in SIMGAME_CN_FUTURES is no contract that the rulebook knows:"
+            " product and month, rb2705."
         )
     exponent = len(product.tick.partition(".")[2])
     year = clock.now().year

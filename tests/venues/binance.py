@@ -37,10 +37,20 @@ class Binance(Exchange):
         return json.dumps({"stream": f"{book.symbol.lower()}@aggTrade", "data": row | more})
 
     def rest(self, path: str, query: dict[str, str]) -> Any:
+        if path == "/api/v3/exchangeInfo":
+            return {"symbols": [listed(name) for name in json.loads(query["symbols"])]}
         if path != "/api/v3/depth":
             return None
         book = self.books[query["symbol"]]
         return {"lastUpdateId": book.last_id, "bids": book.levels("b"), "asks": book.levels("a")}
+
+
+def listed(name: str) -> dict[str, Any]:
+    filters = [
+        {"filterType": "PRICE_FILTER", "tickSize": "0.01000000"},
+        {"filterType": "LOT_SIZE", "stepSize": "1.00000000"},
+    ]
+    return {"symbol": name, "baseAsset": name.removesuffix("USDT"), "quoteAsset": "USDT", "filters": filters}
 
 
 def now_ms() -> int:

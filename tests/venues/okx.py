@@ -12,9 +12,14 @@ from tests.venues.crypto import Book, Exchange, main
 
 
 class Okx(Exchange):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: dict[str, str] = {}  # symbol → as it was asked for
+
     async def obey(self, socket: ServerConnection, request: dict[str, Any]) -> None:
         for row in request["args"]:
-            symbol = row["instId"]
+            symbol = row["instId"].replace("-", "")  # both ways of writing it
+            self.ids[symbol] = row["instId"]
             if request["op"] == "unsubscribe":
                 self.sockets[socket].discard(symbol)
             elif symbol in self.denied or symbol not in self.books:
@@ -38,7 +43,7 @@ class Okx(Exchange):
             "seqId": book.last_id,
             "prevSeqId": before,
         }
-        arg = {"channel": "books", "instId": book.symbol}
+        arg = {"channel": "books", "instId": self.ids.get(book.symbol, book.symbol)}
         return json.dumps({"arg": arg, "action": action, "data": [row]})
 
     def change(self, book: Book) -> str:
@@ -49,9 +54,19 @@ class Okx(Exchange):
     def trade(self, book: Book) -> str:
         book.trades += 1
         price = book.levels("a")[0][0]
-        row = {"instId": book.symbol, "tradeId": str(book.trades), "px": price, "sz": "3"}
+        row = {
+            "instId": self.ids.get(book.symbol, book.symbol),
+            "tradeId": str(book.trades),
+            "px": price,
+            "sz": "3",
+        }
         more = {"side": "buy", "ts": str(now_ms()), "count": "1"}
-        return json.dumps({"arg": {"channel": "trades", "instId": book.symbol}, "data": [row | more]})
+        return json.dumps(
+            {
+                "arg": {"channel": "trades", "instId": self.ids.get(book.symbol, book.symbol)},
+                "data": [row | more],
+            }
+        )
 
 
 if __name__ == "__main__":
