@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from market.feed import rows, store
 from market.feed.worldclock import SPEED_MAX
 from market.rulebook import as_date
+from market.sources.failover import Failover
+from market.sources.live.life import Live
 from simgame.kernel import clock
 
 if TYPE_CHECKING:
@@ -18,7 +20,15 @@ Answer = dict[str, Any]
 
 def answer(feed: Feed, question: Question) -> Answer:
     """One answer per question; a question that cannot be answered gets `op: error` with a sentence."""
-    known = {"latest": latest, "status": status, "control": control, "bars": bars}
+    known = {
+        "latest": latest,
+        "status": status,
+        "control": control,
+        "bars": bars,
+        "subscriptions": subscriptions,
+        "subscribe": subscribe,
+        "force": force,
+    }
     asked = known.get(str(question.get("op")))
     if asked is None:
         return _error(f"op {question.get('op')!r} is not known: {', '.join(known)}, snapshot.")
@@ -137,6 +147,40 @@ def control(feed: Feed, question: Question) -> Answer:
         feed.clock.set_speed(speed, clock.now_ns())
     feed.want(store.Wanted(paused, speed))
     return {"paused": feed.paused, "speed": feed.speed, "world_time": clock.rfc3339(feed.world_ns())}
+
+
+def subscriptions(feed: Feed, _: Question) -> Answer:
+    """How every wanted instrument stands at each source that has subscriptions."""
+    return {"sources": {leaf.name: leaf.standing() for leaf in _live(feed)}}
+
+
+def subscribe(feed: Feed, question: Question) -> Answer:
+    """`source`, `symbols`: ask the venue for these (again)."""
+    symbols = question.get("symbols")
+    if not isinstance(symbols, list) or not all(isinstance(one, str) for one in symbols):
+        raise ValueError("symbols is a list of symbols.")
+    if unknown := [one for one in symbols if one not in feed.plan.scales]:
+        raise ValueError(f"This world has no {', '.join(unknown[:5])}.")
+    named = {leaf.name: leaf for leaf in _live(feed)}
+    source = str(question.get("source"))
+    if source not in named:
+        raise ValueError(
+            f"This world has no source {source!r} with subscriptions: {', '.join(named) or 'none'}."
+        )
+    named[source].ask_again(symbols)
+    return {"asked": len(symbols)}
+
+
+def force(feed: Feed, question: Question) -> Answer:
+    """`source`: it speaks whatever its health, until "" ends that."""
+    if not isinstance(feed.source, Failover):
+        raise ValueError("This world has one source only: there is nothing to switch to.")
+    feed.source.force(str(question.get("source", "")))
+    return {"forced": feed.source.forced}
+
+
+def _live(feed: Feed) -> list[Live]:
+    return [leaf for leaf in feed.source.leaves() if isinstance(leaf, Live)]
 
 
 def _error(detail: str) -> Answer:

@@ -13,7 +13,11 @@ Facts = dict[str, Any]
 
 def do(world_number: int, action: str, value: str | None) -> Facts:
     """Raises FeedUnavailable when no feed answers, BadControl when it refuses."""
-    question = {"op": "status"} if action == "status" else {"op": "control", **_wanted(action, value)}
+    question: Facts = {"op": "status"}
+    if action == "force":
+        question = {"op": "force", "source": value or ""}
+    elif action != "status":
+        question = {"op": "control", **_wanted(action, value)}
     answer = client.ask_sync(world_number, question)
     answer.pop("op")
     return answer

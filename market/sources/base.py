@@ -139,6 +139,10 @@ class Source(abc.ABC):
     def describe(self) -> dict[str, object]:
         return {"name": self.name, "state": str(self.state), "note": self.note}
 
+    def leaves(self) -> list[Source]:
+        """The sources that speak to a venue: itself, or those that it is made of."""
+        return [self]
+
 
 class Paced(Source):
     """A source whose ticks are ready: the world's clock decides when they are due."""

@@ -64,5 +64,8 @@ class Together(Source):
         for source in self.sources:
             source.resume(kept.get(source.name, b""), last)
 
+    def leaves(self) -> list[Source]:
+        return [leaf for source in self.sources for leaf in source.leaves()]
+
     def describe(self) -> dict[str, object]:
         return {**super().describe(), "sources": [source.describe() for source in self.sources]}

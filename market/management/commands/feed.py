@@ -20,7 +20,8 @@ class Command(BaseCommand):
         "  manage.py feed status --world seeded\n"
         "  manage.py feed pause | resume\n"
         "  manage.py feed speed 60 --world replay:rb1910\n"
-        "  manage.py feed seek 10:30 --world replay:rb1910      (or 2019-06-10T02:30:00Z)\n\n"
+        "  manage.py feed seek 10:30 --world replay:rb1910      (or 2019-06-10T02:30:00Z)\n"
+        "  manage.py feed force okx --world crypto      (without a source: the best one again)\n\n"
         "Exit codes: 0 done, 1 the feed does not run or refused, 2 wrong usage."
     )
     requires_system_checks: list[str] = []
@@ -29,8 +30,8 @@ class Command(BaseCommand):
         return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("action", choices=["status", "pause", "resume", "speed", "seek"])
-        parser.add_argument("value", nargs="?", help="of speed (1 to 1000) and seek")
+        parser.add_argument("action", choices=["status", "pause", "resume", "speed", "seek", "force"])
+        parser.add_argument("value", nargs="?", help="of speed (1 to 1000), seek, and force (a source)")
         parser.add_argument("--world", default=settings.WORLD, help="slug, or replay:<recording>")
         parser.add_argument("--format", choices=["table", "json"], default="table")
 

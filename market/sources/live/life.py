@@ -206,6 +206,35 @@ class Live(Source):
         self.messages += 1
         self.heard_s = clock.monotonic_s()
 
+    # --- what an operator asks for -------------------------------------------------------------------
+
+    def ask_again(self, symbols: Iterable[str]) -> None:
+        """Want these from now on, and ask the venue for them at the next look (twice does no harm)."""
+        wanted = list(symbols)
+        self.subscriptions.want(wanted)
+        self.subscriptions.forget(wanted)
+
+    def standing(self) -> dict[str, dict[str, object]]:
+        """Of every wanted one: asked | refused | silent | live, why, seconds since its last message."""
+        subscriptions, now_ns, stale = self.subscriptions, clock.now_ns(), set(self.stale())
+        return {
+            symbol: {
+                "state": self._standing_of(symbol, stale),
+                "why": subscriptions.refused.get(symbol, ""),
+                "age_s": (now_ns - heard) / NS_PER_S
+                if (heard := subscriptions.heard_ns.get(symbol))
+                else None,
+            }
+            for symbol in subscriptions.wanted
+        }
+
+    def _standing_of(self, symbol: str, stale: set[str]) -> str:
+        if symbol in self.subscriptions.refused:
+            return "refused"
+        if symbol not in self.subscriptions.acknowledged:
+            return "asked"
+        return "silent" if symbol in stale else "live"
+
     # --- how it is -----------------------------------------------------------------------------------
 
     def stale(self) -> list[str]:

@@ -54,6 +54,7 @@ class Subscriptions:
         """They must be asked for again on the same connection."""
         for symbol in symbols:
             self.acknowledged.discard(symbol)
+            self.refused.pop(symbol, None)
             self._asked.pop(symbol, None)
 
     def refuse(self, symbols: Iterable[str], why: str) -> None:
