@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -17,7 +17,7 @@ from market.sources.live.okx import OkxSource
 from market.ticks import Print, Quote
 from tests.sources.stage import Platform, playing, scale, until
 from tests.venues.crypto import SYMBOLS
-from tests.venues.process import Venue, venue
+from tests.venues.process import Street, Venue
 
 WANTED = SYMBOLS[:5]
 ONE = WANTED[0]
@@ -44,9 +44,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def there(kind: Kind) -> Iterator[Venue]:
-    with venue(kind.name) as running:
-        yield running
+def there(kind: Kind, street: Street) -> Venue:
+    return street.fresh(kind.name)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +16,7 @@ from market.ticks import Print, Quote
 from simgame.kernel import clock
 from tests.sources.stage import playing, scale, until
 from tests.venues.crypto import SYMBOLS
-from tests.venues.process import Venue, venue
+from tests.venues.process import Street, Venue
 
 WANTED = SYMBOLS[:3]
 
@@ -118,9 +117,8 @@ async def test_an_operator_forces_one_and_a_wrong_name_is_refused() -> None:
 
 
 @pytest.fixture
-def venues() -> Iterator[tuple[Venue, Venue]]:
-    with venue("binance") as one, venue("okx") as other:
-        yield one, other
+def venues(street: Street) -> tuple[Venue, Venue]:
+    return street.fresh("binance"), street.fresh("okx")
 
 
 async def test_two_real_venues_the_first_goes_away_and_comes_back(venues: tuple[Venue, Venue]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,19 @@ from market.sources import choose
 from market.sources.failover import Failover
 from tests.feed.conftest import Runner, until
 from tests.venues.crypto import SYMBOLS
-from tests.venues.process import Venue, venue
+from tests.venues.process import Street, Venue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def venues(settings: Any) -> Iterator[tuple[Venue, Venue]]:
-    with venue("binance") as one, venue("okx") as other:
-        settings.CRYPTO_SYMBOLS = SYMBOLS[:3]
-        settings.BINANCE_WS = f"ws://{one.address}/stream"
-        settings.BINANCE_REST = f"http://{one.address}"
-        settings.OKX_WS = f"ws://{other.address}/ws/v5/public"
-        yield one, other
+def venues(settings: Any, street: Street) -> tuple[Venue, Venue]:
+    one, other = street.fresh("binance"), street.fresh("okx")
+    settings.CRYPTO_SYMBOLS = SYMBOLS[:3]
+    settings.BINANCE_WS = f"ws://{one.address}/stream"
+    settings.BINANCE_REST = f"http://{one.address}"
+    settings.OKX_WS = f"ws://{other.address}/ws/v5/public"
+    return one, other
 
 
 async def test_the_crypto_world_plays_on_when_its_first_venue_goes_away(
@@ -67,23 +66,23 @@ def test_no_network_is_said_in_one_sentence(settings: Any) -> None:
     assert not World.objects.exists()
 
 
-def test_a_market_of_a_shares_is_listed_by_its_quotes(settings: Any) -> None:
-    with venue("quotes") as quotes:
-        settings.SINA_URL = f"http://{quotes.address}"
-        settings.CN_STOCKS = ["600000.SH", "688981.SH", "300750.SZ"]
-        world = worlds.ensure("cn")
-        rows = {one.symbol: one for one in world.instruments.all()}
-        assert {symbol: row.board for symbol, row in rows.items()} == {
-            "600000.SH": "main",
-            "688981.SH": "star",
-            "300750.SZ": "chinext",
-        }
-        assert rows["600000.SH"].name_zh == "浦发银行"
-        assert rows["600000.SH"].previous_close == 995
-        quotes.control("forget", symbol="sz300750")
-        settings.CN_STOCKS = ["300750.SZ"]
-        with pytest.raises(errors.BadSource, match=r"300750\.SZ"):
-            worlds.ensure("cn")
+def test_a_market_of_a_shares_is_listed_by_its_quotes(settings: Any, street: Street) -> None:
+    quotes = street.fresh("quotes")
+    settings.SINA_URL = f"http://{quotes.address}"
+    settings.CN_STOCKS = ["600000.SH", "688981.SH", "300750.SZ"]
+    world = worlds.ensure("cn")
+    rows = {one.symbol: one for one in world.instruments.all()}
+    assert {symbol: row.board for symbol, row in rows.items()} == {
+        "600000.SH": "main",
+        "688981.SH": "star",
+        "300750.SZ": "chinext",
+    }
+    assert rows["600000.SH"].name_zh == "浦发银行"
+    assert rows["600000.SH"].previous_close == 995
+    quotes.control("forget", symbol="sz300750")
+    settings.CN_STOCKS = ["300750.SZ"]
+    with pytest.raises(errors.BadSource, match=r"300750\.SZ"):
+        worlds.ensure("cn")
 
 
 def test_contracts_of_futures_come_in_the_rulebooks_terms(settings: Any) -> None:

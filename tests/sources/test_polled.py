@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -22,7 +21,7 @@ from market.sources.polled.tushare import Tushare, denied
 from market.ticks import Print, Quote
 from simgame import embedded
 from tests.sources.stage import playing, scale, until
-from tests.venues.process import Venue, venue
+from tests.venues.process import Street, Venue
 
 ONE, OTHER = "600000.SH", "000001.SZ"
 SCALES = [scale(ONE), scale(OTHER)]
@@ -48,10 +47,9 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[Venue]:
-    monkeypatch.setenv(f"{SECRET}_TOKEN", f"token-{uuid4().hex}")  # and a budget of this test's own
-    with venue("quotes") as running:
-        yield running
+def there(monkeypatch: pytest.MonkeyPatch, street: Street) -> Venue:
+    monkeypatch.setenv(f"{SECRET}_TOKEN", f"token-{uuid4().hex}")
+    return street.fresh("quotes")
 
 
 def source_of(dialect: Dialect, **more: Any) -> Polled:

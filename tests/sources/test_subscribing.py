@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,18 @@ from django.core.management import CommandError, call_command
 from market import worlds
 from tests.feed.conftest import Runner, until
 from tests.venues.crypto import SYMBOLS
-from tests.venues.process import Venue, venue
+from tests.venues.process import Street, Venue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def binance(settings: Any) -> Iterator[Venue]:
-    with venue("binance") as there:
-        settings.CRYPTO_SYMBOLS, settings.CRYPTO_SOURCES = SYMBOLS[:6], ["binance"]
-        settings.BINANCE_WS = f"ws://{there.address}/stream"
-        settings.BINANCE_REST = f"http://{there.address}"
-        yield there
+def binance(settings: Any, street: Street) -> Venue:
+    there = street.fresh("binance")
+    settings.CRYPTO_SYMBOLS, settings.CRYPTO_SOURCES = SYMBOLS[:6], ["binance"]
+    settings.BINANCE_WS = f"ws://{there.address}/stream"
+    settings.BINANCE_REST = f"http://{there.address}"
+    return there
 
 
 def run(command: str, *arguments: str) -> tuple[int, Any]:

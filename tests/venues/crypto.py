@@ -11,6 +11,7 @@
     deny / allow    refuse subscriptions to `symbol`
     forget          do not answer the next subscription request
     burst           `count` changes and trades at once
+    reset           all is well again, nobody is connected: the next test begins
 """
 
 from __future__ import annotations
@@ -163,6 +164,11 @@ class Exchange(abc.ABC):
         match query.get("do"):
             case "drop":
                 self._drop()
+            case "reset":
+                self._drop()
+                self.muted = self.down = self.forgetful = False
+                self.denied.clear()
+                self.asked = 0
             case "mute" | "unmute":
                 self.muted = query["do"] == "mute"
             case "down" | "up":

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -35,3 +35,20 @@ def venue(name: str, *arguments: str) -> Iterator[Venue]:
         process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+class Street:
+    """Venues that run for a whole session: each test begins with one that is well and that nobody knows."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._venues: dict[str, Venue] = {}
+
+    def fresh(self, name: str) -> Venue:
+        if name not in self._venues:
+            self._venues[name] = self._stack.enter_context(venue(name))
+        self._venues[name].control("reset")
+        return self._venues[name]
+
+    def close(self) -> None:
+        self._stack.close()

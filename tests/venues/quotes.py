@@ -5,6 +5,7 @@
     fail            answer the next `count` requests with `kind`: 500 | 429 | garbage | empty | slow | html,
                     or for Tushare: rate_minute | rate_hour | permission | login | null_msg
     forget          `symbol` is unknown from now on
+    reset           all is well again: the next test begins
     move            the market moves: `price`, `volume` of `symbol`
 """
 
@@ -122,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
                 MARKET.failing = [query["kind"]] * int(query.get("count", 1))
             case "forget":
                 MARKET.unknown.add(query["symbol"])
+            case "reset":
+                vars(MARKET).update(vars(Market()))
             case "move":
                 MARKET.prices[query["symbol"]] = float(query["price"])
                 MARKET.volumes[query["symbol"]] = int(query["volume"])
