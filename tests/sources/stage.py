@@ -16,7 +16,7 @@ from market.sources.items import Gap, Item, Malformed, Reached
 from market.ticks import Print, Quote
 from simgame.kernel import clock
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 class Platform:

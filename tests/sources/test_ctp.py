@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import date, time
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,7 +99,11 @@ async def front() -> AsyncIterator[tuple[Front, str]]:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ctp")  # the locale is made once
+    """The locale takes seconds to make: once is enough."""
+    found = tmp_path_factory.mktemp("ctp")
+    with suppress(locales.NoLocale):  # its own test says what is missing
+        locales.environment(found)
+    return found
 
 
 def source_at(*fronts: str, folder: Path) -> CtpSource:
