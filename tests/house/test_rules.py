@@ -215,13 +215,24 @@ def variables_read(path: Path) -> Iterator[str]:
             yield node.args[0].value
 
 
+ACCOUNT = re.compile(r"(CTP|SOPT|TUSHARE)_(PRIMARY|BACKUP)_[A-Z]+$")
+
+
 def test_every_variable_is_explained():
     explained = set(
         re.findall(r"^#?([A-Z_]+)=", (BASE_DIR / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     )
     read = {name for path in source.code() for name in variables_read(path)}
     outside_settings = {"SIMGAME_HOME", "SIMGAME_VENV", "SIMGAME_CHROMIUM"}
-    assert read | outside_settings == explained
+    accounts = {name for name in explained if ACCOUNT.match(name)}
+    assert read | outside_settings == explained - accounts
+    assert {name.rpartition("_")[2] for name in accounts} == account_settings()
+
+
+def account_settings() -> set[str]:
+    """What is read of every account of a source: CTP_PRIMARY_FRONTS, TUSHARE_BACKUP_TOKEN …"""
+    texts = (path.read_text(encoding="utf-8") for path in (BASE_DIR / "market/sources").rglob("*.py"))
+    return {name for text in texts for name in re.findall(r'env\.\w+\(f"\{[\w.]+\}_([A-Z]+)"', text)}
 
 
 @pytest.mark.django_db

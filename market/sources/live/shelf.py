@@ -86,8 +86,7 @@ def _front(kind: str, name: str, instruments: Listed, folder: Path) -> Source:
         env.text(f"{prefix}_USER"),
         env.text(f"{prefix}_PASSWORD"),
     )
-    module = env.text(f"{kind.upper()}_MODULE") or MODULES[kind]
-    return CtpSource([one.symbol for one in instruments], account, folder / kind, module=module)
+    return CtpSource([one.symbol for one in instruments], account, folder / kind, module=MODULES[kind])
 
 
 def sina(account: str, instruments: Listed, folder: Path) -> Source:
