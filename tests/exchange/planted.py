@@ -29,6 +29,7 @@ CORRUPTIONS = {
     "I7o": "UPDATE trading_order SET fees = fees + 1 WHERE status = 'new'",
     "I8": "UPDATE trading_transfer SET amount = amount - 1 WHERE code = 2",
     "I8f": "UPDATE trading_fill SET fee = fee + 1",
+    "I8m": "UPDATE trading_transfer SET code = 21 WHERE code = 4",  # a fee that calls itself interest
     "I9": "UPDATE trading_fill SET price = 1100 WHERE side = 'buy'",
     "I11": "UPDATE trading_order SET limit_price = 1051, receipt = '{{}}' "
     "WHERE side = 'buy' AND status = 'new'",
@@ -38,6 +39,7 @@ CORRUPTIONS = {
     "I15": "UPDATE trading_order SET client_order_id = 'stranger' WHERE status = 'new' AND side = 'buy'",
     "I15l": "UPDATE trading_order SET client_order_id = 'leg-stranger', terms = NULL "
     "WHERE status = 'new' AND side = 'buy'",
+    "I15f": "UPDATE trading_order SET client_order_id = 'forced 1.1' WHERE status = 'new' AND side = 'buy'",
     "I14h": "DELETE FROM trading_command WHERE id = (SELECT max(id) - 1 FROM trading_command)",
     "I14e": "UPDATE trading_accountevent SET command = command + 1000 "
     "WHERE portfolio_id = {alice} AND seq = 3",
