@@ -192,23 +192,24 @@ def _disk_full(drill: Any, chance: Random) -> int:
     """No process of PostgreSQL may write one more byte to a file: what a full disk or quota looks like."""
     _moment(chance)
     pid = drill.town.services.pids()["PostgreSQL"]
-    _limit_files(pid, "0")  # first, so that its new children have it too
-    for each in _children_of(pid):
-        _limit_files(each, "0")
-    full = time.monotonic_ns()
-    time.sleep(DISK_FULL_S)
-    acks = drill.acks_between(full, time.monotonic_ns())
+    try:
+        _limit_files(pid, "0")  # first, so that its new children have it too
+        for each in _children_of(pid):
+            _limit_files(each, "0")
+        full = time.monotonic_ns()
+        time.sleep(DISK_FULL_S)
+        acks = drill.acks_between(full, time.monotonic_ns())
+    finally:
+        for each in [pid, *_children_of(pid)]:
+            _limit_files(each, "unlimited")
     _insist(acks == 0, f"{acks} acks while nothing could be written")
-    for each in [pid, *_children_of(pid)]:
-        _limit_files(each, "unlimited")
     drill.heal_database()
     return time.monotonic_ns()
 
 
 def _children_of(pid: int) -> list[int]:
-    return [
-        int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    ]
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(each) for each in listed.read_text(encoding="utf-8").split()] if listed.exists() else []
 
 
 def _limit_files(pid: int, size: str) -> None:
