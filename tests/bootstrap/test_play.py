@@ -177,6 +177,7 @@ def test_later_commands_find_the_services(game: Game):
     [
         ("run_feed", "feed_serves"),
         ("run_exchange", "exchange_recovered"),
+        ("run_checker", "checker_watches"),
         ("daphne", "web ended"),
         ("celery", "beat: Starting"),
         ("postgres -D", "starting it again"),

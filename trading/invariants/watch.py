@@ -153,6 +153,7 @@ class Checker:
 def watch(stopping: Event, only: World | None = None) -> None:
     """Until `stopping` is set: all worlds that an exchange has ever run, or only one."""
     os.nice(NICENESS)
+    log.info("checker_watches", world=only.slug if only else "all")
     checkers: dict[int, Checker] = {}
     while not stopping.is_set():
         began_s = clock.monotonic_s()
