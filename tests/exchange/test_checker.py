@@ -21,7 +21,8 @@ def traded(exchange, world):
 
 
 @pytest.fixture
-def checker(world) -> Iterator[watch.Checker]:
+def checker(world, monkeypatch) -> Iterator[watch.Checker]:
+    monkeypatch.setattr(watch, "BUDGET_S", 60.0)  # a whole round in each pass, also on a busy machine
     checker = watch.Checker(world)
     yield checker
     checker.close()
