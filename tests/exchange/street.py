@@ -216,8 +216,11 @@ def status(world: World, **asked: Any) -> dict[str, Any]:
 
 
 def wait_until_serving(world: World) -> dict[str, Any]:
-    """Recovered, and with the feed's snapshot applied."""
-    return wait_for(lambda: (now := status(world)) and now["tick_seq"] and now, "a serving exchange")
+    """Recovered, and with the feed's snapshot applied; one whose books are in doubt takes no ticks."""
+    return wait_for(
+        lambda: (now := status(world)) and (now["tick_seq"] or now["state"] == "quarantined") and now,
+        "a serving exchange",
+    )
 
 
 def start_process(world: World, env: dict[str, str], **more: str) -> subprocess.Popen[bytes]:
