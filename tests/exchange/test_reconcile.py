@@ -30,6 +30,7 @@ COMPANIONS = {
     "I7o": {"I7"},
     "I8": {"I3"},
     "I8f": {"I7"},
+    "I8m": {"I8f"},  # the fee that is called interest was not paid as a fee
     "I9": {"I7"},
     "I12": {"I8"},
     "I14": {"I14e", "I14h"},
