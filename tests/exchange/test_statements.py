@@ -79,9 +79,20 @@ psycopg.adapters.register_dumper(_Binary, _AsItIs)
 
 def test_a_change_of_an_order_that_is_not_there_is_noticed(connection):
     row = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id").of(([-5], ["active"]))
-    with pytest.raises(MissingRows, match="0 of 1 rows"):
+    with pytest.raises(MissingRows, match="fewer than 1 rows"):
         asyncio.run(Pipeline(connection).run([row]))
     assert connection.execute("SELECT 1").fetchone() == (1,)  # the connection goes on
+
+
+def test_a_batch_with_a_row_that_is_not_there_is_not_committed(connection):
+    """COMMIT is on its way already when the answer comes: the server itself must refuse."""
+    missing = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id").of(([-5], ["active"]))
+    made = Statement(b"made", b"CREATE TEMP TABLE made_in_vain (x int)", [])
+    begin, commit = Statement(b"begin", b"BEGIN", []), Statement(b"commit", b"COMMIT", [])
+    with pytest.raises(MissingRows):
+        asyncio.run(Pipeline(connection).run([begin, made, missing, commit]))
+    connection.rollback()
+    assert connection.execute("SELECT to_regclass('made_in_vain')").fetchone() == (None,)
 
 
 def test_the_first_statement_that_fails_says_why_and_the_rest_is_not_done(connection):

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
-from trading.exchange.tables import Statement
+from trading.exchange.tables import MISSING, Statement
 
 WRITE_MORE = 1  # PQflush: the socket is full
 Result = pq.abc.PGresult
@@ -96,10 +96,14 @@ class Pipeline:
         answers: list[Result] = []
         for statement, result in zip(self._awaited, self._results, strict=True):
             if result.status == pq.ExecStatus.FATAL_ERROR:
-                raise psycopg.errors.error_from_result(result)
+                error = psycopg.errors.error_from_result(result)
+                if statement is not None and statement.exact and error.sqlstate == MISSING:
+                    raise MissingRows(f"{statement.name.decode()} touched fewer than {statement.rows} rows")
+                raise error
             if statement is None:
                 continue
-            if statement.rows is not None and result.command_tuples != statement.rows:
+            counted = statement.rows is not None and not statement.exact
+            if counted and result.command_tuples != statement.rows:
                 touched = f"{result.command_tuples} of {statement.rows} rows"
                 raise MissingRows(f"{statement.name.decode()} touched {touched}")
             answers.append(result)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from trading.exchange.arrays import KINDS, bigint
 
+MISSING = "22012"  # division by zero: how `update` ends a transaction that would leave a row out
+
 
 class Statement(NamedTuple):
     """`rows`: how many it must touch; less is a row that is not there, and the batch must not stand."""
@@ -20,13 +22,14 @@ class Statement(NamedTuple):
     sql: bytes
     values: list[bytes]
     rows: int | None = None
+    exact: bool = False  # the statement itself fails with MISSING when it touches fewer
 
 
 class Columns:
     """A statement that takes one array per column."""
 
-    def __init__(self, name: str, sql: str, columns: dict[str, str]):
-        self.name, self.sql = name.encode(), sql.encode()
+    def __init__(self, name: str, sql: str, columns: dict[str, str], *, exact: bool = False):
+        self.name, self.sql, self.exact = name.encode(), sql.encode(), exact
         self._encode = [KINDS[kind][2] for kind in _kinds(columns).values()]
         self._fields = [kind.partition(" ")[2] or column for column, kind in columns.items()]
         self._of_row = attrgetter(*self._fields)
@@ -36,7 +39,7 @@ class Columns:
         every = list(columns)
         values = [bigint(each) for each in constants]
         values += [encode(column) for encode, column in zip(self._encode, every, strict=True)]
-        return Statement(self.name, self.sql, values, len(every[0]))
+        return Statement(self.name, self.sql, values, len(every[0]), self.exact)
 
     def of_rows(self, rows: Iterable[Any], *constants: int) -> Statement:
         """From the engine's rows, at least one."""
@@ -62,12 +65,18 @@ def insert(table: str, columns: dict[str, str], *constants: str, tail: str = "")
 
 
 def update(table: str, columns: dict[str, str], *, key: str, keep: tuple[str, ...] = ()) -> Columns:
-    """Rows found by `key`; columns in `keep` never change after the insert."""
+    """Rows found by `key`, the first column; columns in `keep` never change after the insert.
+
+    COMMIT leaves in the same breath, so the server has to refuse a row that is not there: dividing by
+    nothing does, and needs no function of ours.
+    """
     used = {column: kind for column, kind in columns.items() if column not in keep}
     kinds = {column: kind for column, kind in _kinds(used).items() if column != key}
     stored = ", ".join(f"{name} = {KINDS[kind][1].format(f'r.{name}')}" for name, kind in kinds.items())
-    sql = f"UPDATE {table} t SET {stored} FROM {_rows(used)} WHERE t.{key} = r.{key}"
-    return Columns(f"update_{table}", sql, used)
+    touched = f"UPDATE {table} t SET {stored} FROM {_rows(used)} WHERE t.{key} = r.{key} RETURNING 1"
+    keys = f"$1::{KINDS[next(iter(_kinds(used).values()))][0]}"
+    sql = f"WITH done AS ({touched}) SELECT 1 / (count(*) = cardinality({keys}))::int FROM done"
+    return Columns(f"update_{table}", sql, used, exact=True)
 
 
 def upsert(table: str, columns: dict[str, str], *, key: tuple[str, ...], name: str = "") -> Columns:
