@@ -179,7 +179,7 @@ async def test_late_words_of_an_old_connection_are_refused(source: Live, there: 
     async with playing(source, scales()) as stage:
         await until(lambda: live(source), "the source is live")
         await flowing(stage)
-        old = stage.of(ONE)[-1]
+        old = next(tick for tick in reversed(stage.of(ONE)) if isinstance(tick, Quote))
         there.control("drop")
         await until(lambda: source.epoch == 2 and live(source), "the source is live again")
         await flowing(stage)
