@@ -14,13 +14,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 
-from market.feed.sequence import Numbering
 from market.sources.base import Source, Stage, State
 from market.sources.items import Gap, Item, RawPrint, RawQuote
-from market.ticks import PhaseTick, Print, Quote
+from market.sources.several import Several
+from market.ticks import Print, Quote
 from simgame.kernel import clock, tasks
 
 CHECK_S = 0.5
@@ -117,14 +116,11 @@ class Member(Stage):
         return {**self.source.describe(), "health": self.why or "well", "items": self.items}
 
 
-class Failover(Source):
-    """`sources` in order of preference, their names distinct."""
-
-    numbering = Numbering.RISING
+class Failover(Several):
+    """The first of `sources` that is well speaks."""
 
     def __init__(self, sources: Sequence[Source]):
-        super().__init__()
-        self.sources = list(sources)
+        super().__init__(sources)
         self.name = "+".join(source.name for source in sources)
         self.chosen: Member | None = None
         self.forced = ""  # the name that an operator wants; "": the best one
@@ -215,29 +211,6 @@ class Failover(Source):
             raise Unknown(f"This world has no source {name!r}; it has {', '.join(names)}.")
         self.forced = name
         log.warning("source_forced", source=name or "the best one")
-
-    # --- what every source is asked ------------------------------------------------------------------
-
-    def on_phase(self, tick: PhaseTick) -> None:
-        for source in self.sources:
-            source.on_phase(tick)
-
-    def previous_closes(self) -> dict[str, int]:
-        closes: dict[str, int] = {}
-        for source in reversed(self.sources):
-            closes.update(source.previous_closes())
-        return closes
-
-    def save(self) -> bytes:
-        return msgspec.msgpack.encode({source.name: source.save() for source in self.sources})
-
-    def resume(self, saved: bytes, last: Quote | Print | None) -> None:
-        kept = msgspec.msgpack.decode(saved, type=dict[str, bytes]) if saved else {}
-        for source in self.sources:
-            source.resume(kept.get(source.name, b""), last)
-
-    def leaves(self) -> list[Source]:
-        return [leaf for source in self.sources for leaf in source.leaves()]
 
     def describe(self) -> dict[str, object]:
         return {

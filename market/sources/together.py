@@ -5,24 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import msgspec
-
-from market.feed.sequence import Numbering
 from market.sources.base import Source, Stage, State
-from market.ticks import PhaseTick, Print, Quote
+from market.sources.several import Several
 from simgame.kernel import tasks
 
 LOOK_S = 0.5
 
 
-class Together(Source):
+class Together(Several):
     """Live when one of them is: the others' instruments are stale, and nothing fills by them."""
 
-    numbering = Numbering.RISING
-
     def __init__(self, sources: Sequence[Source]):
-        super().__init__()
-        self.sources = list(sources)
+        super().__init__(sources)
         self.name = ",".join(source.name for source in sources)
 
     async def run(self, stage: Stage) -> None:
@@ -48,24 +42,6 @@ class Together(Source):
                 if state is not self.state:
                     self.become(state, f"not live: {', '.join(ill)}" if ill else "")
             await asyncio.sleep(LOOK_S)
-
-    def on_phase(self, tick: PhaseTick) -> None:
-        for source in self.sources:
-            source.on_phase(tick)
-
-    def previous_closes(self) -> dict[str, int]:
-        return {name: close for source in self.sources for name, close in source.previous_closes().items()}
-
-    def save(self) -> bytes:
-        return msgspec.msgpack.encode({source.name: source.save() for source in self.sources})
-
-    def resume(self, saved: bytes, last: Quote | Print | None) -> None:
-        kept = msgspec.msgpack.decode(saved, type=dict[str, bytes]) if saved else {}
-        for source in self.sources:
-            source.resume(kept.get(source.name, b""), last)
-
-    def leaves(self) -> list[Source]:
-        return [leaf for source in self.sources for leaf in source.leaves()]
 
     def describe(self) -> dict[str, object]:
         return {**super().describe(), "sources": [source.describe() for source in self.sources]}

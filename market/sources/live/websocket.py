@@ -6,6 +6,7 @@ snapshots and all waiting are here.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -94,8 +95,9 @@ class WebSocketVenue(Live):
         self._dialect: Dialect | None = None
         self._chance = chance or random.Random()
 
+    @abc.abstractmethod
     def dialect(self) -> Dialect:
-        raise NotImplementedError
+        """That of a new connection."""
 
     async def connect(self) -> None:
         self._snapshots = asyncio.Queue()
