@@ -98,13 +98,14 @@ def _levels(facts: Facts, levels: Iterable[Level]) -> list[list[str]]:
 
 
 def trade_row(facts: Facts, print_: Print) -> JSON:
-    """TradeRow; `side` is the taker's, "" when unknown."""
+    """TradeRow; `side` is the taker's, "" when unknown; `made`: a stated rule made up its way or its time."""
     return {
         "symbol": facts.symbol,
         "price": money.show(print_.price, facts.price_exponent),
         "size": size(facts, print_.size),
         "side": print_.side,
         "at": clock.rfc3339(print_.at_ns),
+        "made": print_.made,
         "seq": print_.seq,
     }
 

@@ -123,3 +123,67 @@ def daily(folder: Path, rows: str = DAILY_ROWS, *, cut_bytes: int = 0) -> Path:
     data = gzip.compress(rows.encode(), mtime=0)
     path.write_bytes(data[: len(data) - cut_bytes])
     return path
+
+
+FUTURES_ROWS = """\
+<Date>, <Time>, <Open>, <High>, <Low>, <Close>, <Volume>
+2014/1/2,09:35:00,2342.2,2343.4,2339.2,2343.2,10226
+2014/1/2,15:00:00,2343.2,2344.0,2343.0,2343.0,2000
+2014/1/3,09:35:00,2340.0,2341.0,2330.2,2331.0,45
+2014/1/3,09:40:00,2331.0,2331.0,2331.0,2331.0,3
+"""
+
+
+def futures(folder: Path, rows: str = FUTURES_ROWS, name: str = "CFFEX.IF.HOT_m5_2014.csv") -> Path:
+    path = folder / name
+    path.write_text(rows)
+    return path
+
+
+INDEX_ROWS = """\
+symbol,dt,open,close,high,low,vol
+000001.XSHG,2020-07-01 14:58:00,2991.18,2990.43,2991.5,2990.34,720858300.0
+000001.XSHG,2020-07-01 14:59:00,2990.43,2990.43,2990.43,2990.43,0.0
+000001.XSHG,2020-07-01 15:00:00,2990.32,2986.91,2990.32,2986.78,311297200.0
+"""
+
+
+def index(folder: Path, rows: str = INDEX_ROWS) -> Path:
+    path = folder / "000001.XSHG_1MIN.csv"
+    path.write_text(rows)
+    return path
+
+
+def okx(folder: Path, frames: list[dict] | None = None) -> Path:
+    """One listed pair: a snapshot, a change, a hole, and a new snapshot; two trades."""
+    listed = {"instType": "SPOT", "instId": "ABC-USDT", "baseCcy": "ABC", "quoteCcy": "USDT"}
+    rows = [listed | {"tickSz": "0.01", "lotSz": "0.1"}, listed | {"instId": "XYZ-USDT", "baseCcy": "XYZ"}]
+    info = folder / "OKX.0"
+    answer = json.dumps({"code": "0", "data": rows})
+    address = "https://www.okx.example/api/v5/public/instruments?instType=SPOT"
+    info.write_text(f"{address} -> 1600000000.5: {answer}\n")
+    told = frames or [
+        {"event": "subscribe", "arg": {"channel": "books", "instId": "ABC-USDT"}},
+        okx_book("snapshot", -1, 10, bids=[["10.00", "5", "0", "1"]], asks=[["10.02", "2", "0", "1"]]),
+        okx_book("update", 10, 11, asks=[["10.01", "4", "0", "1"]]),
+        okx_trade(55, "10.01", "0.5", "buy"),
+        okx_book("update", 12, 13, bids=[["10.00", "0", "0", "0"]]),
+        okx_book("update", 13, 14, bids=[["9.99", "1", "0", "1"]]),
+        okx_book("snapshot", -1, 20, bids=[["9.98", "1", "0", "1"]], asks=[["10.00", "2", "0", "1"]]),
+        okx_trade(56, "9.98", "0.1", "sell"),
+    ]
+    lines = [f"{1_600_000_001 + n}.25: {json.dumps(frame)}" for n, frame in enumerate(told)]
+    (folder / "OKX.ws.1.0").write_text(
+        "wss://x <-> 1600000000.9\n" + "\n".join(lines) + "\n1600000099.0: {torn"
+    )
+    return info
+
+
+def okx_book(action: str, before: int, now: int, *, bids: list = (), asks: list = ()) -> dict:
+    row = {"bids": list(bids), "asks": list(asks), "ts": "1600000000500", "seqId": now, "prevSeqId": before}
+    return {"arg": {"channel": "books", "instId": "ABC-USDT"}, "action": action, "data": [row]}
+
+
+def okx_trade(number: int, price: str, size: str, side: str) -> dict:
+    row = {"instId": "ABC-USDT", "tradeId": str(number), "px": price, "sz": size, "side": side}
+    return {"arg": {"channel": "trades", "instId": "ABC-USDT"}, "data": [row | {"ts": "1600000000600"}]}

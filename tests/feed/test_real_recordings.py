@@ -115,5 +115,5 @@ def test_daily_bars_end_each_day_where_they_closed(recordings: Path, name, share
             for bar in recording._played[symbol]
             if bar.day.year * 10_000 + bar.day.month * 100 + bar.day.day == market_day
         ]
-        assert trade.price == bar.close
+        assert trade.price == bar.corners.close
         assert volume[symbol, market_day] == bar.volume

@@ -1,8 +1,7 @@
 """A whole recorded Binance connection: exchangeInfo, depth snapshots and the WebSocket's frames.
 
-Three files, `<NAME>.0`, `<NAME>.http.*`, `<NAME>.ws.*`, as the recorder of cryptofeed writes them.
-Lines: `url -> epoch: body` for REST, `url <-> epoch` when a socket opened, `epoch: json` for frames.
-Played by the local receive time; a tick's own time is the exchange's (`E`, `T`), which may be later.
+The files are those of `market.sources.replay.connection`. Played by the local receive time; a tick's
+own time is the exchange's (`E`, `T`), which may be later.
 
 Depth is followed by update ids as Binance documents it ("How to manage a local order book
 correctly"); bookTicker and klines are left out: they repeat what depth and trades say.
@@ -10,8 +9,6 @@ correctly"); bookTicker and klines are left out: they repeat what depth and trad
 
 from __future__ import annotations
 
-import heapq
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -23,7 +20,7 @@ from market.rulebook import PhaseNow
 from market.sources.base import PastBar
 from market.sources.binance_book import Book, Symbol, Update
 from market.sources.items import Gap, Item, Malformed
-from market.sources.replay import text
+from market.sources.replay import connection
 from market.sources.replay.facts import RecordingFacts
 from market.ticks import Print
 from simgame.kernel import money
@@ -32,27 +29,22 @@ from simgame.kernel.clock import NS_PER_MS, NS_PER_S
 SOURCE = "binance"
 NOTE = "Depth from snapshots and updates; bookTicker and klines are not used."
 
-Message = tuple[int, str, Any]  # received ns, "rest" | "frame" | "unreadable", (url, body) | body
-
 
 class BinanceReader:
     name = "binance"
 
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and _info_of(path).is_file() and path.name.split(".")[0].startswith("BINANCE")
+        return connection.of_venue(path, "BINANCE")
 
     def open(self, path: Path, options: dict[str, Any]) -> BinanceRecording:
-        return BinanceRecording(_info_of(path))
+        return BinanceRecording(connection.info_of(path))
 
 
 class BinanceRecording:
     def __init__(self, info: Path):
         self.info = info
         stem = info.name.split(".")[0]
-        self._rest = sorted(info.parent.glob(f"{stem}.http.*"))
-        self._frames = sorted(info.parent.glob(f"{stem}.ws.*"))
-        if not self._frames:
-            raise errors.RecordingUnknown(f"{info} is a Binance recording without its {stem}.ws.* frames.")
+        self._files = connection.Files(info)
         self.symbols: dict[str, Symbol] = {}
         self.gaps: Counter[str] = Counter()
         self.bridged: set[str] = set()
@@ -73,7 +65,7 @@ class BinanceRecording:
         books = {name: Book(symbol, SOURCE) for name, symbol in self.symbols.items()}
         trades: dict[str, int] = {}
         played_ns = 0
-        for received_ns, kind, body in self._messages():
+        for received_ns, kind, body in self._files.messages():
             played_ns = max(played_ns, received_ns)
             for item in self._items(received_ns, kind, body, books, trades):
                 if isinstance(item, Gap):
@@ -87,6 +79,8 @@ class BinanceRecording:
         if kind == "unreadable":
             yield Malformed(SOURCE, body[0], body[1])
             return
+        if kind == "frame":
+            body = body.get("data", body)  # combined streams wrap it
         try:
             if kind == "rest":
                 url, answer = body
@@ -112,18 +106,11 @@ class BinanceRecording:
 
     # --- reading -----------------------------------------------------------------------------------
 
-    def _messages(self) -> Iterator[Message]:
-        """REST answers and frames of all files, by receive time."""
-        streams = [_messages_of(path) for path in (*self._rest, *self._frames)]
-        return heapq.merge(*streams, key=lambda message: message[0])
-
     def _read_symbols(self, stem: str) -> None:
-        info = next((body[1] for _, kind, body in _messages_of(self.info) if kind == "rest"), None)
+        info = self._files.first_answer()
         if not isinstance(info, dict) or "symbols" not in info:
             raise errors.RecordingUnknown(f"{self.info} has no readable exchangeInfo: it is torn or none.")
-        recorded = {
-            _symbol_in(body[0]) for path in self._rest for _, k, body in _messages_of(path) if k == "rest"
-        }
+        recorded = {_symbol_in(url) for url in self._files.asked()}
         for row in info["symbols"]:
             if row["symbol"] in recorded:
                 symbol = Symbol.of(row)
@@ -137,12 +124,10 @@ class BinanceRecording:
             raise errors.RecordingUnknown(f"{self.info}: none of its recorded symbols can be played.")
 
     def _facts(self, stem: str) -> RecordingFacts:
-        times = [at for path in self._frames for at, kind, _ in _messages_of(path) if kind != "unreadable"]
-        if not times:
-            raise errors.RecordingUnknown(f"{self.info} is a Binance recording without a whole frame.")
+        first_ns, last_ns = self._files.span()
         assets = Counter(symbol.quote_asset for symbol in self.symbols.values())
         currency = "USDT" if "USDT" in assets else assets.most_common(1)[0][0]
-        day = datetime.fromtimestamp(times[0] // NS_PER_S, UTC)
+        day = datetime.fromtimestamp(first_ns // NS_PER_S, UTC)
         slug = stem.lower().replace("_", "-")
         return RecordingFacts(
             format="binance",
@@ -153,58 +138,13 @@ class BinanceRecording:
             currency=currency,
             timezone="UTC",
             rulebook="crypto",
-            start_ns=times[0],
-            end_ns=times[-1],
+            start_ns=first_ns,
+            end_ns=last_ns,
             instruments=[symbol.instrument(currency) for symbol in self.symbols.values()],
             options={"hours": "always"},
             notes=[NOTE, *self._left_out],
         )
 
 
-def _info_of(path: Path) -> Path:
-    return path.parent / f"{path.name.split('.')[0]}.0"
-
-
 def _symbol_in(url: str) -> str:
     return url.partition("symbol=")[2].partition("&")[0]
-
-
-def _messages_of(path: Path) -> Iterator[Message]:
-    """The messages of one file. What cannot be read is "unreadable"; a torn end is the last of these."""
-    last_ns = 0
-    waiting: Message | None = None
-    for number, line in text.numbered(path):
-        if waiting:
-            yield waiting
-            waiting = None
-        try:
-            message = _message(line)
-        except ValueError:
-            waiting = (last_ns, "unreadable", ("unreadable_message", f"{path.name}:{number}: {line[:200]}"))
-            continue
-        if message:
-            last_ns = message[0]
-            yield message
-    if waiting:
-        yield (waiting[0], "unreadable", (text.TORN, waiting[2][1]))
-
-
-def _message(line: str) -> Message | None:
-    """None for lines that carry no message. Raises ValueError."""
-    if " <-> " in line or " <- " in line[:400] or line.startswith("configuration: "):
-        return None
-    if line.startswith("http"):
-        url, _, rest = line.partition(" -> ")
-        epoch, _, body = rest.partition(": ")
-        return _epoch_ns(epoch), "rest", (url, json.loads(body))
-    epoch, _, body = line.partition(": ")
-    frame = json.loads(body)
-    if not isinstance(frame, dict):
-        raise ValueError("a frame is an object")
-    return _epoch_ns(epoch), "frame", frame.get("data", frame)
-
-
-def _epoch_ns(epoch: str) -> int:
-    """ "1633998511.132921" → nanoseconds. Raises ValueError."""
-    seconds, _, rest = epoch.strip().partition(".")
-    return int(seconds) * NS_PER_S + int((rest or "0").ljust(9, "0")[:9])

@@ -9,7 +9,8 @@ What the format does and we undo:
   is, which refuses it; its last price is the previous close;
 * the date is the market day's: rows from 18:00 on were the evening of the trading day before, rows
   before 04:00 the night after that evening;
-* there are no milliseconds: a second row of the same second is half a second later;
+* there are no milliseconds: a second row of the same second is half a second later, and its print is
+  marked `made`;
 * rows after the close say nothing new; the gate refuses them as out of hours;
 * there is no depth: it is made (`market.sources.replay.made`), 100 lots at the touch.
 """
@@ -143,7 +144,11 @@ class CtpRecording:
             size = total if new_day else total - volume
             side = made.taker(price, last, side)
             if size:
-                yield played_ns, Print(self.symbol, price, size, side, at_ns, at_ns, SOURCE)  # type: ignore[arg-type]
+                moved = at_ns != row.at_ns
+                yield (
+                    played_ns,
+                    Print(self.symbol, price, size, side, at_ns, at_ns, SOURCE, made=moved),  # type: ignore[arg-type]
+                )
             depth = made.depth(price, side, self.tick, TOUCH_LOTS)
             if depth != shown or not size:
                 shown = depth
@@ -217,6 +222,7 @@ class CtpRecording:
             options={"hours": "venue"},
             notes=[
                 "The recording has no depth: it is made, five levels a side, and marked.",
+                "It has no milliseconds: trades of one second are spread over it, and marked.",
                 "Volume as recorded.",
             ],
         )

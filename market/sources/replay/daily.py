@@ -3,10 +3,9 @@
 Two column layouts: `date,open,high,low,close,volume,Name` (US) and baostock's
 `date,code,open,high,low,close,preclose,volume,…,tradestatus,…` (A-shares, forward-adjusted).
 
-A bar says nothing of the way inside it, so the way is made, and marked: in three equal parts of the
-trading time the price goes straight open → low → high → close when it closed no lower than it
-opened, else open → high → low → close; one print a minute and share, the day's volume in equal
-parts, the remainder in the first. Depth is made too (`made`). Prices are rounded half up to the tick.
+A bar says nothing of the way inside it, so the way is made (`way`), and marked: one print a minute and
+share; a share that traded fewer units than there are minutes has as many prints as units. Depth is made
+too (`made`). Prices are rounded half up to the tick.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, time
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -26,14 +25,15 @@ from market.feed.bars import DAY, day_start
 from market.rulebook import Phase, PhaseNow, Where, as_number
 from market.sources.base import PastBar
 from market.sources.items import Item, Malformed
-from market.sources.replay import made, text
+from market.sources.replay import made, text, way
 from market.sources.replay.facts import RecordingFacts
-from market.sources.replay.hours import RecordedHours, local_ns
+from market.sources.replay.hours import RecordedHours, local_ns, played_days
 from market.ticks import Print, Quote
 from simgame.kernel.clock import NS_PER_S
 
 SOURCE = "daily"
 EXPONENT = 2
+TICK = Decimal(1).scaleb(-EXPONENT)
 DAYS_PLAYED = 20  # the rest is history
 CLOSE_WITHIN = 30  # recorded days before the first played one in which a previous close is looked for
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -85,10 +85,7 @@ BOARDS = (
 class DayBar(NamedTuple):
     symbol: str
     day: date
-    open: int
-    high: int
-    low: int
-    close: int
+    corners: way.Corners
     volume: int
     special: bool  # under special treatment (ST)
 
@@ -102,11 +99,11 @@ class DailyReader:
     def open(self, path: Path, options: dict[str, Any]) -> DailyRecording:
         layout = _layout(path)
         assert layout is not None
-        return DailyRecording(path, layout, int(options.get("days", DAYS_PLAYED)))
+        return DailyRecording(path, layout, options)
 
 
 class DailyRecording:
-    def __init__(self, path: Path, layout: Layout, days_played: int):
+    def __init__(self, path: Path, layout: Layout, options: dict[str, Any]):
         self.path, self.layout = path, layout
         self._zone = ZoneInfo(layout.timezone)
         self._codes: dict[str, str] = {}
@@ -114,18 +111,22 @@ class DailyRecording:
         days = self._recorded_days()
         if not days:
             raise errors.RecordingUnknown(f"{path} holds no readable daily bar.")
-        self.days = days[-days_played:]
+        self.all_days = days
+        self.days = played_days(days, options, DAYS_PLAYED)
+        begin = days.index(self.days[0])
         self._played: dict[str, list[DayBar]] = {}
         self._closes: dict[str, int] = {}
         self._special: set[str] = set()
-        for bar in self._bars(days[max(0, len(days) - days_played - CLOSE_WITHIN)]):
+        for bar in self._bars(days[max(0, begin - CLOSE_WITHIN)]):
             if isinstance(bar, Malformed):
                 self._unread.append(bar)
+            elif bar.day > self.days[-1]:
+                continue
             elif bar.day >= self.days[0]:
                 self._played.setdefault(bar.symbol, []).append(bar)
                 (self._special.add if bar.special else self._special.discard)(bar.symbol)
             else:
-                self._closes[bar.symbol] = bar.close
+                self._closes[bar.symbol] = bar.corners.close
         book = rulebook.load(layout.rulebook)
         self._kept = book.hours("venue", instruments={self._where(symbol) for symbol in self._played})
         self._hours = RecordedHours(self.days, self._kept.day_of, layout.timezone, book.calendar)
@@ -140,11 +141,8 @@ class DailyRecording:
     def history(self) -> Iterator[PastBar]:
         for bar in self._bars():
             if isinstance(bar, DayBar) and bar.day < self.days[0] and bar.symbol in self._played:
-                turnover = bar.volume * (bar.open + bar.high + bar.low + bar.close) // 4
-                prices = (bar.open, bar.high, bar.low, bar.close)
-                yield PastBar(
-                    bar.symbol, DAY, day_start(as_number(bar.day)), *prices, bar.volume, turnover, 1
-                )
+                start, turnover = day_start(as_number(bar.day)), bar.volume * sum(bar.corners) // 4
+                yield PastBar(bar.symbol, DAY, start, *bar.corners, bar.volume, turnover, 1)
 
     def play(self) -> Iterator[tuple[int, Item]]:
         ways = (self._way(bars, number) for number, bars in enumerate(self._played.values()))
@@ -161,15 +159,15 @@ class DailyRecording:
                 moments = [each for each in moments if self._hours.at(each).phase == Phase.CONTINUOUS]
             if not bar.volume:
                 continue  # suspended
-            parts, first = divmod(bar.volume, len(moments))
-            for step, at_ns in enumerate(moments):
-                price = _on_the_way(bar, step, len(moments) - 1)
+            steps = min(bar.volume, len(moments))
+            lots = max(1, bar.volume // steps // self.layout.lot) * self.layout.lot
+            for step in range(steps):
+                at_ns = moments[step * len(moments) // steps]
+                price = way.price_at(bar.corners, step, steps - 1)
+                size = way.size_at(bar.volume, step, steps)
                 side = made.taker(price, last, side)
                 last = price
-                size = parts + (first if step == 0 else 0)
-                if size:
-                    yield at_ns, Print(bar.symbol, price, size, side, at_ns, at_ns, SOURCE, made=True)  # type: ignore[arg-type]
-                lots = max(1, parts // self.layout.lot) * self.layout.lot
+                yield at_ns, Print(bar.symbol, price, size, side, at_ns, at_ns, SOURCE, made=True)  # type: ignore[arg-type]
                 yield (
                     at_ns,
                     Quote(bar.symbol, *made.depth(price, side, 1, lots), at_ns, at_ns, SOURCE, made=True),
@@ -210,12 +208,10 @@ class DailyRecording:
         symbol = _symbol(code)
         self._codes[symbol] = code
         volume = int(float(row["volume"])) if row["volume"] and row.get("tradestatus", "1") == "1" else 0
-        opened, high, low, close = (_price(row[name]) for name in ("open", "high", "low", "close"))
-        if not code or min(opened, high, low, close) <= 0 or volume < 0:
+        corners = way.Corners(*(way.ticks_of(row[name], TICK) for name in way.Corners._fields))
+        if not code or volume < 0:
             raise ValueError("not a bar")
-        return DayBar(
-            symbol, date.fromisoformat(row["date"]), opened, high, low, close, volume, row.get("isST") == "1"
-        )
+        return DayBar(symbol, date.fromisoformat(row["date"]), corners, volume, row.get("isST") == "1")
 
     def _facts(self) -> RecordingFacts:
         first, last = self.days[0], self.days[-1]
@@ -233,7 +229,7 @@ class DailyRecording:
             start_ns=local_ns(first, begins, self._zone) - 5 * NS_PER_S,
             end_ns=local_ns(last, time.fromisoformat(start), self._zone) + seconds * NS_PER_S,
             instruments=[self._instrument(symbol) for symbol in sorted(self._played)],
-            options={"hours": "venue", "days": len(self.days)},
+            options={"hours": "venue", "from": first.isoformat(), "days": len(self.days)},
             notes=["The way inside a bar and the depth are made by stated rules, and marked."],
         )
 
@@ -260,27 +256,6 @@ class DailyRecording:
 
 
 PLACES = [(prefix, Where(venue, board)) for prefix, venue, board in BOARDS]
-
-
-def _on_the_way(bar: DayBar, step: int, last_step: int) -> int:
-    """The price at `step` of 0 … last_step: straight from corner to corner, rounded half up."""
-    corners = (
-        (bar.open, bar.low, bar.high, bar.close)
-        if bar.close >= bar.open
-        else ((bar.open, bar.high, bar.low, bar.close))
-    )
-    stops = (0, last_step // 3, 2 * last_step // 3, last_step)  # each corner is hit exactly
-    part = 0 if step < stops[1] else 1 if step < stops[2] else 2
-    begin, end, length = corners[part], corners[part + 1], stops[part + 1] - stops[part]
-    gone = step - stops[part]
-    return (2 * (begin * length + (end - begin) * gone) + length) // (2 * length)
-
-
-def _price(value: str) -> int:
-    scaled = Decimal(value).scaleb(EXPONENT)
-    if not scaled.is_finite() or scaled > 10**12:
-        raise ValueError("not a price")
-    return int(scaled.to_integral_value(ROUND_HALF_UP))
 
 
 def _symbol(code: str) -> str:

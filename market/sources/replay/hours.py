@@ -1,16 +1,18 @@
-"""Hours of recorded days: only days that were recorded are trading days. Pure."""
+"""Hours of recorded days, and which of them are played: only recorded days are trading days. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from market import errors
 from market.rulebook import Day, Hours, Phase, PhaseNow, TradingCalendar, as_number, local_ns
 from simgame.kernel.clock import NS_PER_S
 
-__all__ = ["NIGHT", "RecordedHours", "local_date", "local_ns"]
+__all__ = ["NIGHT", "RecordedHours", "local_date", "local_ns", "played_days"]
 NIGHT = time(18)  # a venue's night belongs to the next market day
 
 
@@ -42,3 +44,19 @@ class RecordedHours:
 
 def local_date(at_ns: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).astimezone(zone).date()
+
+
+def played_days(days: Sequence[date], options: dict[str, Any], most: int) -> list[date]:
+    """Which of the recorded days are played: `days` of them (default `most`) from the day `from` on,
+    without it the last ones. Raises RecordingUnknown when there is none from then on.
+    """
+    count = int(options.get("days", most))
+    first = options.get("from")
+    if first is None:
+        return list(days[-count:])
+    begin = bisect_left(days, date.fromisoformat(first))
+    if begin == len(days):
+        raise errors.RecordingUnknown(
+            f"The recording holds {days[0]} to {days[-1]}: nothing from {first} on."
+        )
+    return list(days[begin : begin + count])

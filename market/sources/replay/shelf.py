@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ from typing import Any
 import msgspec
 
 from market import errors
+from market.sources.replay.bars import BarReader
 from market.sources.replay.binance import BinanceReader
 from market.sources.replay.ctp import CtpReader
 from market.sources.replay.daily import DailyReader
 from market.sources.replay.facts import Reader, Recording, RecordingFacts
 from market.sources.replay.lobster import LobsterReader
+from market.sources.replay.okx import OkxReader
 from market.sources.replay.own_wal import WalReader
 from simgame.env import BASE_DIR
 
+ISO_DATE = re.compile(r"\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])")
 SHARED = BASE_DIR.parent / "shared" / "data"  # where recordings lie beside the checkout
 SHORT_NAMES = {
     "binance": "cryptofeed_raw/BINANCE.0",
@@ -27,9 +31,19 @@ SHORT_NAMES = {
     "lobster": "lobster_aapl",
     "us_daily": "us_daily/us_60_daily_20130208_20180207.csv.gz",
     "ashare": "ashare_baostock/top50_daily_20000104_20191231_qfq.csv.gz",
+    "if_minutes": "futures_wondertrader/demos/storage/csv/CFFEX.IF.HOT_m5_2014_2018.csv",
+    "ic_daily": "futures_wondertrader/demos/storage/csv/CFFEX.IC.HOT_d.csv",
+    "sse_minutes": "cn_index_minute/000001.XSHG_1MIN.csv",
+    "sse_daily": "cn_index_minute/000001.SH_D.csv",
+    "btc_minutes": "crypto_nautilus/btc-perp-20211231-20220201_1m.csv",
 }
-READERS: tuple[Reader, ...] = (WalReader(), BinanceReader(), CtpReader(), LobsterReader(), DailyReader())
-FORMATS = "a recorded Binance connection, CTP ticks (CSV), LOBSTER messages, daily bars (CSV), our own WAL"
+READERS: tuple[Reader, ...] = (
+    *(WalReader(), BinanceReader(), OkxReader(), CtpReader(), LobsterReader(), DailyReader(), BarReader()),
+)
+FORMATS = (
+    "a recorded Binance or OKX connection, CTP ticks (CSV), LOBSTER messages, minute and daily bars (CSV),"
+    " our own WAL"
+)
 
 
 def describe(path: str) -> RecordingFacts:
@@ -38,7 +52,13 @@ def describe(path: str) -> RecordingFacts:
 
 
 def open_recording(path: str, options: dict[str, Any] | None = None) -> Recording:
-    """The recording at `path` (see `find`), ready to be played. Raises as `describe`."""
+    """The recording at `path` (see `find`), ready to be played. Raises as `describe`.
+
+    `us_daily@2015-03-02` begins on that day: the option `from`, in words.
+    """
+    place, at, first = path.rpartition("@")
+    if at and ISO_DATE.fullmatch(first):
+        path, options = place, {**(options or {}), "from": first}
     found = find(path)
     return _open(found, found.stat().st_mtime_ns, msgspec.json.encode(options or {}))
 
