@@ -6,7 +6,8 @@
     await client.close()
 
 Iteration reconnects by itself with full-jitter back-off; `client.connected` tells, and
-`client.snapshots` counts the snapshots seen. One-shot questions: `latest`, `status`, `control`
+`client.snapshots` counts the snapshots seen, `client.gaps` the gaps of its sources that the feed told
+(`on_gap` hears each). One-shot questions: `latest`, `status`, `control`
 (async) and `ask_sync`.
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ import structlog
 from market import errors
 from market.feed import wire
 from market.models import FeedLease
+from market.sources.items import Gap
 from market.ticks import Tick, decode_many
 
 BACKOFF_FIRST_S = 0.1  # the feed is on this machine: a restart takes a second or two
@@ -39,12 +41,21 @@ log = structlog.get_logger(__name__)
 class FeedClient:
     """A subscription to one world's ticks. Not thread-safe; one iteration at a time."""
 
-    def __init__(self, world_number: int, *, role: str = "listener", address: str = ""):
+    def __init__(
+        self,
+        world_number: int,
+        *,
+        role: str = "listener",
+        address: str = "",
+        on_gap: Callable[[Gap], None] | None = None,
+    ):
         """`address` (`unix:<path>`) is read from the world's FeedLease at each connect when empty."""
         self.world_number = world_number
         self.role = role
         self.connected = False
         self.snapshots = 0
+        self.gaps = 0
+        self._on_gap = on_gap
         self._address = address
         self._writer: asyncio.StreamWriter | None = None
         self._seq = 0
@@ -94,6 +105,11 @@ class FeedClient:
         answer = wire.decode_map(payload)
         if answer.get("op") == "conflated":
             return self._newer(wire.decode_conflated(payload).ticks)
+        if answer.get("op") == "gap":
+            self.gaps += 1
+            if self._on_gap is not None:
+                self._on_gap(wire.decode_gap(payload).gap)
+            return []
         if answer.get("op") == "snapshot":
             snapshot = decode_many(wire.encode_map(answer["ticks"]))
             self._took_snapshot(snapshot)

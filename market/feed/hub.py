@@ -1,7 +1,8 @@
 """Passes each batch on to every downstream; one that is slow hurts only itself.
 
 A **batch** is what one turn of the feed produced: ticks with dense `seq`, and their encoding, made
-once (the same bytes are in the WAL and on every link).
+once (the same bytes are in the WAL and on every link). Or it is one gap, without ticks: what the
+consumers see of messages that are missing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 import structlog
 
 from market.feed import wire
+from market.sources.items import Gap
 from market.ticks import PhaseTick, Print, Quote, Reference, Tick, encode
 
 FRAMES_MAX = 256  # queued frames per link before we conflate: a second of a very busy market
@@ -23,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
     ticks: list[Tick]
-    payload: bytes  # msgpack of `ticks`
+    payload: bytes  # msgpack of `ticks`; of a gap its frame for the wire
+    gap: Gap | None = None
 
 
 class Downstream(Protocol):
@@ -61,6 +64,7 @@ class Arrears:
         self.references: dict[str, Reference] = {}
         self.phases: list[PhaseTick] = []  # every change, one tick per phase and day
         self.prints: list[Print] = []
+        self.gaps: dict[tuple[str, str], Gap] = {}  # one per source and instrument: over all that is missing
         self.superseded = 0
 
     def add(self, tick: Tick) -> None:
@@ -77,6 +81,16 @@ class Arrears:
                 if last and (last.market_day, last.phase) == (tick.market_day, tick.phase):
                     self.phases.pop()
                 self.phases.append(tick)
+
+    def add_gap(self, gap: Gap) -> None:
+        before = self.gaps.get((gap.source, gap.symbol))
+        if before is not None:
+            gap = msgspec.structs.replace(gap, at_ns=before.at_ns, first_missing=before.first_missing)
+        self.gaps[gap.source, gap.symbol] = gap
+
+    def take_gaps(self) -> list[Gap]:
+        gaps, self.gaps = list(self.gaps.values()), {}
+        return gaps
 
     def take(self) -> list[Tick]:
         """Everything owed, in order of `seq`; then nothing is."""
@@ -118,6 +132,8 @@ class Link:
         if not self._behind:
             log.warning("link_behind", link=self.name, frames=len(self._frames))
         self._behind = True
+        if batch.gap is not None:
+            self.arrears.add_gap(batch.gap)
         for tick in batch.ticks:
             self.arrears.add(tick)
         self._cut = self._cut or len(self.arrears.prints) > self.prints_max
@@ -132,6 +148,7 @@ class Link:
         if self._behind:
             self._behind = False
             self.conflated_frames += 1
+            frames += [wire.frame(wire.gap_payload(gap)) for gap in self.arrears.take_gaps()]
             frames.append(wire.frame(wire.encode_map(wire.Conflated(self.arrears.take()))))
         self.sent_frames += len(frames)
         return b"".join(frames)
@@ -143,3 +160,7 @@ class Link:
 
 def batch_of(ticks: list[Tick]) -> Batch:
     return Batch(ticks, encode(ticks))
+
+
+def gap_batch(gap: Gap) -> Batch:
+    return Batch([], wire.gap_payload(gap), gap)

@@ -61,6 +61,15 @@ class Ingress:
         while not self._items:
             self._filled.clear()
             await self._filled.wait()
-        taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+        return self.take_now(most)
+
+    def take_now(self, most: int) -> list[Item]:
+        """At most `most` items, oldest first; [] when there are none."""
+        items = self._items
+        if len(items) <= most:
+            taken = list(items)
+            items.clear()
+        else:
+            taken = [items.popleft() for _ in range(most)]
         self._room.set()
         return taken

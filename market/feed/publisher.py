@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -59,7 +59,9 @@ class RedisPublisher:
         scales: Mapping[str, rows.Facts],
         state: WorldState,
         bars: BarBuilder,
+        before_flush: Callable[[], None] = lambda: None,
     ):
+        """`before_flush` brings what gathers elsewhere (`offer_bars`)."""
         self.slug, self.timezone, self.epoch = slug, timezone, epoch
         self.scales, self.state, self.bars = scales, state, bars
         self.news = Publisher(redis_url)
@@ -69,6 +71,7 @@ class RedisPublisher:
         self._keys = redis.asyncio.Redis.from_url(
             redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
         )
+        self._before_flush = before_flush
         self._breaker = Breaker()
         self._behind = True  # the keys do not hold the present state: write all of it
         self._quotes: set[str] = set()
@@ -111,6 +114,7 @@ class RedisPublisher:
             await asyncio.sleep(FLUSH_S)
 
     async def flush(self) -> None:
+        self._before_flush()
         if not self._breaker.allows(clock.monotonic_s()):
             return  # what changed waits, bounded
         if self._behind:

@@ -1,7 +1,9 @@
 """What a feed knows after a restart: the checkpoint, and the WAL from there on.
 
-The checkpoint is a shortcut, never the truth: without it (or when it does not fit the WAL) the same
-state comes from reading the whole WAL.
+For state and bars the checkpoint is a shortcut: without it the same comes from reading the whole WAL.
+For the source it is more: what only `Source.save` knows (the seeded market's chance) is nowhere else.
+So the one before is kept too: when a torn tail takes what the newest one knew, the one before still
+fits, and the WAL tells the rest.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from market.feed.state import WorldState
 from market.ticks import Print, Quote
 
 FILE = "checkpoint"
+BEFORE = "checkpoint.before"
 VERSION = 1
 
 log = structlog.get_logger(__name__)
@@ -41,6 +44,7 @@ class Checkpoint(msgspec.Struct, array_like=True):
     last: Quote | Print | None  # of the source
     source: bytes  # Source.save()
     unwritten: list[StoredBar]  # bars that the database did not have yet
+    record: int = 0  # where the last record before `offset` begins
 
 
 class Recovered:
@@ -54,6 +58,7 @@ class Recovered:
         self.heads: dict[tuple[str, bool], Quote | Print] = {}
         self.source = checkpoint.source if checkpoint else b""
         self.begun = checkpoint is not None
+        self.cut = False  # a torn tail was cut: what the database heard of it must be said anew
         for stored in checkpoint.unwritten if checkpoint else ():
             self.bars.dirty[stored.symbol, stored.interval, stored.bar.start] = stored.bar
 
@@ -80,13 +85,14 @@ def _place(tick: Quote | Print) -> tuple[int, int]:
 
 
 def recover(folder: Path) -> Recovered:
-    """Cut a torn tail, then read: from the checkpoint on, or everything."""
-    wal.recover(folder)
-    checkpoint = load(folder)
-    recovered = Recovered(checkpoint)
+    """Cut a torn tail, then read: from the newest checkpoint that fits on, or everything."""
+    checkpoint, refused = _fitting(folder)
     segment, offset = (checkpoint.segment, checkpoint.offset) if checkpoint else ("", 0)
+    damages = wal.recover(folder, segment, offset)
+    recovered = Recovered(checkpoint)
     for written in wal.replay(folder, segment, offset):
         recovered.apply(written)
+    recovered.cut = refused or any(damage.torn for damage in damages)
     if recovered.begun:
         log.info("feed_recovered", seq=recovered.state.seq, from_checkpoint=checkpoint is not None)
     return recovered
@@ -100,17 +106,37 @@ def recompute(folder: Path) -> Recovered:
     return recovered
 
 
-def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint in one step; a kill leaves the old one."""
-    payload = msgspec.msgpack.encode(checkpoint)
+encode = msgspec.msgpack.Encoder().encode  # of a Checkpoint
+
+
+def save(folder: Path, encoded: bytes) -> None:
+    """Replace the checkpoint, and keep the one before; a kill leaves one of them."""
     fresh = folder / f"{FILE}.new"
-    fresh.write_bytes(zlib.crc32(payload).to_bytes(4, "big") + payload)
+    with fresh.open("wb") as file:
+        file.write(zlib.crc32(encoded).to_bytes(4, "big") + encoded)
+        file.flush()
+        os.fsync(file.fileno())
+    if (folder / FILE).is_file():
+        os.replace(folder / FILE, folder / BEFORE)
     os.replace(fresh, folder / FILE)
 
 
-def load(folder: Path) -> Checkpoint | None:
+def _fitting(folder: Path) -> tuple[Checkpoint | None, bool]:
+    """The newest checkpoint that fits the WAL, and whether one did not: it is removed, it never will."""
+    refused = False
+    for name in (FILE, BEFORE):
+        checkpoint = load(folder, name)
+        if checkpoint is not None:
+            return checkpoint, refused
+        if (folder / name).is_file():
+            refused = True
+            (folder / name).unlink()
+    return None, refused
+
+
+def load(folder: Path, name: str = FILE) -> Checkpoint | None:
     """The checkpoint, or None when there is none that fits the WAL."""
-    path = folder / FILE
+    path = folder / name
     if not path.is_file():
         return None
     data = path.read_bytes()
@@ -118,15 +144,24 @@ def load(folder: Path) -> Checkpoint | None:
         if zlib.crc32(data[4:]).to_bytes(4, "big") != data[:4]:
             raise ValueError("its checksum is wrong")
         found = msgspec.msgpack.decode(data[4:], type=Checkpoint)
-        segment = folder / found.segment
         if found.version != VERSION:
             raise ValueError(f"it is of version {found.version}")
-        if not segment.is_file() or segment.stat().st_size < found.offset:
+        if not _ends_there(folder / found.segment, found.record, found.offset):
             raise ValueError("the WAL is shorter than it says")
     except (ValueError, msgspec.MsgspecError) as error:
         log.warning("checkpoint_not_used", path=str(path), why=str(error))
         return None
     return found
+
+
+def _ends_there(segment: Path, record: int, offset: int) -> bool:
+    """Is the last record that a checkpoint knows still there, whole?"""
+    if not segment.is_file() or segment.stat().st_size < offset:
+        return False
+    if not record:
+        return True
+    with wal.opened(segment) as data:
+        return wal.record_end(data, record) == offset
 
 
 def unwritten(dirty: dict[Key, Bar]) -> list[StoredBar]:

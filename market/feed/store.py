@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from market.feed.bars import Bar, Key
+from market.feed.bars import Bar
 from market.feed.quality import Refused
 from market.models import FeedLease, Quarantined
 from market.sources.base import PastBar
@@ -90,6 +90,18 @@ def write_bars(bars: Sequence[tuple[int, str, Bar]]) -> None:
         cursor.execute(_UPSERT, [list(column) for column in columns])
 
 
+def forget_later(newest: Sequence[tuple[int, str, int]]) -> None:
+    """After a torn tail: remove bars (instrument id, interval, start) later than these; nobody has their
+    ticks."""
+    instruments, intervals, starts = ([row[place] for row in newest] for place in range(3))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM market_bar USING unnest(%s::bigint[], %s::text[], %s::bigint[]) AS x(i, v, s)"
+            " WHERE instrument_id = i AND interval = v AND start > to_timestamp(s)",
+            [instruments, intervals, starts],
+        )
+
+
 _COLUMNS = "instrument_id, interval, start, open, high, low, close, volume, turnover, prints, partial"
 _KEPT = ("open", "high", "low", "close", "volume", "turnover", "prints", "partial")
 _UPSERT = (
@@ -123,15 +135,6 @@ def bar_of(past: PastBar) -> Bar:
     return Bar(
         past.start, past.open, past.high, past.low, past.close, past.volume, past.turnover, past.prints
     )
-
-
-def rows_of(dirty: dict[Key, Bar], ids: dict[str, int], stored: Sequence[str]) -> list[tuple[int, str, Bar]]:
-    """Rows for `write_bars`, copied: the feed goes on changing its own."""
-    return [
-        (ids[symbol], interval, msgspec.structs.replace(bar))
-        for (symbol, interval, _), bar in dirty.items()
-        if interval in stored
-    ]
 
 
 def quarantine(world_number: int, refused: Sequence[Refused]) -> None:

@@ -8,6 +8,8 @@ conflated because the reader was slow (`{"op": "conflated", "ticks": [...]}`).
     feed   → [PhaseTick, Reference…, Quote…]          snapshot and goes on with live ticks
     client → {"op": "latest" | "status" | "control", …}     at any time, also without a role
     feed   → {"op": "latest", "ticks": […], "quotes": {…}, "depth": {…}, "phase": {…}, …}
+    feed   → {"op": "gap", "gap": {"source": …, "symbol": "" for all, "at_ns": …,
+              "first_missing": …, "last_missing": …}}      messages are missing before the next tick
     feed   → {"op": "error", "code": "…", "detail": "…"}
 """
 
@@ -19,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from market.sources.items import Gap
 from market.ticks import Tick
 
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # a snapshot of 5,000 instruments is 4 MB; more is a broken peer
@@ -31,9 +34,16 @@ class Conflated(msgspec.Struct, frozen=True, tag_field="op", tag="conflated"):
     ticks: list[Tick]
 
 
+class GapSaid(msgspec.Struct, frozen=True, tag_field="op", tag="gap"):
+    """Messages of a source are missing here (numbers 0: how many is not known)."""
+
+    gap: Gap
+
+
 encode_map = msgspec.msgpack.Encoder().encode
 decode_map = msgspec.msgpack.Decoder(dict[str, Any]).decode
 decode_conflated = msgspec.msgpack.Decoder(Conflated).decode
+decode_gap = msgspec.msgpack.Decoder(GapSaid).decode
 
 
 class BadFrame(ValueError):
@@ -42,6 +52,10 @@ class BadFrame(ValueError):
 
 def frame(payload: bytes) -> bytes:
     return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+
+
+def gap_payload(gap: Gap) -> bytes:
+    return encode_map(GapSaid(gap))
 
 
 def is_ticks(payload: bytes) -> bool:

@@ -118,6 +118,29 @@ async def test_after_a_restart_it_goes_on_where_it_was(runner, seeded):
     assert {key: stored[key] for key in recomputed} == recomputed
 
 
+async def test_a_torn_tail_does_not_begin_the_market_anew(runner, seeded):
+    """Power is cut while the last record is on its way to the disk, and the checkpoint is there already."""
+    async with runner.running(seeded) as feed:
+        await until(lambda: feed.state.trades, "a trade")
+    (segment,) = wal.segments(feed.plan.folder)
+    seq, data = feed.state.seq, segment.read_bytes()
+    segment.write_bytes(data[:-1])
+    async with runner.running(seeded) as again:
+        assert again.source.describe()["seed"] == feed.source.describe()["seed"]
+        assert again.path.last.source_epoch == 0  # the same market
+        await until(lambda: again.state.seq > seq + 30, "more ticks")
+    ticks = ticks_in(feed.plan.folder)
+    assert [tick.seq for tick in ticks] == list(range(1, len(ticks) + 1))
+    numbers = [tick.source_seq for tick in ticks if isinstance(tick, Print)]
+    assert len(set(numbers)) == len(numbers)
+    stored, recomputed = await sync_to_async(stored_bars)(), recomputed_bars(feed.plan.folder)
+    assert {key: stored[key] for key in recomputed} == recomputed
+    begun = min(start for _, interval, start in recomputed if interval == "1m")
+    assert {key for key in stored if key[1] == "1m" and key[2] >= begun} == {
+        key for key in recomputed if key[1] == "1m"
+    }
+
+
 async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monkeypatch):
     async with runner.running(seeded) as feed:
         with monkeypatch.context() as patched:
@@ -125,10 +148,10 @@ async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monk
             async def never_answers(*_: object, **__: object) -> None:
                 await asyncio.Event().wait()
 
-            patched.setattr(feed, "_database", never_answers)
+            patched.setattr(feed.database, "run", never_answers)
             await until(lambda: feed.state.trades, "a trade")
             writing = asyncio.create_task(feed._write_bars())
-            await until(lambda: feed._in_flight, "bars on their way")
+            await until(lambda: feed.bar_writer.in_flight, "bars on their way")
             writing.cancel()
             await asyncio.wait([writing])
     stored, recomputed = await sync_to_async(stored_bars)(), recomputed_bars(feed.plan.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ def write(folder: Path, count: int, *, first: int = 1) -> Path:
         log.append(encode([trade(seq)]), NOW)
     log.close()
     return folder / log.segment
+
+
+def segment_of(folder: Path) -> Path:
+    (segment,) = wal.segments(folder)
+    return segment
 
 
 def seqs(folder: Path) -> list[int]:
@@ -137,15 +143,18 @@ def write_all(folder: Path, records: list[bytes], checkpoint_after: int | None) 
         if number == checkpoint_after:
             recovery.save(
                 folder,
-                recovery.Checkpoint(
-                    recovery.VERSION,
-                    log.segment,
-                    log.offset,
-                    lived.state,
-                    lived.bars.series,
-                    lived.last,
-                    b"saved",
-                    recovery.unwritten(lived.bars.dirty),
+                recovery.encode(
+                    recovery.Checkpoint(
+                        recovery.VERSION,
+                        log.segment,
+                        log.offset,
+                        lived.state,
+                        lived.bars.series,
+                        lived.last,
+                        b"saved",
+                        recovery.unwritten(lived.bars.dirty),
+                        log.record,
+                    )
                 ),
             )
             lived.bars.take_dirty()
@@ -165,6 +174,46 @@ def test_state_and_bars_after_a_restart_equal_those_of_the_whole_wal(tmp_path, c
     assert recovered.source == (b"saved" if checkpoint_after is not None else b"")
     assert all(whole.bars.dirty[key] == bar for key, bar in recovered.bars.dirty.items())
     assert ("ALB", "1m", recovered.bars.series["ALB"].forming["1m"].start) in recovered.bars.dirty
+
+
+def test_a_torn_tail_costs_the_last_record_and_never_the_checkpoint(tmp_path):
+    """The feed wrote its checkpoint behind the last record; the power cut took part of that record."""
+    records, lived = history(), tmp_path / "lived"
+    write_all(lived, records[:200], 100)
+    write_all(lived, records[200:], len(records) - 201)
+    whole, last = segment_of(lived).read_bytes(), len(wal.record_of(records[-1]))
+    harms = [whole[:-missing] for missing in range(1, last + 1)]
+    harms += [whole[:-missing] + bytes(missing) for missing in range(1, last)]  # written, but not its bytes
+    for number, harmed in enumerate(harms):
+        folder = tmp_path / str(number)
+        shutil.copytree(lived, folder)
+        segment_of(folder).write_bytes(harmed)
+        recovered = recovery.recover(folder)
+        assert recovered.source == b"saved"
+        assert recovered.cut
+        assert facts(recovered) == facts(recovery.recompute(folder))
+        assert recovered.state.seq == 298
+
+
+def test_segments_are_compressed_after_a_day_and_read_as_before(tmp_path):
+    log = wal.Wal(tmp_path)
+    for hour in range(30):
+        log.append(encode([trade(hour + 1)]), NOW + hour * HOUR)
+    assert log.compress(after_hours=24, wall_ns=NOW + 29 * HOUR) == 5
+    names = [path.name for path in wal.segments(tmp_path)]
+    assert [name.endswith(".wal.gz") for name in names] == [True] * 5 + [False] * 25
+    assert seqs(tmp_path) == list(range(1, 31))
+    place = wal.name_of(wal.segments(tmp_path)[3])
+    assert next(tick.seq for ticks in wal.replay(tmp_path, place) for tick in ticks) == 4
+    packed = wal.segments(tmp_path)[0]
+    (tmp_path / wal.name_of(packed)).write_bytes(b"")  # killed between packing and removing: one of them
+    assert len(wal.segments(tmp_path)) == 30
+    (tmp_path / wal.name_of(packed)).unlink()
+    packed.write_bytes(packed.read_bytes()[:-12])  # the disk lost its end
+    assert seqs(tmp_path)[-29:] == list(range(2, 31))
+    assert log.prune(keep_hours=10, wall_ns=NOW + 29 * HOUR) == 19
+    log.close()
+    assert seqs(tmp_path) == list(range(20, 31))
 
 
 @pytest.mark.parametrize("harm", ["garbage", "cut", "beyond"])

@@ -1,0 +1,131 @@
+"""The path of a tick: judged, numbered, written ahead, applied, passed on. Nothing in it waits.
+
+`take` is the hot path: what it costs per message, the whole feed costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import structlog
+
+from market.feed import wal
+from market.feed.hub import Hub, batch_of, gap_batch
+from market.feed.pipeline import Pipeline
+from market.feed.plan import Plan
+from market.feed.recovery import Recovered
+from market.feed.worldclock import WorldClock
+from market.sources.items import Gap, Item, Reached
+from market.ticks import Print, Quote, Reference, Tick
+from simgame.kernel import clock
+
+log = structlog.get_logger(__name__)
+
+
+class TickPath:
+    """The one writer of a world's state, bars and write-ahead log."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        recovered: Recovered,
+        world_clock: WorldClock,
+        written: wal.Wal,
+        hub: Hub,
+    ):
+        self.plan, self.clock, self.wal, self.hub = plan, world_clock, written, hub
+        self.state, self.bars, self.last = recovered.state, recovered.bars, recovered.last
+        self.calendar = plan.calendar
+        self.pipeline = Pipeline(plan.instruments, plan.source.numbering, plan.calendar.closed)
+        self.reached_ns = world_clock.now(clock.now_ns())
+        self.published = 0
+        for tick in (*self.state.quotes.values(), *recovered.heads.values()):
+            self.pipeline.sequence.resume(tick)
+        self.pipeline.learn(self.state.references.values())
+
+    def take(self, items: Iterable[Item]) -> None:
+        clock_ns, speed = self.clock.now(clock.now_ns()), self.clock.speed
+        judge = self.pipeline.take
+        ticks: list[Tick] = []
+        for item in items:
+            if isinstance(item, Reached):
+                at_ns = item.at_ns
+            else:
+                passed = judge(item, clock_ns, speed)
+                if passed.gap:
+                    ticks = self.emit(ticks)
+                    self._note_gap(passed.gap)
+                if passed.tick is None:
+                    continue
+                at_ns = passed.tick.at_ns
+                ticks.append(passed.tick)
+            at_ns = min(at_ns, clock_ns)  # a venue's clock that runs ahead does not move ours
+            if at_ns > self.reached_ns:
+                self.reached_ns = at_ns
+                if self._day_turns(at_ns):
+                    last = [ticks.pop()] if ticks and not isinstance(item, Reached) else []
+                    self.emit(ticks)
+                    self.roll(at_ns)
+                    ticks = last
+        self.emit(ticks)
+
+    def emit(self, ticks: list[Tick]) -> list[Tick]:
+        """Number, write ahead, apply, pass on. Returns an empty list to go on with."""
+        if not ticks:
+            return []
+        first = self.state.seq + 1
+        numbered = [msgspec.structs.replace(tick, seq=first + n) for n, tick in enumerate(ticks)]
+        batch = batch_of(numbered)
+        self.wal.append(batch.payload, clock.now_ns())
+        for tick in numbered:
+            self.state.apply(tick)
+            self.bars.apply(tick)
+        self._remember_last(numbered)
+        self.published += len(numbered)
+        self.hub.pass_on(batch)
+        return []
+
+    def _remember_last(self, ticks: list[Tick]) -> None:
+        for tick in reversed(ticks):
+            if isinstance(tick, Quote | Print):
+                if self.last is None or (tick.source_epoch, tick.source_seq) >= (
+                    self.last.source_epoch,
+                    self.last.source_seq,
+                ):
+                    self.last = tick
+                return
+
+    def _note_gap(self, gap: Gap) -> None:
+        """Into the log, the bars, and to every consumer."""
+        log.warning(
+            "gap", source=gap.source, symbol=gap.symbol, first=gap.first_missing, last=gap.last_missing
+        )
+        self.wal.append(wal.encode(wal.GapRecord(gap)), clock.now_ns())
+        self.bars.gap(gap)
+        self.hub.pass_on(gap_batch(gap))
+
+    # --- the world's day ----------------------------------------------------------------------------
+
+    def _day_turns(self, at_ns: int) -> bool:
+        now = self.calendar.now(at_ns)
+        phase = self.state.phase
+        return phase is None or (now.market_day, now.phase) != (phase.market_day, phase.phase)
+
+    def roll(self, at_ns: int) -> None:
+        """Say what time it is; on a new market day also what holds on it."""
+        tick = self.calendar.phase_tick(
+            at_ns, clock.now_ns(), self.clock.speed, self.clock.paused, self.plan.source.note
+        )
+        before = self.state.phase
+        references: list[Reference] = []
+        if before is None or before.market_day != tick.market_day:
+            references = self.calendar.references(
+                tick.market_day, self._close_of, at_ns, tick.received_ns, before.market_day if before else 0
+            )
+            self.pipeline.learn(references)
+        self.emit([tick, *references])
+        self.plan.source.on_phase(tick)
+
+    def _close_of(self, symbol: str) -> int:
+        return self.state.close_of(symbol) or self.plan.first_closes.get(symbol, 0)
