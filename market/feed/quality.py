@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -114,30 +115,35 @@ class Gate:
             item = _scaled_quote(item, scale)
         elif isinstance(item, RawPrint):
             item = _scaled_print(item, scale)
+        elif isinstance(item, Quote):
+            item = _of_sound_shape(item)
         if self._closed(item.at_ns):
             raise _No(Reason.OUT_OF_HOURS)
         if isinstance(item, Print):
-            self._judge_level(item.price, item.size, scale)
+            _judge_level(item.price, item.size, scale.tick)
             self._judge_band(item.symbol, item.price)
             return item
-        return self._judged_quote(item, scale)
+        return self._judged_quote(item, scale.tick)
 
-    def _judged_quote(self, quote: Quote, scale: Scale) -> Quote:
-        for side in (quote.bids, quote.asks):
-            for price, size in _levels(side):
-                self._judge_level(price, size, scale)
-        if any(a[0] <= b[0] for a, b in zip(quote.bids, quote.bids[1:], strict=False)):
-            raise _No(Reason.UNSORTED)
-        if any(a[0] >= b[0] for a, b in zip(quote.asks, quote.asks[1:], strict=False)):
-            raise _No(Reason.UNSORTED)
-        if quote.bids and quote.asks and quote.bids[0][0] >= quote.asks[0][0]:
+    def _judged_quote(self, quote: Quote, tick: int) -> Quote:
+        bids, asks = quote.bids, quote.asks
+        last = SCALED_MAX + 1
+        for price, size in bids:
+            _judge_level(price, size, tick)
+            if price >= last:
+                raise _No(Reason.UNSORTED)
+            last = price
+        last = 0
+        for price, size in asks:
+            _judge_level(price, size, tick)
+            if price <= last:
+                raise _No(Reason.UNSORTED)
+            last = price
+        if bids and asks and bids[0][0] >= asks[0][0]:
             raise _No(Reason.CROSSED)
-        for side in (quote.bids, quote.asks):
+        for side in (bids, asks):
             if side:
                 self._judge_band(quote.symbol, side[0][0])
-        if max(len(quote.bids), len(quote.asks)) > DEPTH_LEVELS_MAX:
-            cut = slice(DEPTH_LEVELS_MAX)
-            return msgspec.structs.replace(quote, bids=quote.bids[cut], asks=quote.asks[cut])
         return quote
 
     def _judge_time(self, at_ns: int, clock_ns: int, speed: int) -> None:
@@ -148,18 +154,6 @@ class Gate:
         if clock_ns - at_ns > STALE_NS_MAX * speed:
             raise _No(Reason.STALE)
 
-    def _judge_level(self, price: int, size: int, scale: Scale) -> None:
-        if type(price) is not int or type(size) is not int:
-            raise _No(_reason_of(price) or _reason_of(size) or Reason.NOT_A_NUMBER)
-        if price <= 0 or size < 0:
-            raise _No(Reason.NEGATIVE)
-        if not size:
-            raise _No(Reason.ZERO_SIZE)
-        if price > SCALED_MAX or size > SCALED_MAX:
-            raise _No(Reason.ABSURD)
-        if price % scale.tick:
-            raise _No(Reason.OFF_TICK)
-
     def _judge_band(self, symbol: str, price: int) -> None:
         low, high = self._bands.get(symbol, (0, 0))
         if high:
@@ -169,6 +163,26 @@ class Gate:
         last = self._last.get(symbol)
         if last and not last <= price * JUMP_MAX <= last * JUMP_MAX * JUMP_MAX:
             raise _No(Reason.OUT_OF_BAND)
+
+
+def _judge_level(price: int, size: int, tick: int) -> None:
+    if type(price) is int and type(size) is int:
+        if 0 < price <= SCALED_MAX and 0 < size <= SCALED_MAX and not price % tick:
+            return  # nearly every level there is
+    else:
+        raise _No(_reason_of(price) or _reason_of(size) or Reason.NOT_A_NUMBER)
+    if price <= 0 or size < 0:
+        raise _No(Reason.NEGATIVE)
+    if not size:
+        raise _No(Reason.ZERO_SIZE)
+    raise _No(Reason.ABSURD if price > SCALED_MAX or size > SCALED_MAX else Reason.OFF_TICK)
+
+
+def _of_sound_shape(quote: Quote) -> Quote:
+    bids, asks = _levels(quote.bids), _levels(quote.asks)
+    if bids is quote.bids and asks is quote.asks:
+        return quote
+    return msgspec.structs.replace(quote, bids=bids, asks=asks)
 
 
 def _scaled_quote(raw: RawQuote, scale: Scale) -> Quote:
@@ -205,29 +219,38 @@ def _scaled_print(raw: RawPrint, scale: Scale) -> Print:
 
 
 def _scaled_levels(levels: object, scale: Scale) -> tuple[Level, ...]:
-    return tuple(
-        (_scaled(price, scale.price_exponent), _scaled(size, scale.qty_exponent))
-        for price, size in _levels(levels)
-    )
+    prices, sizes = scale.price_exponent, scale.qty_exponent
+    return tuple([(_scaled(price, prices), _scaled(size, sizes)) for price, size in _levels(levels)])
 
 
 def _levels(side: object) -> tuple[tuple[Any, Any], ...]:
-    """The levels of a side, of whatever came: a shape that is none is refused."""
-    if not isinstance(side, tuple) or any(not isinstance(v, tuple) or len(v) != 2 for v in side):
+    """The best levels of a side, of whatever came: a shape that is none is refused."""
+    if not isinstance(side, tuple):
         raise _No(Reason.NOT_A_NUMBER)
+    if len(side) > DEPTH_LEVELS_MAX:
+        side = side[:DEPTH_LEVELS_MAX]
+    for level in side:
+        if not isinstance(level, tuple) or len(level) != 2:
+            raise _No(Reason.NOT_A_NUMBER)
     return side
 
 
 def _scaled(value: Number, exponent: int) -> int:
-    reason = _reason_of(value)
-    if reason:
-        raise _No(reason)
+    # Texts only: to the cache 1, 1.0 and True would be one and the same.
+    return _parsed_text(value, exponent) if type(value) is str else _parsed(value, exponent)
+
+
+def _parsed(value: Number, exponent: int) -> int:
+    """The scaled integer. Raises _No, which says what is wrong with it."""
     try:
         return money.parse(value, exponent)
     except money.NotExact:
-        raise _No(Reason.OFF_TICK) from None
+        raise _No(_reason_of(value) or Reason.OFF_TICK) from None
     except ValueError:
-        raise _No(Reason.NOT_A_NUMBER) from None
+        raise _No(_reason_of(value) or Reason.NOT_A_NUMBER) from None
+
+
+_parsed_text = lru_cache(65_536)(_parsed)  # the prices of a day come again and again
 
 
 def _judge_rest(also: dict[str, Number]) -> None:
