@@ -56,6 +56,11 @@ class NotSeeded(MarketError, NotFound):
     title = "This world is not made from a seed"
 
 
+class NotHidden(MarketError, Invalid):
+    code, alpaca = "NOT_HIDDEN", 40010015
+    title = "This world hides nothing"
+
+
 class RulesDoNotFit(MarketError, Invalid):
     code, alpaca = "RULES_DO_NOT_FIT", 40010014
     title = "This rulebook says nothing of the world's instruments on its day"

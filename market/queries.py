@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from market import latest, rulebook, rulewords, worlds
+from market import hidden, latest, rulebook, rulewords, worlds
 from market.errors import BadInterval, UnknownInstrument
 from market.feed.state import Day
 from market.messages import JSON, phase_row, quote_row
@@ -253,6 +253,7 @@ def world_today(world: World) -> JSON:
         "instruments": listed,
         "phase": phase(world),
         "rules": rules_today(world),
+        "hidden": hidden.told(world),
     }
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from market import rulebook
+from market import hidden, rulebook
 from market.messages import JSON
 from market.models import Instrument, World
 from market.rulebook import PPB, FeeRule, InstrumentRules, words
@@ -28,7 +28,7 @@ def lines(world: World, day: date) -> list[JSON]:
         return []
     book = rulebook.load(world.rulebook)
     rules = book.rules_for(shown, day)
-    found = [*_trading(rules), *_fees(rules), *_by_row(book, rules)]
+    found = [*_trading(rules), *_fees(rules), *_by_row(book, rules), *_made(world)]
     return [
         {
             "name": name,
@@ -97,6 +97,21 @@ def _trading(rules: InstrumentRules) -> list[Line]:
         cage = percent(rules.cage_ppb)
         found.append(("cage", cage, _("price cage %(cage)s") % {"cage": cage}, rows.get("cage", "")))
     return found
+
+
+def _made(world: World) -> list[Line]:
+    """What a replay makes up because its recording lacks it, and whether its day is hidden."""
+    words_of = {
+        "depth": _("depth made by rule"),
+        "way": _("way inside bars made by rule"),
+        "milliseconds": _("milliseconds made by rule"),
+        "hidden": _("dates and names hidden"),
+    }
+    if told := hidden.told(world):
+        words_of["hidden"] = (
+            _("this day was %(day)s") % {"day": told["day"]} if told["revealed"] else words_of["hidden"]
+        )
+    return [("made", what, words_of[what], "") for what in world.options.get("made", ())]
 
 
 def _fees(rules: InstrumentRules) -> list[Line]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from market import live, rulebook
+from market import hidden, live, rulebook
 from market.errors import RulesDoNotFit, UnknownWorld
 from market.models import Instrument, World
 from market.simulation import Listing, SeededMarket
@@ -32,6 +32,9 @@ SEEDED_CURRENCY = "CNY"
 
 def resolve(text: str) -> World:
     """The world that an operator names: `replay:<recording>`, or as `named`. Raises MarketError."""
+    if hidden.is_random(text.removeprefix(REPLAY)) and text.startswith(REPLAY):
+        drawn = hidden.world_of(text.removeprefix(REPLAY))
+        return drawn or named(text)
     if text.startswith(REPLAY):
         return named(_slug_of(text.removeprefix(REPLAY)))
     return named(text)
@@ -63,7 +66,8 @@ def every() -> QuerySet[World]:
 def ensure(text: str, rules: str = "") -> World:
     """The world with its instruments, made when it does not exist. Idempotent.
 
-    text: `seeded`, `crypto`, `cn`, `cn-futures`, `replay:<recording>`, or the slug of a world that exists.
+    text: `seeded`, `crypto`, `cn`, `cn-futures`, `replay:<recording>`, `replay:random` (the drawn day that
+    is not over yet, else a new one), or the slug of a world that exists.
     rules: the rulebook that it is to have from now on, "" to leave the one it has (a recording knows its
     venue's). Raises UnknownWorld, RecordingMissing, RecordingUnknown, RulesDoNotFit, SourceAway, BadSource.
     """
@@ -71,6 +75,8 @@ def ensure(text: str, rules: str = "") -> World:
         world = ensure_seeded_world()
     elif text in LIVE:
         world = LIVE[text](new_stream_epoch())
+    elif text.startswith(REPLAY) and hidden.is_random(text.removeprefix(REPLAY)):
+        world = ensure_hidden_world(text.removeprefix(REPLAY))
     elif text.startswith(REPLAY):
         world = ensure_replay_world(replay.describe(text.removeprefix(REPLAY)))
     else:
@@ -85,7 +91,7 @@ def give_rules(world: World, rules: str) -> None:
     try:
         book = rulebook.load(rules)
         for instrument in world.instruments.all():
-            book.rules_for(instrument, _first_day(world))
+            book.rules_for(instrument, rules_day(world, rulebook.as_number(_first_day(world))))
     except (rulebook.UnknownRulebook, rulebook.BadRulebook) as error:
         raise RulesDoNotFit(str(error)) from error
 
@@ -173,16 +179,22 @@ def ensure_replay_world(facts: replay.RecordingFacts) -> World:
             "rulebook": facts.rulebook,
             "timezone": facts.timezone,
             "recording": facts.recording,
-            "options": dict(facts.options),
+            "options": {**facts.options, "made": facts.made},
             "stream_epoch": new_stream_epoch(),
         },
     )
     if made:
         Instrument.objects.bulk_create(Instrument(world=world, **row) for row in facts.instruments)
-    elif world.recording != facts.recording:
-        world.recording = facts.recording
-        world.save(update_fields=["recording"])
+    elif world.recording != facts.recording or "made" not in world.options:
+        world.recording, world.options = facts.recording, {"made": facts.made, **world.options}
+        world.save(update_fields=["recording", "options"])
     return world
+
+
+def ensure_hidden_world(recording: str) -> World:
+    """The world of the drawn day that is not over yet, or of one drawn now. Raises RecordingMissing."""
+    world = hidden.world_of(recording)
+    return world if world and not hidden.over(world) else ensure_replay_world(hidden.draw(recording))
 
 
 def new_stream_epoch() -> str:

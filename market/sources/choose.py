@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from market import hidden
 from market.models import Instrument, World
 from market.rulebook import load
 from market.sources.base import Source
+from market.sources.hidden import HiddenSource
 from market.sources.live import shelf
 from market.sources.replay import open_recording
 from market.sources.replay.source import ReplaySource
@@ -43,12 +46,12 @@ def replayed(world: World, instruments: Sequence[Instrument]) -> ReplaySource:
     """Options `loop`, `skip_idle` (default: both), and those of the recording's format."""
     kept = world.options.get("hours", "always")
     hours = load(world.rulebook).hours(kept, world.timezone, instruments)
-    return ReplaySource(
-        open_recording(world.recording, world.options),
-        hours.at,
-        loop=bool(world.options.get("loop", True)),
-        skip_idle=bool(world.options.get("skip_idle", True)),
-    )
+    recording = open_recording(world.recording, world.options)
+    ways = {"loop": True, "skip_idle": True}
+    chosen = {name: bool(world.options.get(name, default)) for name, default in ways.items()}
+    if "hidden" in world.options:
+        return HiddenSource(recording, hours.at, reveal=partial(hidden.reveal, world), **chosen)
+    return ReplaySource(recording, hours.at, **chosen)
 
 
 def live(world: World, instruments: Sequence[Instrument]) -> Source:

@@ -177,6 +177,7 @@ class BarRecording:
             end_ns=end + (STEP_S if sheet.seconds else DAILY_STEP_S) * NS_PER_S,
             instruments=[{**sheet.instrument, "previous_close": self.previous_closes().get(self.symbol, 0)}],
             options={"hours": sheet.hours, "from": first.isoformat(), "days": len(self.days)},
+            made=["way"] if sheet.instrument["kind"] == "index" else ["way", "depth"],
             notes=[f"The way inside the {kept} bars is made by a stated rule, and marked; so is the depth."],
         )
 

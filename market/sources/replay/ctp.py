@@ -220,6 +220,7 @@ class CtpRecording:
                 }
             ],
             options={"hours": "venue"},
+            made=["depth", "milliseconds"],
             notes=[
                 "The recording has no depth: it is made, five levels a side, and marked.",
                 "It has no milliseconds: trades of one second are spread over it, and marked.",

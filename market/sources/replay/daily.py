@@ -230,6 +230,7 @@ class DailyRecording:
             end_ns=local_ns(last, time.fromisoformat(start), self._zone) + seconds * NS_PER_S,
             instruments=[self._instrument(symbol) for symbol in sorted(self._played)],
             options={"hours": "venue", "from": first.isoformat(), "days": len(self.days)},
+            made=["way", "depth"],
             notes=["The way inside a bar and the depth are made by stated rules, and marked."],
         )
 

@@ -18,7 +18,9 @@ class RecordingFacts(msgspec.Struct, frozen=True):
 
     instruments  field → value of market.models.Instrument, without the world
     start_ns, end_ns  play time of the first and behind the last message, in the recording's own time
-    notes        sentences a person should know: what is made up, what is left out
+    made         what the recording lacks and a stated rule makes: "depth", "way" (inside bars),
+                 "milliseconds"; "hidden": dates and names are masked
+    notes        sentences an operator should know: what is made up, what is left out
     """
 
     format: str
@@ -32,6 +34,7 @@ class RecordingFacts(msgspec.Struct, frozen=True):
     end_ns: int
     instruments: list[dict[str, Any]]
     options: dict[str, Any] = {}
+    made: list[str] = []
     notes: list[str] = []
     kind: str = "replay"
 

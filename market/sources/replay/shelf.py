@@ -17,6 +17,7 @@ from market.sources.replay.ctp import CtpReader
 from market.sources.replay.daily import DailyReader
 from market.sources.replay.facts import Reader, Recording, RecordingFacts
 from market.sources.replay.lobster import LobsterReader
+from market.sources.replay.masked import MaskedRecording
 from market.sources.replay.okx import OkxReader
 from market.sources.replay.own_wal import WalReader
 from simgame.env import BASE_DIR
@@ -71,7 +72,9 @@ def _open(found: Path, _changed_ns: int, options: bytes) -> Recording:
             raise errors.RecordingUnknown(
                 f"{found} is no recording that can be replayed: known are {FORMATS}."
             )
-        return reader.open(found, msgspec.json.decode(options))
+        asked = msgspec.json.decode(options)
+        recording = reader.open(found, asked)
+        return MaskedRecording(recording, asked["hidden"]) if "hidden" in asked else recording
     except OSError as error:
         raise errors.RecordingUnknown(f"{found} cannot be read: {error.strerror or error}.") from error
 
