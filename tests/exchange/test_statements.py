@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import select
+import socket
+import threading
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
+import uvloop
+from django.db import connections
 
+from tests.exchange import planted
 from trading.exchange.arrays import KINDS
 from trading.exchange.database import connect
-from trading.exchange.pipeline import MissingRows, Pipeline
+from trading.exchange.pipeline import Aborted, MissingRows, Pipeline
 from trading.exchange.tables import Statement, update
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,8 +54,9 @@ def test_every_kind_of_column_is_tried():
 
 @pytest.fixture
 def connection():
-    with connect("writer") as connection:
-        yield connection
+    connection = connect("writer")
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize("kind", SENT)
@@ -77,26 +85,105 @@ class _AsItIs(psycopg.adapt.Dumper):
 psycopg.adapters.register_dumper(_Binary, _AsItIs)
 
 
-def test_a_change_of_an_order_that_is_not_there_is_noticed(connection):
-    row = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id").of(([-5], ["active"]))
-    with pytest.raises(MissingRows, match="fewer than 1 rows"):
-        asyncio.run(Pipeline(connection).run([row]))
-    assert connection.execute("SELECT 1").fetchone() == (1,)  # the connection goes on
+BEGIN, COMMIT = Statement(b"begin", b"BEGIN", []), Statement(b"commit", b"COMMIT", [])
+NOBODY = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id").of(([-5], ["active"]))
 
 
-def test_a_batch_with_a_row_that_is_not_there_is_not_committed(connection):
-    """COMMIT is on its way already when the answer comes: the server itself must refuse."""
-    missing = update("trading_portfolio", {"id": "bigint", "status": "word"}, key="id").of(([-5], ["active"]))
-    made = Statement(b"made", b"CREATE TEMP TABLE made_in_vain (x int)", [])
-    begin, commit = Statement(b"begin", b"BEGIN", []), Statement(b"commit", b"COMMIT", [])
-    with pytest.raises(MissingRows):
-        asyncio.run(Pipeline(connection).run([begin, made, missing, commit]))
-    connection.rollback()
-    assert connection.execute("SELECT to_regclass('made_in_vain')").fetchone() == (None,)
+def heard(seq: int) -> Statement:
+    """A row that is written."""
+    sql = f"INSERT INTO trading_heard (world_id, seq, page) VALUES (1, {seq}, '')"
+    return Statement(b"heard%d" % seq, sql.encode(), [])
 
 
-def test_the_first_statement_that_fails_says_why_and_the_rest_is_not_done(connection):
-    good, bad = Statement(b"good", b"SELECT 1", []), Statement(b"bad", b"SELECT 1/0", [])
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        asyncio.run(Pipeline(connection).run([good, bad, good]))
-    assert len(asyncio.run(Pipeline(connection).run([Statement(b"again", b"SELECT 2", [])]))) == 1
+def written() -> list[int]:
+    with connect("asking") as asking:
+        return [row[0] for row in asking.execute("SELECT seq FROM trading_heard ORDER BY seq")]
+
+
+async def outcomes(connection, *runs):
+    """All leave at once; what became of each."""
+    pipeline = Pipeline(connection)
+    return await asyncio.gather(*(pipeline.run(run) for run in runs), return_exceptions=True)
+
+
+def test_runs_follow_one_another_without_waiting(connection):
+    runs = [[BEGIN, heard(n), COMMIT] for n in (1, 2, 3)]
+    came = asyncio.run(outcomes(connection, *runs))
+    assert [answers[-1].command_status for answers in came] == [b"COMMIT"] * 3
+    assert written() == [1, 2, 3]
+
+
+def test_a_batch_with_a_row_that_is_not_there_is_not_committed_and_nothing_behind_it_is_done(connection):
+    """COMMIT, and the next batch, are on their way already when the answer comes."""
+    runs = [BEGIN, heard(1), COMMIT], [BEGIN, heard(2), NOBODY, COMMIT], [BEGIN, heard(3), COMMIT]
+    first, second, third = asyncio.run(outcomes(connection, *runs))
+    assert first[-1].command_status == b"COMMIT"
+    assert isinstance(second, MissingRows)
+    assert "fewer than 1 rows" in str(second)
+    assert isinstance(third, Aborted)
+    assert written() == [1]
+
+
+def test_after_a_failure_nothing_is_done_any_more_and_nobody_waits_in_vain(connection):
+    async def one_after_another():
+        pipeline = Pipeline(connection)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await pipeline.run([heard(1), Statement(b"bad", b"SELECT 1/0", [])])
+        with pytest.raises(Aborted):
+            await asyncio.wait_for(pipeline.run([BEGIN, heard(2), COMMIT]), 30)
+
+    asyncio.run(one_after_another())
+    connection.close()
+    assert written() == []
+
+
+def test_when_the_connection_breaks_everybody_who_waits_hears_it(connection):
+    async def killed():
+        pipeline = Pipeline(connection)
+        sleeps = Statement(b"sleeps", b"SELECT pg_sleep(60)", [])
+        runs = [asyncio.ensure_future(pipeline.run([each])) for each in (sleeps, heard(1), heard(2))]
+        await asyncio.sleep(0)
+        with planted.superuser() as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    assert all(isinstance(each, psycopg.OperationalError | Aborted) for each in asyncio.run(killed()))
+    assert written() == []
+
+
+LAST_WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to"
+
+
+def relay_that_dies(listening: socket.socket, server: str) -> None:
+    """As a backend that is killed while it says so: half a message, and what it was sent last unread."""
+    asker, real = listening.accept()[0], socket.socket(socket.AF_UNIX)
+    real.connect(server)
+    with asker, real:
+        while True:
+            for ready in select.select([asker, real], [], [])[0]:
+                if ready is asker and b"at the last" in asker.recv(65_536, socket.MSG_PEEK):
+                    asker.sendall(b"E" + (2 * len(LAST_WORDS)).to_bytes(4) + LAST_WORDS)
+                    return
+                (real if ready is asker else asker).sendall(ready.recv(65_536))
+
+
+def test_last_words_and_a_broken_socket_at_once_are_both_heard(tmp_path, monkeypatch):
+    """On the loop that the exchange runs on: a server's end must never look like a slow answer."""
+    known = connections["default"].get_connection_params()
+    port = known.get("port") or 5432
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / f".s.PGSQL.{port}"))
+    listening.listen()
+    dying = threading.Thread(target=relay_that_dies, args=(listening, f"{known['host']}/.s.PGSQL.{port}"))
+    dying.start()
+    monkeypatch.setattr(
+        connections["default"], "get_connection_params", lambda: known | {"host": str(tmp_path)}
+    )
+    with closing(listening), closing(connect("writer")) as connection:
+        run = Pipeline(connection).run([Statement(b"last", b"SELECT 'at the last'", [])])
+        with (
+            pytest.raises(psycopg.OperationalError),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+        ):
+            loop.run(asyncio.wait_for(run, 30))
+    dying.join()

@@ -7,6 +7,7 @@ batches shrink under light load and grow under heavy load by themselves.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -33,6 +34,8 @@ QUARANTINE_PERMITS = (CancelOrder, CancelAll)
 NEEDS_A_PHASE = (NewOrder, ClosePosition, ReplaceOrder)
 UNHEARD = "The exchange has just started and not heard yet in which phase the market is."
 ANSWERS_PER_BATCH = 256  # a commit of more keeps everybody waiting for too long
+FOLLOWING_LEAST = 16  # answers for which a second batch leaves while the first is on its way
+IN_FLIGHT_MOST = 2
 KEYS_PER_READ = 2_000
 
 
@@ -80,7 +83,7 @@ class Loop:
         self._audit = Audit(applier.engine.state)
         self._work = applier.new_work()  # applied, not yet on its way
         applier.apply(self._work, begin_with or [], {})
-        self._committing: tuple[Work, asyncio.Future[Fate]] | None = None
+        self._committing: deque[tuple[Work, asyncio.Future[Fate]]] = deque()  # in order, the oldest first
         self._stopping = False
         self._failure: BaseException | None = None
         self._publishing: set[asyncio.Future[Any]] = set()
@@ -141,18 +144,26 @@ class Loop:
         """Apply what is there, send off what was applied if the writer is free, else wait for news."""
         if len(self.intake) and len(self._work.answers) < ANSWERS_PER_BATCH:
             await self._apply_some()
-        elif self._committing is not None or self._work.empty:
+        elif not self._may_begin():
             self._wake.clear()
-            await self._wake.wait()
-        if self._committing is not None and self._committing[1].done():
+            if not (self._committing and self._committing[0][1].done()):
+                await self._wake.wait()
+        while self._committing and self._committing[0][1].done():
             self._finish_commit()
-        if self._committing is None and not self._work.empty:
+        if self._may_begin():
             self._begin_commit()
+
+    def _may_begin(self) -> bool:
+        """A second batch leaves behind the first when it is worth it, and when the first is not in doubt."""
+        if self._work.empty or not self._committing:
+            return not self._work.empty
+        following = len(self._committing) < IN_FLIGHT_MOST and self.writer.may_follow
+        return following and len(self._work.answers) >= FOLLOWING_LEAST
 
     async def _apply_some(self) -> None:
         items = self.intake.take()
         try:
-            stored: Stored = dict(self._committing[0].done) if self._committing else {}
+            stored: Stored = {key: done for work, _ in self._committing for key, done in work.done.items()}
             keys = self._keys_to_look_up(items)
             if keys:
                 loop = asyncio.get_running_loop()
@@ -179,12 +190,11 @@ class Loop:
             raise BooksBroken(breaches, work.batch.last_seq)
         committing = asyncio.ensure_future(self.writer.write(work.batch))
         committing.add_done_callback(lambda _: self._wake.set())
-        self._committing = (work, committing)
+        self._committing.append((work, committing))
 
     def _finish_commit(self) -> None:
         """Raises Rebuild, Fenced, or what the writer raised, after the waiting were told."""
-        assert self._committing is not None
-        (work, committing), self._committing = self._committing, None
+        work, committing = self._committing.popleft()
         waiting = [arrival for arrival, _ in work.answers]
         try:
             fate = committing.result()
@@ -205,14 +215,13 @@ class Loop:
         self._publish(work.told)
 
     async def _end_commit(self) -> None:
-        """At the end of this life: let the commit under way end, and tell its people."""
-        if self._committing is None:
-            return
-        await asyncio.wait({self._committing[1]})
-        try:
-            self._finish_commit()
-        except Exception as error:  # noqa: BLE001  this life is over, whatever it was
-            log.warning("last_commit_failed", why=f"{type(error).__name__}: {error}")
+        """At the end of this life: let the commits under way end, and tell their people."""
+        while self._committing:
+            await asyncio.wait({self._committing[0][1]})
+            try:
+                self._finish_commit()
+            except Exception as error:  # noqa: BLE001  this life is over, whatever it was
+                log.warning("last_commit_failed", why=f"{type(error).__name__}: {error}")
 
     def _at_the_door(self, arrival: Arrival) -> Reply | None:
         """Answers that need no commit, and refusals before anything is applied."""
@@ -247,7 +256,7 @@ class Loop:
         return Reply(n, "executed", result={"state": self.state})
 
     def _idle(self) -> bool:
-        return not len(self.intake) and self._work.empty and self._committing is None
+        return not len(self.intake) and self._work.empty and not self._committing
 
     def _keys_to_look_up(self, items: list[Any]) -> list[Key]:
         keys: dict[Key, None] = {}

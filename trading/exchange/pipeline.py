@@ -1,4 +1,4 @@
-"""Statements to PostgreSQL and back on the event loop: all leave together, all answers come together.
+"""Statements to PostgreSQL and back on the event loop: those of a run leave together.
 
 This is libpq's pipeline mode without a thread: one write, one wait. Statements are prepared where they
 are first used; parameters are binary.
@@ -7,6 +7,7 @@ are first used; parameters are binary.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,78 +24,28 @@ class MissingRows(psycopg.DataError):
     """A statement touched fewer rows than it was given: memory and tables differ."""
 
 
-class Pipeline:
-    """On top of a connection that nobody uses meanwhile. One `run` at a time."""
+class Aborted(psycopg.errors.InFailedSqlTransaction):
+    """Something that was sent before failed: nothing of this was done."""
 
-    def __init__(self, connection: psycopg.Connection[Any]):
-        self._wire = connection.pgconn
-        self._prepared: set[bytes] = set()
-        self._awaited: list[Statement | None] = []  # None: the answer to a preparation
-        self._results: list[Result] = []
 
-    async def run(self, statements: Sequence[Statement]) -> list[Result]:
-        """The result of each. Raises psycopg.Error for the first one that failed (a transaction that was
-        begun is left as it is), and psycopg.OperationalError when the connection broke.
-        """
-        loop, wire = asyncio.get_running_loop(), self._wire
-        done = loop.create_future()
-        self._awaited, self._results = [], []
-        wire.enter_pipeline_mode()
-        for statement in statements:
-            self._send(statement)
-        wire.pipeline_sync()
-        socket = wire.socket
-        loop.add_reader(socket, self._receive, done)
-        try:
-            if wire.flush() == WRITE_MORE:
-                loop.add_writer(socket, self._send_more, done)
-            await done
-        finally:
-            loop.remove_reader(socket)
-            loop.remove_writer(socket)
-        wire.exit_pipeline_mode()
-        return self._checked()
+class Run:
+    """Some statements on their way: what they are, what has come back."""
 
-    def _send(self, statement: Statement) -> None:
-        if statement.name not in self._prepared:
-            self._wire.send_prepare(statement.name, statement.sql)
-            self._prepared.add(statement.name)
-            self._awaited.append(None)
-        self._wire.send_query_prepared(statement.name, statement.values, [1] * len(statement.values))
-        self._awaited.append(statement)
+    def __init__(self, done: asyncio.Future[None]):
+        self.done = done
+        self.awaited: list[Statement | None] = []  # None: the answer to a preparation
+        self.results: list[Result] = []
 
-    def _send_more(self, done: asyncio.Future[None]) -> None:
-        try:
-            if self._wire.flush() != WRITE_MORE:
-                asyncio.get_running_loop().remove_writer(self._wire.socket)
-        except psycopg.Error as error:
-            _fail(done, error)
+    @property
+    def complete(self) -> bool:
+        return len(self.results) == len(self.awaited)
 
-    def _receive(self, done: asyncio.Future[None]) -> None:
-        """Each answer ends with None; a second None in a row says that the rest has not come yet."""
-        wire = self._wire
-        try:
-            wire.consume_input()
-            ended = True
-            while not wire.is_busy():
-                result = wire.get_result()
-                if result is None:
-                    if ended:
-                        return
-                    ended = True
-                elif result.status == pq.ExecStatus.PIPELINE_SYNC:
-                    if not done.done():
-                        done.set_result(None)
-                    return
-                else:
-                    self._results.append(result)
-                    ended = False
-        except psycopg.Error as error:
-            _fail(done, error)
-
-    def _checked(self) -> list[Result]:
+    def checked(self) -> list[Result]:
+        """The results of the statements. Raises psycopg.Error for the first one that failed."""
         answers: list[Result] = []
-        for statement, result in zip(self._awaited, self._results, strict=True):
+        for statement, result in zip(self.awaited, self.results, strict=True):
+            if result.status == pq.ExecStatus.PIPELINE_ABORTED:
+                raise Aborted("what was sent before this failed")
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 error = psycopg.errors.error_from_result(result)
                 if statement is not None and statement.exact and error.sqlstate == MISSING:
@@ -110,6 +61,92 @@ class Pipeline:
         return answers
 
 
-def _fail(done: asyncio.Future[None], error: Exception) -> None:
-    if not done.done():
-        done.set_exception(error)
+class Pipeline:
+    """On top of a connection that nobody else uses.
+
+    A run may be sent while others are on their way: the server does one after another. There is never a
+    sync: from the first failure on the server does nothing any more, so what was sent behind a batch
+    that failed is certainly not done, and the connection is of no more use.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]):
+        self._wire = connection.pgconn
+        self._prepared: set[bytes] = set()
+        self._runs: deque[Run] = deque()
+        self._ended = True  # the answer before was ended by its None
+
+    async def run(self, statements: Sequence[Statement]) -> list[Result]:
+        """The result of each. Raises psycopg.Error for the first one that failed, Aborted for what came
+        behind it, and psycopg.OperationalError when the connection broke.
+        """
+        loop, wire = asyncio.get_running_loop(), self._wire
+        if wire.pipeline_status == pq.PipelineStatus.OFF:
+            wire.enter_pipeline_mode()
+        run = Run(loop.create_future())
+        for statement in statements:
+            self._send(statement, run)
+        wire.send_flush_request()
+        if not self._runs:
+            loop.add_reader(wire.socket, self._receive, loop, wire.socket)
+        self._runs.append(run)
+        self._send_more(loop, wire.socket)
+        if wire.pipeline_status == pq.PipelineStatus.ABORTED:  # the server has nothing more to say
+            loop.call_soon(self._receive, loop, wire.socket)
+        await run.done
+        return run.checked()
+
+    def _send(self, statement: Statement, run: Run) -> None:
+        if statement.name not in self._prepared:
+            self._wire.send_prepare(statement.name, statement.sql)
+            self._prepared.add(statement.name)
+            run.awaited.append(None)
+        self._wire.send_query_prepared(statement.name, statement.values, [1] * len(statement.values))
+        run.awaited.append(statement)
+
+    def _send_more(self, loop: asyncio.AbstractEventLoop, socket: int) -> None:
+        try:
+            if self._wire.flush() == WRITE_MORE:
+                loop.add_writer(socket, self._send_more, loop, socket)
+            else:
+                loop.remove_writer(socket)
+        except psycopg.Error as error:
+            self._fail(loop, socket, error)
+
+    def _receive(self, loop: asyncio.AbstractEventLoop, socket: int) -> None:
+        """Each answer ends with None; a second None in a row says that the rest has not come yet."""
+        wire = self._wire
+        try:
+            wire.consume_input()
+            while self._runs and not wire.is_busy():
+                result = wire.get_result()
+                if result is None:
+                    if self._ended:
+                        break
+                    self._ended = True
+                    continue
+                self._ended = False
+                run = self._runs[0]
+                run.results.append(result)
+                if run.complete:
+                    self._runs.popleft()
+                    _settle(run.done)
+        except psycopg.Error as error:
+            self._fail(loop, socket, error)
+            return
+        loop.remove_reader(socket)
+        if self._runs:  # anew: data and a broken socket at once are one call of uvloop, and its last
+            loop.add_reader(socket, self._receive, loop, socket)
+
+    def _fail(self, loop: asyncio.AbstractEventLoop, socket: int, error: Exception) -> None:
+        """The connection broke: whoever waits hears it."""
+        loop.remove_reader(socket)
+        loop.remove_writer(socket)
+        while self._runs:
+            done = self._runs.popleft().done
+            if not done.done():
+                done.set_exception(error)
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():  # nobody waits any more
+        done.set_result(None)

@@ -27,6 +27,10 @@ WHERE id > %s AND id <= %s AND client_id IS NOT NULL"""
 RETIRED_WHY = "It was delisted, or has another name now."
 BEGIN = Statement(b"begin", b"BEGIN", [])
 COMMIT = Statement(b"commit", b"COMMIT", [])
+BEAT = (
+    b"UPDATE trading_exchangelease SET beat_at = now(), state = $3::text, why = $4::text "
+    b"WHERE world_id = $1::bigint AND epoch = $2::bigint"
+)
 FENCE = b"SELECT assert_epoch($1::bigint, $2::bigint)"
 
 HEARD = b"INSERT INTO trading_heard (world_id, seq, page) VALUES ($1::bigint, $2::bigint, $3::bytea)"
@@ -202,6 +206,12 @@ ACCOUNT_EVENTS = insert(
     "trading_accountevent",
     {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "body": "encoded"},
 )
+
+
+def beat(world: int, epoch: int, state: str, why: str) -> Statement:
+    """The holder of the lease lives; touches no row when somebody else holds it."""
+    values = [arrays.bigint(world), arrays.bigint(epoch), state.encode(), why.encode()]
+    return Statement(b"beat", BEAT, values)
 
 
 def of(batch: Batch, epoch: int) -> Iterator[Statement]:

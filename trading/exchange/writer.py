@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from enum import Enum
 from typing import Any
 
@@ -21,7 +22,8 @@ from trading.exchange.batch import Batch
 from trading.exchange.database import connect
 from trading.exchange.idempotency import Key
 from trading.exchange.lease import FENCED_SQLSTATE, Connection, Fenced, Lease
-from trading.exchange.pipeline import Pipeline
+from trading.exchange.pipeline import Pipeline, Result
+from trading.exchange.tables import Statement
 
 RESOLVE_S = 20.0  # a restarting PostgreSQL is back by then, or the outcome stays unknown
 RESOLVE_PAUSE_S = 0.1
@@ -56,31 +58,38 @@ class Reader:
 
 
 class Writer:
-    """One batch or beat at a time."""
+    """Batches leave in the order in which they are given; the next may leave before the last has answered."""
 
     def __init__(self, lease: Lease, connection: Connection):
         self.lease = lease
         self.connection = connection
         self._pipeline = Pipeline(connection)
-        self._one_at_a_time = asyncio.Lock()
+        self._sent_on = self._pipeline  # of the batch that left last
+        self._finding_out = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()  # while failpoints take batches apart
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether a batch may leave behind those on their way: when one of them is in doubt, none may."""
+        return self._sent_on is self._pipeline and not self._finding_out.locked()
 
     async def write(self, batch: Batch) -> Fate:
         """One transaction. Raises Fenced when the world was taken over, psycopg.Error when the
-        database refuses the rows (then nothing of the batch was written)."""
+        database refuses the rows, or those of a batch before (then nothing of this one was written)."""
         failpoints.passing(failpoints.FP1_BEFORE_BEGIN)
-        async with self._one_at_a_time:
-            try:
-                await self._transact(batch)
-                failpoints.passing(failpoints.FP4_COMMIT_ANSWER)
-            except psycopg.errors.DatabaseError as error:
-                if error.sqlstate == FENCED_SQLSTATE:
-                    raise Fenced(str(error)) from error
-                if not (self.connection.closed or self.connection.broken or _connection_died(error)):
-                    await asyncio.to_thread(self._roll_back)
-                    raise
-                return await asyncio.to_thread(self._resolve, batch, error)
-            except failpoints.FailpointHit as error:
-                return await asyncio.to_thread(self._resolve, batch, error)
+        pipeline = self._sent_on = self._pipeline
+        epoch = self.lease.epoch
+        try:
+            await self._transact(pipeline, batch, epoch)
+            failpoints.passing(failpoints.FP4_COMMIT_ANSWER)
+        except psycopg.errors.DatabaseError as error:
+            if error.sqlstate == FENCED_SQLSTATE:
+                raise Fenced(str(error)) from error
+            if not _connection_died(error):
+                raise
+            return await self._find_out(pipeline, batch, epoch, error)
+        except failpoints.FailpointHit as error:
+            return await self._find_out(pipeline, batch, epoch, error)
         return Fate.COMMITTED
 
     async def beat(self, state: str, why: str = "") -> None:
@@ -91,50 +100,63 @@ class Writer:
         self.connection.close()
 
     async def _beat(self, state: str, why: str) -> None:
-        async with self._one_at_a_time:
-            await asyncio.to_thread(self.lease.beat, self.connection, state, why)
+        async with self._finding_out, self._one_at_a_time if failpoints.ARMED else nullcontext():
+            beat = statements.beat(self.lease.world, self.lease.epoch, state, why)
+            _, touched, _ = await self._pipeline.run([statements.BEGIN, beat, statements.COMMIT])
+        if touched.command_tuples != 1:
+            raise Fenced(f"the lease of world {self.lease.world} left epoch {self.lease.epoch}")
 
-    async def _transact(self, batch: Batch) -> None:
-        whole = [statements.BEGIN, *statements.of(batch, self.lease.epoch), statements.COMMIT]
+    async def _transact(self, pipeline: Pipeline, batch: Batch, epoch: int) -> None:
+        whole = [statements.BEGIN, *statements.of(batch, epoch), statements.COMMIT]
         if failpoints.ARMED:
-            await self._pipeline.run(whole[:3])
-            failpoints.passing(failpoints.FP2_BETWEEN_INSERTS)
-            await self._pipeline.run(whole[3:-1])
-            failpoints.passing(failpoints.FP3_BEFORE_COMMIT)
-            for job in batch.jobs:
-                failpoints.passing(job)
-            whole = whole[-1:]
-        *_, done = await self._pipeline.run(whole)
+            done = await self._piecemeal(pipeline, batch, whole)
+        else:
+            *_, done = await pipeline.run(whole)
         if done.command_status != b"COMMIT":
             raise psycopg.errors.TransactionRollbackError(f"COMMIT answered {done.command_status!r}")
 
-    def _roll_back(self) -> None:
-        if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            self.connection.rollback()
+    async def _piecemeal(self, pipeline: Pipeline, batch: Batch, whole: list[Statement]) -> Result:
+        async with self._one_at_a_time:
+            await pipeline.run(whole[:3])
+            failpoints.passing(failpoints.FP2_BETWEEN_INSERTS)
+            await pipeline.run(whole[3:-1])
+            failpoints.passing(failpoints.FP3_BEFORE_COMMIT)
+            for job in batch.jobs:
+                failpoints.passing(job)
+            return (await pipeline.run(whole[-1:]))[0]
 
-    def _resolve(self, batch: Batch, why: Exception) -> Fate:
-        """Our connection broke somewhere around COMMIT. Ask a new one what became of it."""
+    async def _find_out(self, pipeline: Pipeline, batch: Batch, epoch: int, why: Exception) -> Fate:
+        """Our connection broke somewhere around COMMIT. Ask a new one what became of it; of several batches
+        the first gets the new connection, under which the others ask as well."""
+        async with self._finding_out:
+            return await asyncio.to_thread(self._resolve, pipeline, batch, epoch, why)
+
+    def _resolve(self, pipeline: Pipeline, batch: Batch, epoch: int, why: Exception) -> Fate:
         log.warning("commit_answer_lost", world=batch.world, last_seq=batch.last_seq, why=str(why))
-        self.connection.close()
         deadline = clock.monotonic_s() + RESOLVE_S
         while clock.monotonic_s() < deadline:
             try:
-                self.connection = connect("writer")
-                self._pipeline = Pipeline(self.connection)
-                # Waits until the broken connection's transaction has ended: it locks the lease row.
-                written_under = self.lease.epoch
-                self.lease.reacquire(self.connection)
-                return self._fate_of(batch, written_under)
+                if self._pipeline is pipeline:
+                    self._connect_anew()
+                return self._fate_of(batch, epoch)
             except psycopg.OperationalError as error:
                 log.info("database_not_back", world=batch.world, why=str(error))
                 time.sleep(RESOLVE_PAUSE_S)
         return Fate.UNKNOWN
 
+    def _connect_anew(self) -> None:
+        """Waits until the broken connection's transaction has ended (it locks the lease row), and takes a new
+        epoch: what the old connection has not begun will never be."""
+        self.connection.close()
+        self.connection = connect("writer")
+        self.lease.reacquire(self.connection)
+        self._pipeline = Pipeline(self.connection)
+
     def _fate_of(self, batch: Batch, epoch: int) -> Fate:
         last = batch.world << WORLD_SHIFT | batch.last_seq
-        found = self.connection.execute(
-            "SELECT 1 FROM trading_command WHERE id = %s AND epoch = %s", (last, epoch)
-        ).fetchone()
+        with connect("asking") as asking:  # the writer's own may be in use again
+            asked = "SELECT 1 FROM trading_command WHERE id = %s AND epoch = %s"
+            found = asking.execute(asked, (last, epoch)).fetchone()
         fate = Fate.COMMITTED if found else Fate.LOST
         log.warning("commit_resolved", world=batch.world, last_seq=batch.last_seq, fate=fate.value)
         return fate
