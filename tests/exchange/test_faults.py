@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -15,9 +16,11 @@ from django.db import connection
 from simgame.kernel import failpoints
 from tests.exchange import street
 from trading import invariants
+from trading.exchange import statements
 from trading.exchange.client import ExchangeClient, ask_at, ask_sync, decode_replies, encode_requests
 from trading.exchange.database import connect
 from trading.exchange.framing import Deframer, frame
+from trading.exchange.pipeline import Pipeline
 from trading.exchange.wire import Request, Status
 from trading.models import Command, ExchangeLease, Order
 
@@ -117,6 +120,22 @@ def test_a_leader_that_slept_through_a_takeover_writes_nothing(world, feed, chil
         assert ask_sync(world.number, late).outcome == "executed"
         heir.stop()
     assert invariants.reconcile(world).breaks == 0
+
+
+def test_a_leader_that_sleeps_with_half_a_batch_sent_does_not_keep_the_world(world, feed):
+    """Its transaction is open and holds the lease; nobody waits until it wakes."""
+    former = street.InThread(world)
+    alice = street.open_portfolio(world, "alice")
+    former.stop()
+    epoch = ExchangeLease.objects.get(world=world).epoch
+    with connect("writer") as sleeper:
+        half = Pipeline(sleeper).run([statements.BEGIN, statements.fence(world.number, epoch)])
+        asyncio.run(half)  # the rest never comes
+        successor = street.InThread(world)
+        assert insist(world, street.new_order(alice.id, "awake")).outcome == "executed"
+        successor.stop()
+        assert sleeper.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE  # it never woke
+        sleeper.close()
 
 
 def test_of_two_exchanges_one_serves(exchange, world, child_env):

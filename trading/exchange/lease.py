@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import structlog
+from django.db import connection
 
+log = structlog.get_logger(__name__)
 BEAT_S = 1.0
 DEAD_AFTER_S = 5.0  # without a beat for this long, the holder counts as gone
 FENCED_SQLSTATE = "SG001"  # raised by assert_epoch, see migrations/0002_books.py
@@ -23,9 +26,10 @@ RETURNING epoch"""
 REACQUIRE = """
 UPDATE trading_exchangelease SET epoch = epoch + 1, beat_at = now()
 WHERE world_id = %(world)s AND epoch = %(epoch)s RETURNING epoch"""
-BEAT = """
-UPDATE trading_exchangelease SET beat_at = now(), state = %(state)s, why = %(why)s
-WHERE world_id = %(world)s AND epoch = %(epoch)s"""
+END_SLEEPER = """
+SELECT pg_terminate_backend(held.pid) FROM trading_exchangelease lease
+JOIN pg_locks held ON held.locktype = 'transactionid' AND held.transactionid = lease.xmax AND held.granted
+WHERE lease.world_id = %s"""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -40,25 +44,28 @@ class Lease:
     epoch: int
 
     @classmethod
-    def acquire(cls, connection: Connection, world: int, holder: str, address: str) -> Lease:
-        """Take the world over. Waits for a transaction of the former holder that is under way."""
+    def acquire(cls, wire: Connection, world: int, holder: str, address: str) -> Lease:
+        """Take the world over. Waits for a transaction of the former holder that is under way; raises
+        psycopg.errors.LockNotAvailable when that does not end: see `end_sleeper`."""
         values = {"world": world, "holder": holder[:120], "address": address}
-        row = connection.execute(ACQUIRE, values).fetchone()
+        row = wire.execute(ACQUIRE, values).fetchone()
         assert row is not None
         return cls(world, row[0])
 
-    def reacquire(self, connection: Connection) -> None:
+    def reacquire(self, wire: Connection) -> None:
         """After our connection broke: wait out what it may still be doing, under a new epoch.
 
         Raises Fenced when another exchange came in between.
         """
-        row = connection.execute(REACQUIRE, {"world": self.world, "epoch": self.epoch}).fetchone()
+        row = wire.execute(REACQUIRE, {"world": self.world, "epoch": self.epoch}).fetchone()
         if row is None:
             raise Fenced(f"the lease of world {self.world} left epoch {self.epoch}")
         self.epoch = row[0]
 
-    def beat(self, connection: Connection, state: str, why: str = "") -> None:
-        """Say that we live, and how. Raises Fenced."""
-        values = {"world": self.world, "epoch": self.epoch, "state": state, "why": why}
-        if connection.execute(BEAT, values).rowcount != 1:
-            raise Fenced(f"the lease of world {self.world} left epoch {self.epoch}")
+
+def end_sleeper(world: int) -> None:
+    """End the session that keeps the lease locked: a holder that was stopped while it sent a batch would
+    keep it for as long as it sleeps, and no time-out of the server counts that. With the login's own role."""
+    with connection.cursor() as cursor:
+        cursor.execute(END_SLEEPER, [world])
+        log.warning("sleeping_writer_ended", world=world, sessions=cursor.rowcount)

@@ -30,7 +30,7 @@ from trading.engine.commands import Recovered, SetRules
 from trading.exchange import recovery, ticks
 from trading.exchange.applier import Applier
 from trading.exchange.database import connect
-from trading.exchange.lease import Fenced, Lease
+from trading.exchange.lease import Fenced, Lease, end_sleeper
 from trading.exchange.loop import BooksBroken, DatabaseLost, Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
@@ -121,10 +121,7 @@ class Exchange:
         started = clock.monotonic_s()
         gc.disable()  # it would look at every order again and again while they are made; see `_make_way`
         connection = await asyncio.to_thread(_connected)
-        holder = f"{socket.gethostname()}:{os.getpid()}"
-        lease = await asyncio.to_thread(
-            Lease.acquire, connection, self.world.number, holder, f"unix:{self.path}"
-        )
+        lease = await self._leased(connection)
         recovery.ensure_system_accounts(connection, self.world.number)
         books = await asyncio.to_thread(recovery.read, connection, self.world.number)
         rules = ticks.Rules(self.world)
@@ -150,6 +147,16 @@ class Exchange:
         self._tell(books, loop, clock.monotonic_s() - started)
         _make_way()
         return Life(loop, Server(self.path, loop.submit), writer, rules)
+
+    async def _leased(self, connection: psycopg.Connection) -> Lease:
+        holder = f"{socket.gethostname()}:{os.getpid()}"
+        try:
+            return await asyncio.to_thread(
+                Lease.acquire, connection, self.world.number, holder, f"unix:{self.path}"
+            )
+        except psycopg.errors.LockNotAvailable:
+            await database_sync_to_async(end_sleeper)(self.world.number)
+            raise
 
     async def _serve(self, life: Life) -> None:
         feed = FeedClient(self.world.number, role="exchange")

@@ -214,10 +214,15 @@ def beat(world: int, epoch: int, state: str, why: str) -> Statement:
     return Statement(b"beat", BEAT, values)
 
 
+def fence(world: int, epoch: int) -> Statement:
+    """Fails with FENCED_SQLSTATE where another epoch rules; else keeps the lease to the transaction's end."""
+    return Statement(b"fence", FENCE, [arrays.bigint(world), arrays.bigint(epoch)])
+
+
 def of(batch: Batch, epoch: int) -> Iterator[Statement]:
     """Every statement of the transaction between BEGIN and COMMIT, the fence first."""
     world, key = batch.world, batch.world << WORLD_SHIFT
-    yield Statement(b"fence", FENCE, [arrays.bigint(world), arrays.bigint(epoch)])
+    yield fence(world, epoch)
     if batch.heard:
         page = heard.page_of(batch.heard)
         yield Statement(b"heard", HEARD, [arrays.bigint(world), arrays.bigint(batch.heard[0].seq), page])
