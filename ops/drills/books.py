@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
 import uuid
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Player
 from market.models import Instrument, World
-from market.ticks import PhaseTick, Print, Quote, Reference
+from market.ticks import PhaseTick, Quote, Reference
 from ops.drills.crowd import RULES, Crowd
+from ops.drills.indoors import Indoors, staged
 from simgame.kernel import clock
-from trading import invariants
-from trading.engine.commands import Recovered, SetRules
-from trading.exchange import recovery
-from trading.exchange.applier import Applier, Stored
-from trading.exchange.database import connect
-from trading.exchange.intake import Arrival
-from trading.exchange.lease import Lease
-from trading.exchange.streams import Streams
-from trading.exchange.ticks import Rules
+from trading.engine.commands import SetRules
 from trading.exchange.version import engine_version
 from trading.exchange.wire import Reply
-from trading.exchange.writer import Fate, Writer
 from trading.models import Game, Portfolio
 from trading.proof import progress
-from trading.proof.verify import replay_world
-from trading.proof.verify_receipts import verify
 
 COMMANDS_PER_BATCH_MAX = 64
 CRASH_EVERY = 40  # batches, about: the books in memory are thrown away, with what was not committed
-GAME = ("DATABASE_URL", "REDIS_URL", "SIMGAME_HOME", "SIMGAME_WORLD", "SIMGAME_FAILPOINTS")
 ORDERS_SHIFT = 64  # ids of orders: the world's number before them
-TICKS = (Quote, Print, Reference, PhaseTick, SetRules)
 HELP = """Random commands through engine and PostgreSQL, in batches, with crashes between.
 
   manage.py drill books                              20,000 commands
@@ -68,24 +49,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
-    """In a process with a home of its own, so that no game's books are touched. Raises RuntimeError."""
-    home = tempfile.mkdtemp(prefix="simgame-drill-")
-    wanted = json.dumps({name: options[name] for name in ("seed", "commands", "every")})
-    given = {name: value for name, value in os.environ.items() if name not in GAME}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "ops.drills.books_stage", wanted],
-            cwd=settings.BASE_DIR,
-            env={**given, "SIMGAME_HOME": home, "DJANGO_SETTINGS_MODULE": "simgame.settings"},
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"The drill ended with exit code {done.returncode}; it says why above.")
-        return {"home": home if options["keep"] else "removed", **json.loads(done.stdout.splitlines()[-1])}
-    finally:
-        if not options["keep"]:
-            shutil.rmtree(home, ignore_errors=True)
+    """In a process with a home of its own. Raises RuntimeError."""
+    wanted = {name: options[name] for name in ("seed", "commands", "every")}
+    return staged("ops.drills.books_stage", wanted, keep=options["keep"])
 
 
 def make_world(slug: str = "drill") -> World:
@@ -127,7 +93,7 @@ def _run(drill: Drill, seed: str, commands: int, every: int) -> dict[str, Any]:
             advance(done)
             done, size = 0, chance.randrange(1, COMMANDS_PER_BATCH_MAX)
             if chance.randrange(CRASH_EVERY) == 0:
-                drill.crash(commit_first=chance.random() < 0.5)
+                drill.kill(commit_first=chance.random() < 0.5)
                 continue
             drill.commit()
             if drill.batches % every == 0:
@@ -156,109 +122,26 @@ def _run(drill: Drill, seed: str, commands: int, every: int) -> dict[str, Any]:
     }
 
 
-class _ToldTime(Applier):
-    """Engine time is the crowd's, not the wall's."""
-
-    told_ns = 0
-
-    def now(self) -> int:
-        self.head.at_ns = max(self.head.at_ns, self.told_ns)
-        return self.head.at_ns
-
-
-class Drill:
-    """The exchange without its doors: commands into memory, memory into the tables, and back."""
+class Drill(Indoors):
+    """The crowd's exchange."""
 
     def __init__(self, world: World, seed: str, runner: asyncio.Runner):
-        self.world, self.runner = world, runner
         people = tuple(
             Portfolio.objects.filter(game__world=world).order_by("id").values_list("id", flat=True)
         )
         made = world.number << ORDERS_SHIFT
         self.crowd = Crowd(f"{seed}/books", lambda n: str(uuid.UUID(int=made | n)), people)
         self.market: dict[Any, Any] = {}  # what a feed would tell one who comes late
-        self.batches = self.crashes = self.checks = 0
-        self.rows: dict[str, int] = {}
-        self.done: Stored = {}  # keys of the batch before this one
-        self._recover()
+        super().__init__(world, runner, self.crowd.at)
 
-    def apply(self, command: Any, at: int) -> Reply | None:
-        """In memory. The answer that waits for the commit, when somebody asked."""
-        self.applier.told_ns = at
-        if not isinstance(command, TICKS):
-            self.applier.apply(self.work, [Arrival(command, 1, None)], self.done)
-            return self.work.answers[-1][1]
-        if not isinstance(command, Print | SetRules):
+    def apply(self, command: Any, at_ns: int) -> Reply | None:
+        if isinstance(command, Quote | Reference | PhaseTick):
             self.market[type(command), getattr(command, "symbol", "")] = command
-        self.applier.apply(self.work, [command], {})
-        return None
+        return super().apply(command, at_ns)
 
-    def commit(self) -> None:
-        work, self.work = self.work, self.applier.new_work()
-        if not work.batch.empty:
-            fate = self.runner.run(self.writer.write(work.batch))
-            assert fate is Fate.COMMITTED, fate
-            self.batches += 1
-        self.done = work.done
-
-    def crash(self, *, commit_first: bool) -> None:
-        """As a kill before or after the COMMIT: memory is gone, the rows are read again."""
-        if commit_first:
-            self.commit()
-        self.crashes += 1
-        self.writer.close()
-        self._recover()
+    def kill(self, *, commit_first: bool) -> None:
+        """And whatever was halted or frozen goes on: the crowd does not know what became of it."""
+        seen = sorted(self.market.values(), key=lambda tick: not isinstance(tick, PhaseTick))
+        self.crash([*map(SetRules, self.crowd.rules.values()), *seen], commit_first=commit_first)
         for command in self.crowd.calm():
             self.apply(command, self.crowd.at)
-
-    def close(self) -> None:
-        self.writer.close()
-
-    def _recover(self) -> None:
-        """As `exchange.process` does it, up to the feed's snapshot."""
-        number, opened = self.world.number, connect("drill")
-        lease = Lease.acquire(opened, number, "drill", "none")
-        recovery.ensure_system_accounts(opened, number)
-        books = recovery.read(opened, number)
-        rules = Rules(self.world)
-        rules.of(0)
-        engine = recovery.engine_of(books, number, (), rules.halted)
-        streams = Streams(number, self.world.stream_epoch, rules.scales, books.stream_heads)
-        self.applier = _ToldTime(engine, streams, books.head)
-        self.applier.told_ns = self.crowd.at
-        self.writer = Writer(lease, opened)
-        self.work, self.done = self.applier.new_work(), {}
-        begin_with = [Recovered(engine_version(), tuple(rules.halted)), *map(SetRules, RULES.values())]
-        seen = sorted(self.market.values(), key=lambda tick: not isinstance(tick, PhaseTick))
-        self.applier.apply(self.work, [*begin_with, *seen], {})
-
-    def check(self, *, full: bool) -> dict[str, Any] | None:
-        """Everything in memory, everything in the tables, and the one against the other."""
-        self.checks += 1
-        broken: list[Any] = list(self.applier.engine.breaches())
-        opened = connect("drill")
-        try:
-            if full:
-                broken += invariants.find(opened, self.world.number, invariants.QUERIES)
-            books = recovery.read(opened, self.world.number)
-        finally:
-            opened.close()
-        broken += books.breaks
-        mine = self.applier.engine
-        rules = [market.rules for market in mine.state.markets.values() if market.rules]
-        stored = recovery.engine_of(books, self.world.number, rules, ()).state_hash()
-        if stored != mine.state_hash():
-            broken.append("memory is not what the tables hold")
-        return (
-            {"broken": [str(each) for each in broken[:5]], "seq": self.applier.head.seq} if broken else None
-        )
-
-    def judge(self) -> dict[str, Any] | None:
-        replayed = replay_world(self.world, verify=True)
-        if replayed.difference:
-            return {"replay": str(replayed.difference)}
-        receipts = verify(self.world)
-        self.rows = {"journal": replayed.commands, "fills": receipts.fills, "ended_orders": receipts.orders}
-        if receipts.mistakes:
-            return {"receipts": [str(each) for each in receipts.found[:10]], "mistakes": receipts.mistakes}
-        return None

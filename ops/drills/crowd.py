@@ -8,13 +8,13 @@ its own list of order names, so that any part of a sequence is a sequence too.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from market.rulebook.rules import FeeRule, InstrumentRules
+from market.rulebook.rules import FeeRule, InstrumentRules, Ties
 from market.ticks import PhaseTick, Print, Quote, Reference
 from trading.engine import commands as c
 
@@ -39,12 +39,15 @@ SYMBOLS = tuple(RULES)
 PHASES = (
     "pre_open", "auction", "auction_locked", "continuous", "continuous", "continuous", "break", "closed",
 )  # fmt: skip
+TIES: tuple[Ties, ...] = get_args(Ties)
 Told = tuple[Any, int, int]  # command, seq, engine time
 
 
-def opening(people: tuple[int, ...] = PEOPLE, at: int = START) -> list[Any]:
+def opening(
+    people: tuple[int, ...] = PEOPLE, at: int = START, rules: Mapping[str, InstrumentRules] = RULES
+) -> list[Any]:
     """What every sequence begins with: a market that is open, and what people have."""
-    said: list[Any] = [c.SetRules(rules) for rules in RULES.values()]
+    said: list[Any] = [c.SetRules(each) for each in rules.values()]
     said.append(PhaseTick(DAY, "continuous", "", 0, at, at))
     for symbol in SYMBOLS:
         said.append(Reference(symbol, DAY, MIDDLE, *BAND, at, at, "sim"))
@@ -74,6 +77,11 @@ class Crowd:
         self.name = name
         self.people = people
         self.chance = random.Random(seed)
+        ties = random.Random(f"{seed}/ties")
+        self.rules = {
+            symbol: msgspec.structs.replace(rules, auction_ties=ties.choice(TIES))
+            for symbol, rules in RULES.items()
+        }
         self.at, self.day, self.seq = START, DAY, 0
         self.phase, self.paused = "continuous", False
         self.names: list[tuple[str, int, str]] = []  # id, whose, symbol
@@ -82,7 +90,7 @@ class Crowd:
         self.n = self.calmed = 0
 
     def commands(self, n: int) -> Iterator[Told]:
-        for said in opening(self.people):
+        for said in opening(self.people, rules=self.rules):
             self.seq += 1
             yield said, self.seq, self.at
         while self.seq < n:

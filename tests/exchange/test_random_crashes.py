@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ops.drills.books import TICKS, Drill, make_world
+from ops.drills.books import Drill, make_world
 from ops.drills.crowd import Told, opening
+from ops.drills.indoors import TICKS
 from trading.engine.commands import Freeze, Halt
 
 numbers = itertools.count()
@@ -66,12 +67,12 @@ class Crashes(RuleBasedStateMachine):
     @rule()
     def crash_before_the_commit(self) -> None:
         assert self.drill is not None
-        self.drill.crash(commit_first=False)
+        self.drill.kill(commit_first=False)
 
     @rule()
     def crash_after_the_commit(self) -> None:
         assert self.drill is not None
-        self.drill.crash(commit_first=True)
+        self.drill.kill(commit_first=True)
 
     @invariant()
     def memory_is_sound(self) -> None:

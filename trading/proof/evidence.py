@@ -23,6 +23,7 @@ class Evidence(Books):
         super().__init__()
         self.span = self.only = ""
         self.beside: dict[str, Resting] = {}  # for their auction only
+        self.standing: dict[str, dict[str, Resting]] = {}  # by symbol: `orders` again
         self.told: dict[str, int] = {}  # queue ahead, as its last row told it
         self.limit_of: dict[str, int | None] = {}
         self.print: Print | None = None  # the tick being judged, when it is one
@@ -84,6 +85,7 @@ class Evidence(Books):
         """An order's state after its command: where it stands in the book, and behind how much."""
         waits = row.receipt.get("waits", "")
         known = self.orders.pop(row.id, None)
+        self.standing.setdefault(row.symbol, {}).pop(row.id, None)
         self.beside.pop(row.id, None)
         self.limit_of[row.id] = row.limit_price
         self.told[row.id] = row.queue_ahead
@@ -102,11 +104,20 @@ class Evidence(Books):
         kept = known is not None and known.seq == o.seq and known.price == o.price and known.waits == waits
         left = self.side(o.symbol, o.buys).left(price)
         o.ahead = known.ahead if kept and known else 0 if waits else min(row.queue_ahead, left)
-        (self.beside if waits == "auction" else self.orders)[o.id] = o
+        if waits == "auction":
+            self.beside[o.id] = o
+        else:
+            self.orders[o.id] = self.standing[row.symbol][o.id] = o
 
     def line(self, symbol: str, buys: bool) -> list[Resting]:
         """Those who wait for trading to begin arrive one by one when it does."""
-        return [o for o in super().line(symbol, buys) if o.waits not in ("phase", "quote")]
+        sign = -1 if buys else 1
+        here = [
+            o
+            for o in self.standing.get(symbol, {}).values()
+            if o.buys == buys and o.in_book and o.waits not in ("phase", "quote")
+        ]
+        return sorted(here, key=lambda o: (o.price * sign, o.seq, o.id))
 
     def matches(self, symbol: str) -> bool:
         rules = self.rules.get(symbol)

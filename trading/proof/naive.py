@@ -14,6 +14,7 @@ from typing import Any
 
 from market.rulebook.rules import PPB, InstrumentRules
 from market.ticks import Print, Quote
+from trading.proof.naive_auction import price_of
 
 Fill = tuple[str, int, int, int, int]  # order, price, quantity, cash, fee
 OPEN = ("new", "partially_filled", "suspended", "held")
@@ -293,36 +294,22 @@ class Books:
                     self.fill(o, o.price, size)
 
     # auctions ---------------------------------------------------------------------------------------
-    def auction_price(self, symbol: str, buys: list[Any], sells: list[Any]) -> tuple[int, int]:
-        """(price, volume): every tick between is tried. (0, 0) when nothing trades."""
-        tick = self.rules[symbol].tick
-        prices = [price for price, _, _ in (*buys, *sells)]
-        tried = []
-        for price in range(min(prices, default=0), max(prices, default=0) + 1, tick):
-            bought = sum(size for p, size, _ in buys if p >= price)
-            sold = sum(size for p, size, _ in sells if p <= price)
-            tried.append((min(bought, sold), -abs(bought - sold), bought - sold, price))
-        most = max((t[0] for t in tried), default=0)
-        if not most:
-            return 0, 0
-        tried = [t for t in tried if t[0] == most]
-        even = max(t[1] for t in tried)
-        tried = [t for t in tried if t[1] == even]
-        if all(t[2] > 0 for t in tried):
-            return tried[-1][3], most
-        if all(t[2] < 0 for t in tried):
-            return tried[0][3], most
-        base = self.base(symbol)
-        return min(tried, key=lambda t: (abs(t[3] - base), -t[3]))[3], most
+    def reference(self, symbol: str, only: str) -> int:
+        """What an auction's price is near to: before the day's first trade, where told, the close before."""
+        before = self.close.get(symbol, 0)
+        opens = self.rules[symbol].auction_ties == "nearest" and only == "opg"
+        return before if opens and before else self.base(symbol)
 
-    def cross(self, symbol: str, mine: list[Resting]) -> None:
+    def cross(self, symbol: str, mine: list[Resting], only: str) -> None:
+        """`only`: the orders that came for this auction and nothing else, opg or cls."""
         entries: dict[bool, list[Any]] = {}
         for buys in (True, False):
             sign, shown = (-1 if buys else 1), self.side(symbol, buys)
             depth = [(price, shown.left(price), None) for price, _ in shown.levels if shown.left(price)]
             players = [(o.price, o.leaves, o) for o in mine if o.buys == buys]
             entries[buys] = sorted([*depth, *players], key=lambda e: e[0] * sign)  # stable: depth, then time
-        price, volume = self.auction_price(symbol, entries[True], entries[False])
+        rules, near = self.rules[symbol], self.reference(symbol, only)
+        price, volume = price_of(rules.auction_ties, rules.tick, near, entries[True], entries[False])
         served: dict[bool, list[Any]] = {}
         for buys, line in entries.items():
             left, served[buys] = volume, []

@@ -139,7 +139,7 @@ class Naive(Refusals):
                     self.finish(o, "canceled", "SELF_TRADE")
                 else:
                     kept.append(o)
-            self.cross(symbol, kept)
+            self.cross(symbol, kept, only)
         for o in sorted(mine, key=age):
             if o.tif == only and o.waits == "auction":
                 self.finish(o, "canceled", "AUCTION_ENDED")

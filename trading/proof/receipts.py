@@ -24,7 +24,6 @@ class Judge:
         self.evidence = evidence
         self.printed: list[Made] | None = None  # fills that the print, or the auction, must still make
         self.auctioned: dict[str, list[Made]] = {}
-        self.blurred: set[str] = set()  # after an auction that cannot be worked out here
 
     def begin(self) -> None:
         """A command begins."""
@@ -82,9 +81,6 @@ class Judge:
     def _by_auction(self, row: Facts, told: Facts) -> Iterator[Wrong]:
         evidence, symbol = self.evidence, row["symbol"]
         yield from _same("price", row["price"], told["price"])
-        if evidence.rules[symbol].auction_ties != "pressure":
-            self.blurred.add(symbol)
-            return
         if symbol not in self.auctioned:
             self.auctioned[symbol] = walk_auction(evidence, symbol)
         due = self.auctioned[symbol].pop(0) if self.auctioned[symbol] else None
@@ -134,8 +130,7 @@ class Judge:
         yield from _same("levels.taken", sum(level["taken"] for level in levels), row["qty"])
         for level in levels:
             price = level["price"]
-            if symbol not in self.blurred:
-                yield from _same("levels.size", level["size"], evidence.side(symbol, bids).left(price))
+            yield from _same("levels.size", level["size"], evidence.side(symbol, bids).left(price))
             if level["price"] > row["price"] if not bids else level["price"] < row["price"]:
                 yield "levels.price", price, f"reaching {row['price']}"
             evidence.use(symbol, bids, price, level["taken"])
@@ -177,7 +172,7 @@ def walk_auction(evidence: Evidence, symbol: str) -> list[Made]:
     waiting = [o for o in evidence.orders.values() if o.symbol == symbol and o.waits]
     for_it = [o for o in evidence.beside.values() if o.symbol == symbol and o.tif == evidence.only]
     counted = _Counting(evidence)
-    counted.cross(symbol, sorted([*waiting, *for_it], key=lambda o: (o.seq, o.id)))
+    counted.cross(symbol, sorted([*waiting, *for_it], key=lambda o: (o.seq, o.id)), evidence.only)
     return counted.made
 
 

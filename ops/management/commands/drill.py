@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 DRILLS = {
     "engine": "ops.drills.engine",
     "books": "ops.drills.books",
+    "day": "ops.drills.day",
     "bad_input": "ops.drills.bad_input",
     "checker": "ops.drills.checker",
 }
@@ -21,6 +22,7 @@ ABOUT = """Drills the exchange with chance: every run names its seed and can be 
 
   manage.py drill engine        random commands: the engine against a naive second engine
   manage.py drill books         random commands and crashes through engine and PostgreSQL, judged
+  manage.py drill day           a whole market day with people trading, every receipt recomputed
   manage.py drill bad_input     orders that bite, asked of a real server
   manage.py drill checker       errors planted into the tables: how long until they are found
 
