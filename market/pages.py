@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from django.db.models import Q
 
-from market import queries, shapes
+from market import queries, shapes, udf
 from market.messages import JSON
 from market.models import Bar, Instrument, World
 from simgame.kernel import clock
@@ -50,6 +50,12 @@ def instruments(world: World, text: str, limit: int, page_token: str) -> JSON:
         "instruments": [shapes.instrument_json(row) for row in rows[:limit]],
         "next_page_token": token(rows[limit - 1].symbol) if more else None,
     }
+
+
+def searched(world: World, text: str, kind: str, limit: int) -> list[Instrument]:
+    """The first instruments that a search finds; `kind` as TradingView names them ("" for all)."""
+    rows = queries.search(world, text.partition(":")[2] or text)
+    return list((rows.filter(kind__in=udf.kinds(kind)) if kind else rows)[:limit])
 
 
 def assets(world: World, status: str, asset_class: str) -> list[JSON]:

@@ -6,6 +6,7 @@ Alpaca's data objects have one-letter names (`docs/api.md`).
 
 from __future__ import annotations
 
+from market.charts import Found
 from market.messages import JSON, bar_row
 from market.models import Bar, Instrument, World
 from simgame.kernel import clock, money
@@ -53,6 +54,17 @@ def instrument_json(row: Instrument) -> JSON:
 def bar_json(row: Instrument, bar: Bar) -> JSON:
     corners = (bar.open, bar.high, bar.low, bar.close)
     return bar_row(row, int(bar.start.timestamp()), corners, bar.volume, partial=bar.partial)
+
+
+def chart_json(row: Instrument, interval: str, found: Found) -> JSON:
+    """`next_time`, Unix seconds: without bars here, when the newest earlier one begins."""
+    return {
+        "symbol": row.symbol,
+        "interval": interval,
+        "bars": [bar_json(row, bar) for bar in found.bars],
+        "no_data": not found.bars,
+        "next_time": None if found.next_ns is None else found.next_ns // clock.NS_PER_S,
+    }
 
 
 # --- Alpaca's dress -------------------------------------------------------------------------------

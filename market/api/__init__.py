@@ -1,1 +1,1 @@
-"""The market's doors: `v1` is ours, `alpaca` wears Alpaca's dress, `asked` reads what was asked."""
+"""The market's doors: `v1` is ours, `alpaca` and `udf` wear others' dress, `asked` reads what was asked."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from accounts.doors import Strict
-from market import pages, queries
+from market import pages, queries, udf
 from simgame.kernel import clock
 
 SYMBOLS_MAX: Final = 1_000  # in one question
@@ -78,6 +78,19 @@ class OfBars(OfWorld):
     limit = limit(queries.BARS_SHOWN, BARS_MAX)
 
 
+class OfChart(OfWorld):
+    interval = text(default="1m", help_text="1m 5m 15m 1h 1d")
+    countback = serializers.IntegerField(min_value=1, max_value=BARS_MAX, required=False, default=None)
+    to = Instant(required=False, default=None, help_text="World time, exclusive; default: now.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python's own."""
+        begin = Instant(
+            required=False, default=None, help_text="World time, inclusive; countback outranks it."
+        )
+        return super().get_fields() | {"from": begin}
+
+
 class OfInstruments(OfWorld):
     q = text(help_text="The beginning of a symbol, or a part of a name or sector.")
     limit = limit(100, INSTRUMENTS_MAX)
@@ -115,6 +128,45 @@ class OfAssets(Strict):
     asset_class = text()
     exchange = text()
     attributes = text()
+
+
+class Seconds(serializers.IntegerField):
+    """Unix seconds, also before 1970 (their library asks for such) → nanoseconds of a time that exists."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return min(max(super().to_internal_value(data), 0), SECONDS_MAX) * clock.NS_PER_S
+
+
+class OfUdfSymbol(serializers.Serializer):
+    symbol = serializers.CharField(max_length=TEXT_MAX, help_text="ALB, or crypto:BTCUSDT.")
+
+
+class OfUdfGroup(serializers.Serializer):
+    group = text(help_text="Slug of a world.")
+
+
+class OfUdfSearch(serializers.Serializer):
+    query = text()
+    type = text()
+    exchange = text(help_text="Slug of a world.")
+    limit = limit(30, INSTRUMENTS_MAX)
+
+
+class OfUdfMarks(OfUdfSymbol):
+    resolution = serializers.ChoiceField(list(udf.INTERVALS))
+    to = Seconds(help_text="Exclusive.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of Python's own."""
+        return super().get_fields() | {"from": Seconds(required=False, default=None, help_text="Inclusive.")}
+
+
+class OfUdfHistory(OfUdfMarks):
+    countback = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False, default=None)
+
+
+class OfUdfQuotes(serializers.Serializer):
+    symbols = Symbols(help_text="Separated by commas.")
 
 
 def bars_wanted(asked: dict[str, Any]) -> pages.BarsWanted:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.doors import Door, Strict
-from market import caller, pages, queries, seed_state, worlds
+from market import caller, charts, pages, queries, seed_state, shapes, worlds
 from market.api import asked
 from market.models import World
 from market.shapes import world_json
@@ -70,6 +70,18 @@ class Bars(Public):
         row = queries.instrument(world, symbol)
         bars = queries.bars(row, query["interval"], query["before"], query["limit"])
         return Response({"symbol": symbol, "interval": query["interval"], "bars": bars})
+
+
+class Chart(Public):
+    @extend_schema(parameters=[asked.OfChart], responses=OBJECT, tags=["market"])
+    def get(self, request: Request, symbol: str) -> Response:
+        """Bars in [from, to), or the last `countback` before `to`; without any, when earlier ones end."""
+        world, query = self.asked(asked.OfChart)
+        row = queries.instrument(world, symbol)
+        stretch = charts.Stretch(query["from"], query["to"], query["countback"])
+        return Response(
+            shapes.chart_json(row, query["interval"], charts.bars(row, query["interval"], stretch))
+        )
 
 
 class Sparks(Public):

@@ -111,6 +111,14 @@ def answers(world: World) -> str:
     for symbol in symbols:
         doors += [f"/api/v1/{door}/{symbol}?world={world.slug}" for door in ("depth", "trades", "bars")]
         doors += [f"/api/v1/bars/{symbol}?world={world.slug}&interval={kept}" for kept in ("5m", "1h", "1d")]
+        where = f"symbol={world.slug}:{symbol}&from=0&to=9999999999"
+        doors += [f"/api/v1/chart/{symbol}?world={world.slug}&interval=1d", f"/udf/symbols?{where}"]
+        doors += [f"/udf/{door}?{where}&resolution=D" for door in ("history", "marks", "timescale_marks")]
+        doors += [
+            f"/udf/quotes?symbols={world.slug}:{symbol}",
+            f"/udf/history?{where}&resolution=1&countback=9",
+        ]
+    doors += ["/udf/config", f"/udf/symbol_info?group={world.slug}", f"/udf/search?exchange={world.slug}"]
     said = [asked.get(door) for door in doors]
     assert {answer.status_code for answer in said} == {200}
     return "\n".join(answer.content.decode() for answer in said)
