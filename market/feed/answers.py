@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from market.feed import rows, store
+from market.feed.intake import standing
 from market.feed.worldclock import SPEED_MAX
 from market.rulebook import as_date
 from market.sources.failover import Failover
@@ -28,6 +29,7 @@ def answer(feed: Feed, question: Question) -> Answer:
         "subscriptions": subscriptions,
         "subscribe": subscribe,
         "force": force,
+        "look": look,
     }
     asked = known.get(str(question.get("op")))
     if asked is None:
@@ -114,6 +116,7 @@ def status(feed: Feed, _: Question) -> Answer:
             "old_epoch": sequence.old_epoch,
         },
         "quarantined": dict(gate.refused),
+        "switches": standing(feed.intake.valve),
         "bars_too_late": feed.bars.too_late,
         "wal": {"segment": feed.wal.segment, "bytes": feed.wal.bytes_written, "fsync": str(feed.wal.fsync)},
         "links": [
@@ -177,6 +180,12 @@ def force(feed: Feed, question: Question) -> Answer:
         raise ValueError("This world has one source only: there is nothing to switch to.")
     feed.source.force(str(question.get("source", "")))
     return {"forced": feed.source.forced}
+
+
+def look(feed: Feed, _: Question) -> Answer:
+    """A switch was turned: look at once."""
+    feed.background(feed.look_at_switches())
+    return {}
 
 
 def _live(feed: Feed) -> list[Live]:

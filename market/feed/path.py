@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
@@ -40,13 +40,15 @@ class TickPath:
         self.pipeline = Pipeline(plan.instruments, plan.source.numbering, plan.calendar.closed)
         self.reached_ns = world_clock.now(clock.now_ns())
         self.published = 0
+        self.degrade: Callable[[Quote, int], Quote | None] | None = None  # thins quotes out, by a switch
         for tick in (*self.state.quotes.values(), *recovered.heads.values()):
             self.pipeline.sequence.resume(tick)
         self.pipeline.learn(self.state.references.values())
 
     def take(self, items: Iterable[Item]) -> None:
-        clock_ns, speed = self.clock.now(clock.now_ns()), self.clock.speed
-        judge = self.pipeline.take
+        wall_ns = clock.now_ns()
+        clock_ns, speed = self.clock.now(wall_ns), self.clock.speed
+        judge, degrade = self.pipeline.take, self.degrade
         ticks: list[Tick] = []
         for item in items:
             if isinstance(item, Reached):
@@ -56,10 +58,13 @@ class TickPath:
                 if passed.gap:
                     ticks = self.emit(ticks)
                     self._note_gap(passed.gap)
-                if passed.tick is None:
+                tick = passed.tick
+                if degrade is not None and isinstance(tick, Quote):
+                    tick = degrade(tick, wall_ns)
+                if tick is None:
                     continue
-                at_ns = passed.tick.at_ns
-                ticks.append(passed.tick)
+                at_ns = tick.at_ns
+                ticks.append(tick)
             at_ns = min(at_ns, clock_ns)  # a venue's clock that runs ahead does not move ours
             if at_ns > self.reached_ns:
                 self.reached_ns = at_ns

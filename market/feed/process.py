@@ -1,12 +1,13 @@
 """The feed of one world: sources in, ticks out. `manage.py run_feed` runs it until SIGTERM.
 
 One event loop does everything but the database and the disk's slow parts, which have a thread each.
-The way of a tick is `put` → `_pump` → `TickPath.take`; README.md draws the whole picture.
+The way of a tick is `put` → `Intake` → `TickPath.take`; README.md draws the whole picture.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,20 +21,21 @@ from market.feed.bar_writer import BarWriter
 from market.feed.database import NO_ANSWER, DatabaseThread
 from market.feed.hub import Hub
 from market.feed.ingress import Ingress
+from market.feed.intake import Intake
 from market.feed.path import TickPath
 from market.feed.plan import Plan
-from market.feed.publisher import RedisPublisher
+from market.feed.publisher import FLUSH_S, RedisPublisher
 from market.feed.recovery import Checkpoint, Recovered
 from market.feed.server import FeedServer
+from market.feed.valve import ROOM, Switches
 from market.feed.worldclock import WorldClock
 from market.sources.items import Item
 from simgame.kernel import clock, tasks
 from simgame.kernel.clock import NS_PER_S
+from simgame.switches import runtime
 
 BEAT_S = 1.0  # lease, clock tick, bars, control
-TAKE_MAX = 512  # items in one turn of the loop
-TURN_S = 0.001  # between two turns: at 5,000/s some ten messages share one record, one frame, one write
-DRAINED_MAX = 2 * TAKE_MAX  # waiting items that a checkpoint takes in first; with more it waits itself
+SWITCHES_S = 0.5  # how often the operator's switches are looked at: they hold within a second
 REFRESH_NS = 4 * NS_PER_S  # an unchanged quote is said again after this long: readers expect 5 s
 CHECKPOINT_BEATS = 10
 PRUNE_BEATS = 600
@@ -55,9 +57,11 @@ class Feed:
         self.clock = WorldClock(clock.now_ns(), plan.start_ns(recovered.last), wanted.speed)
         self.hub = Hub()
         self.database = DatabaseThread()
+        self.switch_reader = DatabaseThread("feed-switches")  # not behind a thousand bars
         self.disk = ThreadPoolExecutor(1, thread_name_prefix="feed-disk")
         self.bar_writer = BarWriter(recovered.bars, plan.ids, self.database)
         self.path = TickPath(plan, recovered, self.clock, self.wal, self.hub)
+        self.intake = Intake(self.ingress, self.path, plan.source)
         self.state, self.bars, self.pipeline = self.path.state, self.path.bars, self.path.pipeline
         self.server = FeedServer(
             plan.socket_path, self.hub, self.state.snapshot, lambda asked: answer(self, asked)
@@ -101,7 +105,9 @@ class Feed:
             for name, job in (
                 ("stop", self._stopping.wait()),
                 ("source", self._run_source()),
-                ("pump", self._pump()),
+                ("intake", self.intake.run()),
+                ("release", self.intake.release_for_ever()),
+                ("switches", self._follow_switches()),
                 ("beat", self._beat_for_ever()),
                 ("housekeeping", self._keep_house_for_ever()),
                 ("publisher", self.publisher.run()),
@@ -125,6 +131,7 @@ class Feed:
         self.wal.close()
         await self.publisher.close()
         await self.database.close()
+        await self.switch_reader.close()
         self.disk.shutdown()
 
     async def _begin(self) -> None:
@@ -161,12 +168,6 @@ class Feed:
 
     async def put(self, item: Item) -> None:
         await self.ingress.put(item)
-
-    async def _pump(self) -> None:
-        """One turn takes what has come: under load, what comes within a millisecond shares its cost."""
-        while True:
-            self.path.take(await self.ingress.take(TAKE_MAX))
-            await asyncio.sleep(0 if len(self.ingress) >= TAKE_MAX else TURN_S)
 
     @property
     def published(self) -> int:
@@ -208,10 +209,23 @@ class Feed:
         if wanted is not NO_ANSWER:
             self._obey(wanted)
 
+    async def _follow_switches(self) -> None:
+        while True:
+            await self.look_at_switches()
+            await asyncio.sleep(SWITCHES_S)
+
+    async def look_at_switches(self) -> None:
+        said = await self.switch_reader.run(runtime.of_room, ROOM, self.plan.world.slug)
+        if said is not None:
+            self.intake.turn(Switches.of(said))
+            self.publisher.flush_s = max(FLUSH_S, self.intake.valve.switches.conflate_ms / 1_000)
+
     def want(self, wanted: store.Wanted) -> None:
         """Obey now, and write it where a restart finds it."""
         self._obey(wanted)
-        work = self.database.run(self._remember_wanted, wanted)
+        self.background(self.database.run(self._remember_wanted, wanted))
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
         self._background.add(task := asyncio.create_task(work))
         task.add_done_callback(self._background.discard)
 
@@ -261,10 +275,9 @@ class Feed:
 
     def _checkpoint(self) -> Checkpoint | None:
         """Everything up to the end of the WAL; None when there is nothing to keep, or too much waits."""
-        if not self.wal.segment or len(self.ingress) > DRAINED_MAX:
+        # What waits is in the source's state already: first it must be in the WAL too.
+        if not self.wal.segment or not self.intake.drain():
             return None
-        if len(self.ingress):  # it is in the source's state already: let it be in the WAL too
-            self.path.take(self.ingress.take_now(DRAINED_MAX))
         self._share_bars()
         return Checkpoint(
             recovery.VERSION,

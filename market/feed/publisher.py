@@ -66,6 +66,7 @@ class RedisPublisher:
         self.scales, self.state, self.bars = scales, state, bars
         self.news = Publisher(redis_url)
         self.offsets: Counter[str] = Counter()
+        self.flush_s = FLUSH_S
         self.flushes = 0
         self.trades_left_out = 0
         self._keys = redis.asyncio.Redis.from_url(
@@ -106,12 +107,12 @@ class RedisPublisher:
             self._behind = True
 
     async def run(self) -> None:
-        """Flush at most every FLUSH_S, until cancelled."""
+        """Flush at most every `flush_s`, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             await self.flush()
-            await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(self.flush_s)
 
     async def flush(self) -> None:
         self._before_flush()

@@ -90,6 +90,7 @@ class Source(abc.ABC):
     def __init__(self) -> None:
         self.state = State.DISCONNECTED
         self.note = ""  # why the state is what it is, in words
+        self.halted = False  # by an operator's switch: it goes on, and nothing of it passes
 
     def become(self, state: State, note: str = "") -> None:
         """Raises ValueError for a step that the life cycle does not know."""

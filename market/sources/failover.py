@@ -224,6 +224,8 @@ class Failover(Several):
 
 def ailment(source: Source) -> str:
     """Why a source should not speak, in words; "" when it may."""
+    if source.halted:
+        return "paused by an operator"
     if not source.live:
         return f"{source.state}: {source.note}" if source.note else str(source.state)
     facts = source.describe()

@@ -17,15 +17,19 @@ from simgame.switches.models import Switch, SwitchChange
 class SwitchForm(forms.ModelForm):
     key = forms.ChoiceField(choices=[(key, f"{key}: {said.meaning}") for key, said in SWITCHES.items()])
 
+    world = forms.SlugField(required=False, help_text="for this world alone, where the switch allows it")
+
     class Meta:
         model = Switch
         fields = ["key", "value"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if {"key", "value"} <= cleaned.keys():
+        if cleaned.get("world") and "key" in cleaned:
+            cleaned["key"] = f"{cleaned['key']}@{cleaned['world']}"
+        if "value" in cleaned:
             try:
-                runtime.checked(cleaned["key"], cleaned["value"])
+                runtime.checked(cleaned.get("key", self.instance.key), cleaned["value"])
             except SimGameError as refusal:
                 raise forms.ValidationError({"value": refusal.detail}) from None
         return cleaned
@@ -38,7 +42,11 @@ class SwitchAdmin(admin.ModelAdmin):
 
     @admin.display
     def meaning(self, switch: Switch) -> str:
-        return SWITCHES[switch.key].meaning if switch.key in SWITCHES else "not known to this version"
+        said = SWITCHES.get(runtime.base_of(switch.key))
+        return said.meaning if said else "not known to this version"
+
+    def get_fields(self, request: HttpRequest, obj: Switch | None = None) -> list[str]:
+        return ["key", "value"] if obj else ["key", "world", "value"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Switch | None = None) -> list[str]:
         return ["key"] if obj else []

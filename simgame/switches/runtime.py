@@ -14,6 +14,7 @@ from simgame.switches.errors import BadSwitchValue, UnknownSwitch
 from simgame.switches.models import Switch, SwitchChange
 
 FRESH_S: Final = 1.0
+KEY_MOST: Final = Switch._meta.get_field("key").max_length or 60
 ASKING_S: Final = 0.25  # so long one reader's question counts as the answer for the others
 _log = structlog.get_logger()
 _values: dict[str, Value] = {}
@@ -73,14 +74,35 @@ def clear(key: str, by: str) -> None:
 
 
 def listing() -> list[Setting]:
-    """Every declared switch, by key."""
-    rows = Switch.objects.in_bulk()
-    return [
-        Setting(key, rows[key].value, said.default, said.meaning, rows[key].updated_by)
-        if key in rows
-        else Setting(key, said.default, said.default, said.meaning)
-        for key, said in sorted(SWITCHES.items())
-    ]
+    """Every declared switch, by key, and behind it the worlds for which it stands otherwise."""
+    rows = {row.key: row for row in Switch.objects.all()}
+    keys = {*SWITCHES, *(key for key in rows if base_of(key) in SWITCHES)}
+    settings = []
+    for key in sorted(keys):
+        said, row = SWITCHES[base_of(key)], rows.get(key)
+        value, by = (row.value, row.updated_by) if row else (said.default, "")
+        settings.append(Setting(key, value, said.default, said.meaning, by))
+    return settings
+
+
+def base_of(key: str) -> str:
+    """`feed.throttle@crypto` is a setting of `feed.throttle`."""
+    return key.partition("@")[0]
+
+
+def of_room(room: str, world: str) -> dict[str, Value]:
+    """The switches `<room>.*` as they stand for a world, asked from the database now.
+
+    Raises DatabaseError. For processes that look by the clock and must know whether they were answered.
+    """
+    prefix = f"{room}."
+    rows = dict(Switch.objects.filter(key__startswith=prefix).values_list("key", "value"))
+    good = {key: value for key, value in rows.items() if _usable(key, value)}
+    return {
+        key: good.get(f"{key}@{world}", good.get(key, said.default))
+        for key, said in SWITCHES.items()
+        if key.startswith(prefix)
+    }
 
 
 def forget() -> None:
@@ -90,9 +112,14 @@ def forget() -> None:
 
 
 def _declared(key: str) -> Declared:
-    if key not in SWITCHES:
+    said = SWITCHES.get(base_of(key))
+    if said is None:
         raise UnknownSwitch(f"There is no switch {key!r}. There are: {', '.join(sorted(SWITCHES))}.")
-    return SWITCHES[key]
+    if "@" in key and not said.per_world:
+        raise UnknownSwitch(f"{key!r}: this switch stands for all worlds at once, not for one.")
+    if len(key) > KEY_MOST:
+        raise UnknownSwitch(f"{key!r} is longer than {KEY_MOST} characters: set it for all worlds.")
+    return said
 
 
 def checked(key: str, value: object) -> Value:
@@ -103,6 +130,8 @@ def checked(key: str, value: object) -> Value:
         raise BadSwitchValue(f"{key} takes {wanted}, not {value!r}.", pointer="/value")
     if type(value) is int and not said.least <= value <= said.most:
         raise BadSwitchValue(f"{key} takes {said.least} to {said.most}.", pointer="/value")
+    if type(value) is str and len(value) > said.most:
+        raise BadSwitchValue(f"{key} takes at most {said.most} characters.", pointer="/value")
     return value  # type: ignore[return-value]  it has the default's type
 
 
@@ -119,5 +148,10 @@ def _read() -> None:
         _log.warning("switches.not_read", error=str(error))
         return
     # A row that an older or newer version wrote and this one cannot use counts as not set.
-    _values = {k: v for k, v in rows.items() if k in SWITCHES and type(v) is type(SWITCHES[k].default)}
+    _values = {key: value for key, value in rows.items() if _usable(key, value)}
     _values_known, _read_at_s = True, clock.monotonic_s()
+
+
+def _usable(key: str, value: object) -> bool:
+    said = SWITCHES.get(base_of(key))
+    return said is not None and type(value) is type(said.default)

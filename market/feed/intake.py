@@ -1,0 +1,83 @@
+"""From the bounded queue into the path of a tick, as the operator's switches allow."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import structlog
+
+from market.feed.ingress import Ingress
+from market.feed.path import TickPath
+from market.feed.valve import Switches, Valve
+from market.sources.base import Source
+from simgame.kernel import clock
+
+TAKE_MAX = 512  # items in one turn of the loop
+TURN_S = 0.001  # between two turns: at 5,000/s some ten messages share one record, one frame, one write
+DRAINED_MAX = 2 * TAKE_MAX  # waiting items that a checkpoint takes in first; with more it waits itself
+
+log = structlog.get_logger(__name__)
+
+
+class Intake:
+    def __init__(self, ingress: Ingress, path: TickPath, source: Source):
+        self.ingress, self.path, self.source = ingress, path, source
+        self.valve = Valve()
+
+    async def run(self) -> None:
+        """One turn takes what has come: under load, what comes within a millisecond shares its cost."""
+        while True:
+            room = self.valve.room(TAKE_MAX, clock.now_ns())
+            if room:
+                items = await self.ingress.take(room)
+                self.valve.give_back(room - len(items))
+                self.path.take(self.valve.unpaused(items))
+            behind = room == TAKE_MAX and len(self.ingress) >= TAKE_MAX
+            await asyncio.sleep(0 if behind else TURN_S)
+
+    def drain(self) -> bool:
+        """Take in all that waits, now. False when it is too much, or when a throttle holds it back."""
+        if not len(self.ingress):
+            return True
+        if len(self.ingress) > DRAINED_MAX or self.valve.switches.throttle:
+            return False
+        self.path.take(self.valve.unpaused(self.ingress.take_now(DRAINED_MAX)))
+        return True
+
+    def turn(self, switches: Switches) -> bool:
+        """From now on these hold. False when they did already."""
+        before = self.valve.switches
+        if switches == before:
+            return False
+        changed = {
+            name: [_shown(getattr(before, name)), _shown(getattr(switches, name))]
+            for name in switches.__struct_fields__
+            if getattr(before, name) != getattr(switches, name)
+        }
+        log.warning("feed_switched", **changed)
+        for leaf in self.source.leaves():
+            leaf.halted = switches.pauses(leaf.name)
+        self.path.take(self.valve.turn(switches, clock.now_ns()))
+        self.path.degrade = self.valve.degraded if self.valve.degrades else None
+        self.release()
+        return True
+
+    def release(self) -> None:
+        """Pass on what conflation held back until now; often enough, or quotes are late."""
+        self.path.emit(list(self.valve.due(clock.now_ns())))
+
+    async def release_for_ever(self) -> None:
+        while True:
+            self.release()
+            await asyncio.sleep(max(0.02, self.valve.switches.conflate_ms / 4_000))
+
+
+def _shown(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def standing(valve: Valve) -> dict[str, object]:
+    """For a status: the switches as they hold here, and what they did."""
+    said = {name: _shown(value) for name, value in msgspec.structs.asdict(valve.switches).items()}
+    return {**said, "paused": valve.paused, "conflated": valve.conflated, "throttled": valve.throttled}
