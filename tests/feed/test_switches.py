@@ -14,7 +14,6 @@ from market.feed.client import FeedClient
 from market.feed.valve import Switches, Valve
 from market.sources.items import Gap, RawPrint, Reached
 from market.ticks import Print, Quote
-from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_MS, NS_PER_S
 from simgame.switches.models import SwitchChange
 from tests.feed.conftest import until
