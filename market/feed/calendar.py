@@ -90,8 +90,12 @@ class Calendar:
         at_ns: int,
         received_ns: int,
         last_day: int = 0,
+        settlement_of: Callable[[str], int] = lambda _: 0,
     ) -> list[Reference]:
-        """One per instrument: previous close, less what ex-dates since `last_day` take off it, and band."""
+        """One per instrument: previous close, less what ex-dates since `last_day` take off it, and band.
+
+        A contract's also tells the settlement price of the day before, and its band is around that.
+        """
         on, after = as_date(market_day), as_date(last_day) if last_day else None
         ruled_by = as_date(self.rules_day or market_day)
         made = []
@@ -99,11 +103,25 @@ class Calendar:
             close = close_of(instrument.symbol)
             if self.adjusted is not None:
                 close = self.adjusted(instrument.symbol, close, after, on)
-            low, high = limits(close, self.book.rules_for(instrument, ruled_by))
-            made.append(
-                Reference(instrument.symbol, market_day, close, low, high, at_ns, received_ns, SOURCE)
-            )
+            rules = self.book.rules_for(instrument, ruled_by)
+            settled = settlement_of(instrument.symbol) if rules.is_contract else 0
+            said = (market_day, close, *limits(settled or close, rules), at_ns, received_ns, SOURCE)
+            made.append(Reference(instrument.symbol, *said, settlement=settled))
         return made
+
+    def corrected(self, reference: Reference, settlement: int, at_ns: int, received_ns: int) -> Reference:
+        """The day's reference with another settlement price of the day before, and the band around it."""
+        on = as_date(self.rules_day or reference.market_day)
+        instrument = next(each for each in self.instruments if each.symbol == reference.symbol)
+        low, high = limits(settlement, self.book.rules_for(instrument, on))
+        return msgspec.structs.replace(
+            reference,
+            settlement=settlement,
+            limit_low=low,
+            limit_high=high,
+            at_ns=at_ns,
+            received_ns=received_ns,
+        )
 
 
 def shifted(now: PhaseNow, days: int) -> PhaseNow:

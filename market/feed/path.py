@@ -15,8 +15,9 @@ from market.feed.hub import Hub, batch_of, gap_batch
 from market.feed.pipeline import Pipeline
 from market.feed.plan import Plan
 from market.feed.recovery import Recovered
+from market.feed.settlement import Settlement
 from market.feed.worldclock import WorldClock
-from market.sources.items import Gap, Item, Reached
+from market.sources.items import Gap, Item, Reached, Settled
 from market.ticks import Print, Quote, Reference, Tick
 from simgame.kernel import clock
 
@@ -38,6 +39,7 @@ class TickPath:
         self.state, self.bars, self.last = recovered.state, recovered.bars, recovered.last
         self.calendar = plan.calendar
         self.pipeline = Pipeline(plan.instruments, plan.source.numbering, plan.calendar.closed)
+        self.settlement = Settlement(self.state, plan.instruments)
         self.reached_ns = world_clock.now(clock.now_ns())
         self.published = 0
         self.degrade: Callable[[Quote, int], Quote | None] | None = None  # thins quotes out, by a switch
@@ -53,6 +55,10 @@ class TickPath:
         for item in items:
             if isinstance(item, Reached):
                 at_ns = item.at_ns
+            elif isinstance(item, Settled):
+                ticks = self.emit(ticks)
+                self._note_settlement(item)
+                continue
             else:
                 passed = judge(item, clock_ns, speed)
                 if passed.gap:
@@ -110,6 +116,22 @@ class TickPath:
         self.bars.gap(gap)
         self.hub.pass_on(gap_batch(gap))
 
+    def _note_settlement(self, said: Settled) -> None:
+        """Kept for the end of the day it belongs to; the running day is told anew when it began otherwise."""
+        price = self.pipeline.settlement(said)
+        if not price:
+            return
+        if not said.opens:
+            written = wal.SettledRecord(said.symbol, said.market_day, price)
+            self.wal.append(wal.encode(written), clock.now_ns())
+            self.state.settled[said.symbol] = (said.market_day, price)
+        if self.settlement.corrects(said, price):
+            reference = self.state.references[said.symbol]
+            told = self.calendar.corrected(reference, price, self.reached_ns, clock.now_ns())
+            log.info("settlement_corrected", symbol=said.symbol, was=reference.settlement, now=price)
+            self.pipeline.learn([told])
+            self.emit([told])
+
     # --- the world's day ----------------------------------------------------------------------------
 
     def _day_turns(self, at_ns: int) -> bool:
@@ -125,12 +147,18 @@ class TickPath:
         before = self.state.phase
         references: list[Reference] = []
         if before is None or before.market_day != tick.market_day:
-            references = self.calendar.references(
-                tick.market_day, self._close_of, at_ns, tick.received_ns, before.market_day if before else 0
-            )
+            day_before = before.market_day if before else 0
+            ended = self.settlement.ending if before else _nothing
+            said = (tick.market_day, self._close_of, at_ns, tick.received_ns, day_before, ended)
+            references = self.calendar.references(*said)
             self.pipeline.learn(references)
         self.emit([tick, *references])
         self.plan.source.on_phase(tick)
 
     def _close_of(self, symbol: str) -> int:
         return self.state.close_of(symbol) or self.plan.first_closes.get(symbol, 0)
+
+
+def _nothing(_: str) -> int:
+    """A world's first day: nobody knows what the day before it was settled at."""
+    return 0

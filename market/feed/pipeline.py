@@ -8,7 +8,7 @@ import msgspec
 
 from market.feed.quality import Gate, Refused, Scale, never
 from market.feed.sequence import Numbering, Sequence
-from market.sources.items import Gap, Malformed, RawPrint, RawQuote
+from market.sources.items import Gap, Malformed, RawPrint, RawQuote, Settled
 from market.ticks import Print, Quote, Reference
 
 REFUSED_KEPT = 200  # waiting to be written; beyond it only the counters grow
@@ -51,6 +51,14 @@ class Pipeline:
         if isinstance(judged, Print):
             self.gate.learn(judged)
         return Passed(judged, verdict.gap)
+
+    def settlement(self, item: Settled) -> int:
+        """The venue's settlement price, scaled; 0 when it is refused."""
+        judged = self.gate.settlement(item)
+        if isinstance(judged, Refused):
+            self._quarantine(judged)
+            return 0
+        return judged
 
     def learn(self, references: Iterable[Reference]) -> None:
         for reference in references:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from market.sources.items import Malformed, Number, RawPrint, RawQuote
+from market.sources.items import Malformed, Number, RawPrint, RawQuote, Settled
 from market.ticks import DEPTH_LEVELS_MAX, Level, Print, Quote, Reference
 from simgame.kernel import money
 from simgame.kernel.clock import NS_PER_S
@@ -98,6 +98,18 @@ class Gate:
             return self._judged(item, clock_ns, speed)
         except _No as no:
             return self.refuse(item.source, no.reason, _payload(item))
+
+    def settlement(self, item: Settled) -> int | Refused:
+        """The settlement price, scaled, or why it is none."""
+        scale = self._scales.get(item.symbol)
+        if scale is None:
+            return self.refuse(item.source, Reason.UNKNOWN_INSTRUMENT, _payload(item))
+        try:
+            price = _scaled(item.price, scale.price_exponent)
+            _judge_level(price, 1, scale.tick)
+        except _No as no:
+            return self.refuse(item.source, no.reason, _payload(item))
+        return price
 
     def refuse(self, source: str, reason: str, payload: Any) -> Refused:
         self.refused[reason] += 1

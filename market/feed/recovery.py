@@ -67,6 +67,9 @@ class Recovered:
         if isinstance(written, wal.GapRecord):
             self.bars.gap(written.gap)
             return
+        if isinstance(written, wal.SettledRecord):
+            self.state.settled[written.symbol] = (written.market_day, written.price)
+            return
         if isinstance(written, wal.Begin):
             self.bars.series.update(written.series)
             self.state.days.update(written.days)

@@ -46,6 +46,8 @@ class WorldState(msgspec.Struct):
     phase: PhaseTick | None = None
     days: dict[str, Day] = {}
     trades: dict[str, list[Print]] = {}  # the last TRADES_KEPT, oldest first
+    settled: dict[str, tuple[int, int]] = {}  # a venue's own settlement price: market day, price
+    day_before: int = 0  # the market day that ran before this one
 
     def apply(self, tick: Tick) -> None:
         self.seq = tick.seq
@@ -61,6 +63,7 @@ class WorldState(msgspec.Struct):
                 self.references[tick.symbol] = tick
             case PhaseTick():
                 if self.phase is not None and tick.market_day != self.phase.market_day:
+                    self.day_before = self.phase.market_day
                     for day in self.days.values():
                         day.roll()
                 self.phase = tick

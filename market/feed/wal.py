@@ -56,6 +56,14 @@ class GapRecord(msgspec.Struct, frozen=True, tag="gap"):
     gap: Gap
 
 
+class SettledRecord(msgspec.Struct, frozen=True, tag="settled"):
+    """A venue's own settlement price, scaled."""
+
+    symbol: str
+    market_day: int
+    price: int
+
+
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
     """The first record of a world: bars that were forming, and the running day, before its first tick."""
 
@@ -79,9 +87,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-encode = msgspec.msgpack.Encoder().encode  # of a GapRecord or a Begin
-_decode_map = msgspec.msgpack.Decoder(GapRecord | Begin).decode
-Written = list[Tick] | GapRecord | Begin
+encode = msgspec.msgpack.Encoder().encode  # of a record that is no list of ticks
+_decode_map = msgspec.msgpack.Decoder(GapRecord | SettledRecord | Begin).decode
+Written = list[Tick] | GapRecord | SettledRecord | Begin
 
 
 def decode(payload: bytes) -> Written:

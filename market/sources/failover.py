@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from market.sources.base import Source, Stage, State
-from market.sources.items import Gap, Item, RawPrint, RawQuote
+from market.sources.items import Gap, Item, RawPrint, RawQuote, Settled
 from market.sources.several import Several
 from market.ticks import Print, Quote
 from simgame.kernel import clock, tasks
@@ -184,7 +184,7 @@ class Failover(Several):
             await member.stage.put(item)
 
     async def _hear(self, member: Member, item: Item) -> None:
-        chosen = member is self.chosen
+        chosen = member is self.chosen or isinstance(item, Settled)  # said once a day, by whoever knows it
         if isinstance(item, Print | RawPrint):
             content = _content(item)
             new = member.said.add(content) > self._passed.count(content)

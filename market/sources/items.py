@@ -65,10 +65,20 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
     last_missing: int = 0
 
 
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """A venue's own settlement price of a contract."""
+
+    symbol: str
+    price: Number
+    market_day: int  # 20261102
+    opens: bool  # whether it is the one that this day begins with; else the day's own
+    source: str
+
+
 class Reached(msgspec.Struct, frozen=True, gc=False):
     """A paced source has given everything up to this world time: the world's time may follow."""
 
     at_ns: int
 
 
-Item = Reached | Quote | Print | RawQuote | RawPrint | Malformed | Gap
+Item = Reached | Quote | Print | RawQuote | RawPrint | Malformed | Gap | Settled

@@ -13,6 +13,7 @@ import msgspec
 
 from market.feed.pipeline import Pipeline
 from market.feed.plan import Plan
+from market.feed.settlement import Settlement
 from market.feed.state import WorldState
 from market.rulebook import Phase
 from market.sources.base import Paced, State
@@ -52,6 +53,7 @@ class MarketDay:
         assert isinstance(plan.source, Paced), "a live source has no day to play"
         self.plan, self.source, self.calendar = plan, plan.source, plan.calendar
         self.state = WorldState()
+        self.settlement = Settlement(self.state, plan.instruments)
         self.stage = Stage(start_ns)
         self.pipeline = Pipeline(plan.instruments, plan.source.numbering, plan.calendar.closed)
         self.refused = 0
@@ -83,10 +85,10 @@ class MarketDay:
         told = self.calendar.phase_tick(self.now_ns, self.now_ns, 1, False, self.source.note)
         references = []
         if before is None or before.market_day != told.market_day:
-            day = before.market_day if before else 0
-            references = self.calendar.references(
-                told.market_day, self._close_of, self.now_ns, self.now_ns, day
-            )
+            day, now_ns = before.market_day if before else 0, self.now_ns
+            said = (told.market_day, self._close_of, now_ns, now_ns, day)
+            settled = {"settlement_of": self.settlement.ending} if before else {}
+            references = self.calendar.references(*said, **settled)
             self.pipeline.learn(references)
         self.source.on_phase(told)
         again = [

@@ -5,6 +5,7 @@
   shrinks, and the first look of a day is no trade;
 * the date is neither `ActionDay` nor `TradingDay` (each venue means something else by them): from 20:00 on
   it is the evening of the trading day before, before 04:00 the night after that evening;
+* `PreSettlementPrice` comes with every tick, `SettlementPrice` after the close: each is said once a day;
 * CZCE gives no milliseconds and several ticks a second: our own arrival number orders them.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from market import rulebook
-from market.sources.items import Malformed, Number, RawPrint, RawQuote
+from market.sources.items import Item, Malformed, Number, RawPrint, RawQuote, Settled
 from market.sources.polled.dialect import DayVolume, taker
 from simgame.kernel.clock import NS_PER_MS, NS_PER_S
 
@@ -34,8 +35,9 @@ class Normaliser:
         self.source = source
         self._volume = DayVolume()
         self._arrived = 0
+        self._settled: dict[tuple[str, bool], tuple[str, Any]] = {}
 
-    def read(self, fields: dict[str, Any], received_ns: int) -> Iterator[RawQuote | RawPrint | Malformed]:
+    def read(self, fields: dict[str, Any], received_ns: int) -> Iterator[Item]:
         """Never raises: what cannot be read is Malformed."""
         symbol = str(fields.get("InstrumentID", ""))
         try:
@@ -46,6 +48,7 @@ class Normaliser:
             yield Malformed(self.source, "unreadable_message", f"{error}: {fields!r:.300}", symbol)
             return
         self._arrived += 1
+        yield from self._settlements(symbol, fields)
         stamp = (at_ns, received_ns, self.source)
         yield RawQuote(symbol, bids, asks, *stamp, source_seq=self._arrived)
         grown = self._volume.grown(symbol, fields["TradingDay"], volume)
@@ -53,6 +56,13 @@ class Normaliser:
         if grown and _is_value(last):
             side = taker(last, fields.get("BidPrice1"), fields.get("AskPrice1"))
             yield RawPrint(symbol, _decimal(last), grown, side, *stamp, source_seq=self._arrived, made=True)
+
+    def _settlements(self, symbol: str, fields: dict[str, Any]) -> Iterator[Settled]:
+        for name, opens in (("PreSettlementPrice", True), ("SettlementPrice", False)):
+            said: tuple[str, Any] = (str(fields["TradingDay"]), fields.get(name))
+            if _is_value(said[1]) and self._settled.get((symbol, opens)) != said:
+                self._settled[symbol, opens] = said
+                yield Settled(symbol, _decimal(said[1]), int(said[0]), opens, self.source)
 
 
 def instant_ns(trading_day: str, update_time: str, milliseconds: int) -> int:

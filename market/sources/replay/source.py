@@ -8,16 +8,16 @@ new market day with each lap: a lap is the calendar days it spans.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from market.feed.calendar import shifted
 from market.feed.sequence import Numbering
-from market.rulebook import Phase, PhaseNow
+from market.rulebook import Phase, PhaseNow, as_date, as_number
 from market.sources.base import Paced, PastBar, Stage, State
-from market.sources.items import Gap, Item, Malformed
+from market.sources.items import Gap, Item, Malformed, Settled
 from market.sources.replay.facts import Recording
 from market.sources.replay.hours import local_date, local_ns
 from market.ticks import Print, Quote
@@ -144,6 +144,9 @@ class ReplaySource(Paced):
             return msgspec.structs.replace(item, source=SOURCE)
         if isinstance(item, Gap):
             return msgspec.structs.replace(item, source=SOURCE, at_ns=item.at_ns + shift)
+        if isinstance(item, Settled):
+            day = as_number(as_date(item.market_day) + timedelta(days=self.lap * self._lap_days))
+            return msgspec.structs.replace(item, source=SOURCE, market_day=day)
         return msgspec.structs.replace(
             item, source=SOURCE, source_epoch=self.lap + 1, at_ns=item.at_ns + shift, received_ns=wall_ns
         )
