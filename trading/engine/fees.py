@@ -10,19 +10,57 @@ take, in their order, what there is, and the rest with the next fill. So selling
 
 from __future__ import annotations
 
+from math import gcd
+from typing import Any, NamedTuple
+
 from market.rulebook.rules import PPB, FeeRule, InstrumentRules
 
-TWICE_PPB = 2 * PPB
+
+class Line(NamedTuple):
+    """F(n, q) of one line: (n x rate + q x unit + half) // of, then `least` and `most`."""
+
+    rate: int
+    unit: int
+    half: int
+    of: int
+    least: int
+    most: int
+
+
+def _line(rule: FeeRule) -> Line:
+    """In the smallest numbers: small ones are what Python divides fast. `of` is even, for its half."""
+    shared = gcd(rule.rate_ppb, rule.unit_ppb, PPB // 2)
+    of = PPB // shared
+    return Line(rule.rate_ppb // shared, rule.unit_ppb // shared, of // 2, of, rule.least, rule.most)
+
+
+def _form(rule: FeeRule) -> dict[str, Any]:
+    """What a receipt tells of the line, before there are amounts."""
+    form = {
+        "name": rule.name,
+        "base": 0,
+        "charged": 0,
+        "rate_ppb": rule.rate_ppb,
+        "least": rule.least,
+        "amount": 0,
+        "row": rule.row,
+    }
+    if rule.unit_ppb:
+        form |= {"qty": 0, "unit_ppb": rule.unit_ppb}
+    if rule.most:
+        form["most"] = rule.most
+    return form
 
 
 class FeeLines:
     """The fee lines of one side of an instrument."""
 
-    __slots__ = ("_nothing", "_rates", "rules")
+    __slots__ = ("_forms", "_lines", "_nothing", "rules")
 
     def __init__(self, rules: tuple[FeeRule, ...]) -> None:
         self.rules = rules
-        self._rates = [(2 * line.rate_ppb, 2 * line.unit_ppb, line.least, line.most) for line in rules]
+        self._lines = [_line(rule) for rule in rules]
+        self._forms = [_form(rule) for rule in rules]
         self._nothing = [0] * len(rules)
 
     def charge(self, worth: int, qty: int, *, capped: bool) -> list[int]:
@@ -31,9 +69,10 @@ class FeeLines:
             return self._nothing
         amounts = []
         left = worth
-        for twice_rate, twice_unit, least, most in self._rates:
-            amount = (worth * twice_rate + qty * twice_unit + PPB) // TWICE_PPB
-            amount = max(amount, least)
+        for rate, unit, half, of, least, most in self._lines:
+            amount = (worth * rate + qty * unit + half) // of
+            if amount < least:
+                amount = least
             if most and amount > most:
                 amount = most
             if capped and amount > left:
@@ -44,15 +83,31 @@ class FeeLines:
 
     def named(self, before: list[int], after: list[int]) -> tuple[tuple[str, int], ...]:
         """What each line asks now, after `before` was charged."""
-        return tuple([(line.name, b - a) for line, a, b in zip(self.rules, before, after, strict=True)])
+        return tuple([(line.name, b - a) for line, a, b in zip(self.rules, before, after)])  # noqa: B905
+
+    def told(self, worth: int, qty: int, before: list[int], after: list[int]) -> list[dict[str, Any]]:
+        """The lines for a receipt: `amount` = F(base, qty) - `charged`; `qty`, `unit_ppb` and `most` where
+        they count.
+        """
+        lines = []
+        for form, was, now in zip(self._forms, before, after):  # noqa: B905
+            line = form.copy()
+            line["base"] = worth
+            line["charged"] = was
+            line["amount"] = now - was
+            if "qty" in line:
+                line["qty"] = qty
+            lines.append(line)
+        return lines
 
     def total(self, worth: int, qty: int) -> int:
         """F(worth, qty) of all lines of a buy, in minor units."""
         asked = 0
         if worth:
-            for twice_rate, twice_unit, least, most in self._rates:
-                amount = (worth * twice_rate + qty * twice_unit + PPB) // TWICE_PPB
-                amount = amount if amount > least else least
+            for rate, unit, half, of, least, most in self._lines:
+                amount = (worth * rate + qty * unit + half) // of
+                if amount < least:
+                    amount = least
                 asked += most if most and amount > most else amount
         return asked
 

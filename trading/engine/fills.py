@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from trading.engine import positions, receipts
+from trading.engine import positions
 from trading.engine.accounts import FEES, MARKET
 from trading.engine.events import FillRow
 from trading.engine.orders import Order
@@ -104,7 +104,7 @@ def _book(
         "at": turn.at_ns,
         "limit_price": order.limit_price,
         **facts,
-        "fees": receipts.fee_lines(lines, worth, order.filled_qty, before, after),
+        "fees": lines.told(worth, order.filled_qty, before, after),
     }
     if order.limit_price is None:
         receipt["collar"] = order.price

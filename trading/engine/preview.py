@@ -74,7 +74,7 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "filled_qty": walk.filled,
         "filled_value": sum(step.price * step.size for step in walk.steps),
         "cash": cash,
-        "fees": receipts.fee_lines(lines, cash, walk.filled, lines.charge(0, 0, capped=False), charged),
+        "fees": lines.told(cash, walk.filled, lines.charge(0, 0, capped=False), charged),
         "fee": sum(charged),
         "rests_qty": rests,
         "canceled_qty": left - rests,

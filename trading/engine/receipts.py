@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from market.ticks import Print
-from trading.engine.fees import FeeLines
 from trading.engine.liquidity import Step
 from trading.engine.markets import NS_PER_MS
 from trading.engine.orders import Order
@@ -45,24 +44,6 @@ def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list
     return walked
 
 
-def fee_lines(lines: FeeLines, worth: int, qty: int, before: list[int], after: list[int]) -> list[Facts]:
-    """`amount` = F(base, qty) - `charged`: see fees.py. `qty`, `unit_ppb` and `most` where they count."""
-    return [
-        {
-            "name": line.name,
-            "base": worth,
-            "charged": was,
-            "rate_ppb": line.rate_ppb,
-            "least": line.least,
-            "amount": now - was,
-            "row": line.row,
-            **({"qty": qty, "unit_ppb": line.unit_ppb} if line.unit_ppb else {}),
-            **({"most": line.most} if line.most else {}),
-        }
-        for line, was, now in zip(lines.rules, before, after, strict=True)
-    ]
-
-
 def order(what: str, order: Order, at_ns: int, why: Facts, **more: Any) -> Facts:
     """Why an order rests or ended. `more`: levels, waits, facts."""
     receipt = {
@@ -75,5 +56,6 @@ def order(what: str, order: Order, at_ns: int, why: Facts, **more: Any) -> Facts
     }
     if order.limit_price is None:
         receipt["collar"] = order.price
-    receipt.update(more)
+    if more:
+        receipt.update(more)
     return receipt

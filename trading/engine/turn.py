@@ -81,11 +81,12 @@ class Turn:
         assert debit.asset == credit.asset
         state = self.state
         n = state.transfers_n = state.transfers_n + 1
-        for balance, change in ((debit, -amount), (credit, amount)):
-            balance.posted += change
-            if balance.turn != self.number:
-                balance.turn = self.number
-                self.balances.append(balance)
+        debit.posted -= amount
+        credit.posted += amount
+        if debit.turn != self.number:
+            self.touch(debit)
+        if credit.turn != self.number:
+            self.touch(credit)
         self.events.append(
             TransferRow(n, code, debit.account, credit.account, debit.asset, amount, fill, reverses)
         )
