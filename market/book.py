@@ -22,9 +22,10 @@ E = TypeVar("E", bound=Entry)
 class BookSide(Generic[E]):
     """One side. Keys are prices with the sign that makes the best one the largest, and so the last."""
 
-    __slots__ = ("_keys", "_levels", "_sign")
+    __slots__ = ("_keys", "_levels", "_sign", "best")
 
     def __init__(self, *, buys: bool) -> None:
+        self.best: int | None = None  # the best price; None while there is no entry
         self._sign = 1 if buys else -1
         self._keys: list[int] = []
         self._levels: dict[int, dict[str, E]] = {}
@@ -44,6 +45,7 @@ class BookSide(Generic[E]):
         if level is None:
             level = self._levels[key] = {}
             insort(self._keys, key)
+            self.best = self._keys[-1] * self._sign
         level[entry.id] = entry
 
     def remove(self, entry: E) -> None:
@@ -54,6 +56,7 @@ class BookSide(Generic[E]):
         if not level:
             del self._levels[key]
             del self._keys[bisect_left(self._keys, key)]
+            self.best = self._keys[-1] * self._sign if self._keys else None
 
     def first(self) -> E | None:
         return next(iter(self._levels[self._keys[-1]].values())) if self._keys else None

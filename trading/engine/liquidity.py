@@ -15,7 +15,7 @@ forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import msgspec
 
 from market.ticks import Quote
 from trading.engine.markets import Market, Side
@@ -23,7 +23,7 @@ from trading.engine.orders import Order
 from trading.engine.state import Portfolio
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One piece of a walk: `size` at `price`, from `maker` or, when None, from displayed depth."""
 
     price: int
@@ -32,7 +32,7 @@ class Step(NamedTuple):
     maker: Order | None
 
 
-class Walk(NamedTuple):
+class Walk(msgspec.Struct, frozen=True, gc=False):
     steps: list[Step]
     filled: int
     own: Order | None  # the walk met an order of the same portfolio, and stopped
@@ -79,6 +79,10 @@ def _levels(side: Side) -> Iterator[tuple[int, int, Iterable[Order]]]:
     """Each price of one side, best first: displayed size that is left, and the players who rest there."""
     sign = -1 if side.bids else 1  # turns "better" into "smaller" for both sides
     taken, book = side.taken, side.book
+    if book.best is None:
+        for price, size in side.shown:
+            yield price, max(size - taken.get(price, 0), 0) if taken else size, ()
+        return
     rank = 0
     for price, size in side.shown:
         while (booked := book.price(rank)) is not None and booked * sign < price * sign:
@@ -98,6 +102,8 @@ def _levels(side: Side) -> Iterator[tuple[int, int, Iterable[Order]]]:
 def take(side: Side, price: int, size: int) -> None:
     """Displayed size is used up from the front of the line: it is gone, and queues behind it move."""
     side.taken[price] = side.taken.get(price, 0) + size
+    if side.book.best is None:
+        return
     for order in side.book.at(price):
         order.queue_ahead = max(order.queue_ahead - size, 0)
 
@@ -123,7 +129,7 @@ def _rebase(side: Side) -> None:
 def _shrink_queues(side: Side) -> None:
     """Nobody waits behind more than is displayed. Prices deeper than the last level are not seen."""
     book, shown = side.book, side.shown
-    if not book:
+    if book.best is None:
         return
     sign = -1 if side.bids else 1
     rank = 0

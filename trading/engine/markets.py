@@ -44,13 +44,15 @@ class Side:
 
     def best(self) -> tuple[int, int] | None:
         """The best price, displayed or a player's, and the displayed size left there."""
-        booked = self.book.price()
+        booked = self.book.best
         if not self.shown:
             return None if booked is None else (booked, 0)
-        price = self.shown[0][0]
+        price, size = best = self.shown[0]
         if booked is not None and (booked > price if self.bids else booked < price):
             return booked, 0
-        return price, self.left_at(price)
+        if not self.taken:
+            return best
+        return price, max(size - self.taken.get(price, 0), 0)
 
 
 class Trigger:
