@@ -124,7 +124,8 @@ class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
 
     def is_on_tick(self, price: int) -> bool:
         """Whether an order may have this price."""
-        return price > 0 and price % self.tick_at(price) == 0
+        small = self.tick_small
+        return price > 0 and price % (small if small and price < self.tick_small_below else self.tick) == 0
 
     def tick_at(self, price: int) -> int:
         """The smallest step of prices there."""

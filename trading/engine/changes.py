@@ -64,7 +64,7 @@ def _wanted(order: Order, asked: ReplaceOrder) -> Wanted:
     limit = order.limit_price if asked.limit_price is None else asked.limit_price
     in_force = asked.time_in_force or order.time_in_force
     found = order.terms
-    if isinstance(asked, ReplaceWithTerms) and found is not None:
+    if type(asked) is ReplaceWithTerms and found is not None:
         named = {
             name: value
             for name in ("stop_price", "trail_price", "trail_ppb", "expire_ns")
@@ -131,7 +131,7 @@ def _refuse_terms(turn: Turn, asked: ReplaceOrder, order: Order, wanted: Wanted)
         return unsupported("A gtd order, and no other, says when it expires.")
     if wanted.terms and 0 < wanted.terms.expire_ns <= turn.state.world_ns:
         return refusals.expired(wanted.terms.expire_ns, turn.state.world_ns)
-    if not isinstance(asked, ReplaceWithTerms):
+    if type(asked) is not ReplaceWithTerms:
         return None
     trails = now is not None and now.hwm is not None
     if asked.stop_price is not None and (now is None or not now.is_stop or trails):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from market.rulebook.rules import InstrumentRules
 from trading.engine import margin, prices
 from trading.engine.commands import NewOrder, NewOrderWithTerms, Terms
@@ -11,52 +13,35 @@ from trading.engine.orders import AUCTION_ONLY, Order
 from trading.engine.state import Portfolio, State
 
 
-class Draft:
+class Draft(msgspec.Struct, gc=False):
     """A new order, or one that would be replaced (then `of` is the order that stands).
 
     Its worst price and the cash it needs are computed once, where they are first asked for.
     """
 
-    __slots__ = (
-        "_needed", "_worst", "base", "basis", "buys", "effect", "filled_qty", "market", "of", "opens",
-        "portfolio", "price", "qty", "rules", "stop",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        portfolio: Portfolio,
-        market: Market,
-        rules: InstrumentRules,
-        buys: bool,
-        qty: int,
-        price: int | None,  # its limit; None when it has none
-        filled_qty: int = 0,
-        of: Order | None = None,
-    ) -> None:
-        self.portfolio = portfolio
-        self.market = market
-        self.rules = rules
-        self.buys = buys
-        self.qty = qty
-        self.price = price
-        self.filled_qty = filled_qty
-        self.of = of
-        self.stop: int | None = None
-        self.base: int | None = None  # what its collar is measured from; None: the best displayed price
-        self.opens = buys  # it holds cash against what it may get; else it holds what it gives
-        self.effect = ""  # a margin portfolio's order: on the position
-        self.basis: Basis | None = None  # … and what its hold is computed from
-        self._worst: int | None = price
-        self._needed: int | None = None
+    portfolio: Portfolio
+    market: Market
+    rules: InstrumentRules
+    buys: bool
+    qty: int
+    price: int | None  # its limit; None when it has none
+    filled_qty: int = 0
+    of: Order | None = None
+    stop: int | None = None
+    base: int | None = None  # what its collar is measured from; None: the best displayed price
+    effect: str = ""  # a margin portfolio's order: on the position
+    basis: Basis | None = None  # … and what its hold is computed from
+    _worst: int | None = None
+    _needed: int | None = None
 
     def of_qty(self, qty: int) -> Draft:
         """The same with another quantity."""
-        other = Draft(
-            self.portfolio, self.market, self.rules, self.buys, qty, self.price, self.filled_qty, self.of
-        )
-        other.stop, other.base = self.stop, self.base
-        other.opens, other.effect, other.basis = self.opens, self.effect, self.basis
-        return other
+        return msgspec.structs.replace(self, qty=qty, _needed=None)
+
+    @property
+    def opens(self) -> bool:
+        """It holds cash against what it may get; else it holds what it gives."""
+        return self.effect == margin.OPEN if self.effect else self.buys
 
     @property
     def sellable(self) -> int:
@@ -74,6 +59,8 @@ class Draft:
 
     def worst_price(self) -> int:
         """The worst price it may trade at: its limit, or the collar around its base."""
+        if self.price is not None:
+            return self.price
         if self._worst is None:
             base = self.base or self.market.side(buys=not self.buys).shown[0][0]
             self._worst = prices.collar(self.rules, base, self.market.limits, buys=self.buys)
@@ -105,16 +92,16 @@ def draft_of(state: State, new: NewOrder) -> Draft | None:
     market = state.markets.get(new.symbol)
     if market is None or market.rules is None:
         return None
-    draft = Draft(
-        state.portfolios[new.portfolio], market, market.rules, new.side == "buy", new.qty, new.limit_price
-    )
+    portfolio = state.portfolios[new.portfolio]
+    draft = Draft(portfolio, market, market.rules, new.side == "buy", new.qty, new.limit_price)
     if new.time_in_force in AUCTION_ONLY:
         draft.base = market.base_price()
-    if isinstance(new, NewOrderWithTerms):
-        _add_terms(draft, new.terms)
-    if draft.portfolio.margin is not None:
-        intent = new.terms.position_intent if isinstance(new, NewOrderWithTerms) else ""
-        position = draft.portfolio.positions.get(new.symbol)
+    asked = new.terms if type(new) is NewOrderWithTerms else None
+    if asked is not None:
+        _add_terms(draft, asked)
+    if portfolio.margin is not None:
+        intent = asked.position_intent if asked is not None else ""
+        position = portfolio.positions.get(new.symbol)
         effect = margin.effect_of(position, market, intent, buys=draft.buys)
         set_effect(draft, effect)
     return draft
@@ -123,7 +110,6 @@ def draft_of(state: State, new: NewOrder) -> Draft | None:
 def set_effect(draft: Draft, effect: str) -> None:
     """It is a margin portfolio's: held back is what it may cost by today's marks."""
     draft.effect = effect
-    draft.opens = effect == margin.OPEN
     draft.basis = margin.basis_of(draft.portfolio, draft.market)
 
 

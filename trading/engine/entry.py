@@ -30,7 +30,7 @@ def place(turn: Turn, new: NewOrder) -> None:
     if portfolio is None:
         refuse(turn, NO_BOOKS, new.order_id)
         return
-    asked = new.terms if isinstance(new, NewOrderWithTerms) else None
+    asked = new.terms if type(new) is NewOrderWithTerms else None
     if new.qty <= 0 and not (asked and asked.notional):  # no row can hold it
         refuse(
             turn, Refusal("BAD_QTY_OR_LOT", "The quantity must be positive.", {"qty": new.qty}), new.order_id
@@ -58,11 +58,11 @@ def place(turn: Turn, new: NewOrder) -> None:
         _begun(new, draft) if draft.effect else None,
     )
     turn.enter(order)
-    if draft.opens or draft.effect:
+    if order.opens or order.effect:
         turn.reserve_cash(order, draft.cash_needed())
-    if not draft.opens:
+    if not order.opens:
         turn.reserve_qty(order, order.qty)
-    if isinstance(new, NewOrderWithTerms):
+    if type(new) is NewOrderWithTerms:
         order.terms = order.terms or terms.begun(new, draft)
         state.note_expiry(order)
         linked.hold_legs(turn, order, new.terms)
@@ -70,7 +70,7 @@ def place(turn: Turn, new: NewOrder) -> None:
 
 
 def _begun(new: NewOrder, draft: Draft) -> OrderTerms:
-    asked = terms.begun(new, draft) if isinstance(new, NewOrderWithTerms) else None
+    asked = terms.begun(new, draft) if type(new) is NewOrderWithTerms else None
     return credit.begun(draft, asked)
 
 
@@ -266,6 +266,6 @@ def _reject(turn: Turn, new: NewOrder, draft: Draft | None, refusal: Refusal | N
         updated_ns=at_ns,
         closed_ns=at_ns,
         receipt=receipt,
-        terms=terms.begun(new, draft) if isinstance(new, NewOrderWithTerms) and draft else None,
+        terms=terms.begun(new, draft) if type(new) is NewOrderWithTerms and draft else None,
     )
     turn.events.append(row)

@@ -71,8 +71,7 @@ class FeeLines:
         left = worth
         for rate, unit, half, of, least, most in self._lines:
             amount = (worth * rate + qty * unit + half) // of
-            if amount < least:
-                amount = least
+            amount = amount if amount > least else least
             if most and amount > most:
                 amount = most
             if capped and amount > left:
@@ -106,8 +105,7 @@ class FeeLines:
         if worth:
             for rate, unit, half, of, least, most in self._lines:
                 amount = (worth * rate + qty * unit + half) // of
-                if amount < least:
-                    amount = least
+                amount = amount if amount > least else least
                 asked += most if most and amount > most else amount
         return asked
 

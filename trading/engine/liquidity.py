@@ -15,6 +15,7 @@ forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from market.ticks import Quote

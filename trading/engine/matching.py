@@ -48,7 +48,9 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     if market.waiting and event != RESTATE:
         release(turn, market)
     other = market.asks if order.buys else market.bids
-    walk = liquidity.walk(other, price=order.price, qty=order.leaves, portfolio=order.portfolio)
+    walk = liquidity.walk(
+        other, price=order.price, qty=order.qty - order.filled_qty, portfolio=order.portfolio
+    )
     rests = order.limit_price is not None and order.time_in_force not in IMMEDIATE and walk.own is None
     if not walk.steps and rests:
         _rest(order)
@@ -65,8 +67,8 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         _kill(turn, order, "FOK_NOT_FILLABLE", "Fill or kill: not all of it was there.", seen)
         return
     looked_at = market.looked_at(turn.at_ns)
-    for step in walk.steps:
-        _take_step(turn, order, step, looked_at)
+    for step, level in zip(walk.steps, seen):  # noqa: B905 - `seen` may go on with what was left alone
+        _take_step(turn, order, step, level, looked_at)
         if order.leaves and step is not walk.steps[-1]:
             turn.change(order, FILL_PART, {})
     if not order.leaves:
@@ -294,10 +296,12 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
     return left
 
 
-def _take_step(turn: Turn, order: Order, step: Step, looked_at: receipts.Facts | None) -> None:
-    facts = {"quote": looked_at, "levels": receipts.levels((step,)), "queue_ahead": 0, "rule": _bound(order)}
+def _take_step(
+    turn: Turn, order: Order, step: Step, level: receipts.Facts, looked_at: receipts.Facts | None
+) -> None:
+    facts = {"quote": looked_at, "levels": [level], "queue_ahead": 0, "rule": _bound(order)}
     if step.maker is None:
-        liquidity.take(order.market.side(buys=not order.buys), step.price, step.size)
+        liquidity.take(order.market.asks if order.buys else order.market.bids, step.price, step.size)
         trade_with_market(turn, order, step.price, step.size, facts)
         return
     maker = step.maker

@@ -35,10 +35,10 @@ def trade_print(tick: Print, at_ns: int) -> Facts:
 
 def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list[Facts]:
     """Levels walked, and the next one that was left alone."""
-    walked = [
-        {"price": s.price, "size": s.shown, "taken": s.size, "against": "player" if s.maker else "market"}
-        for s in steps
-    ]
+    walked: list[Facts] = []
+    for step in steps:
+        against = "player" if step.maker else "market"
+        walked.append({"price": step.price, "size": step.shown, "taken": step.size, "against": against})
     if beyond is not None:
         walked.append({"price": beyond[0], "size": beyond[1], "taken": 0, "against": "market"})
     return walked

@@ -19,6 +19,7 @@ from trading.engine.state import State
 
 ORDERS_OPEN_MAX: Final = 10_000  # per portfolio: cancelling them all stays one short command
 ORDINARY: Final = frozenset(("day", "gtc", "ioc", "fok"))
+CONTINUOUS: Final = Phase.CONTINUOUS.value
 NO_ENTRY: Final = "The market takes no orders in this phase."
 ONLY_AT_CLOSE: Final = "After hours only limit orders for the day enter; they trade at the close."
 NEEDS_MATCHING: Final = "Market, ioc and fok orders need a phase that matches; a limit order may wait for it."
@@ -40,7 +41,7 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
     if market.halted:
         return refusals.halted(state, market)
     if market.phase in AFTER_HOURS:
-        if new.type != "limit" or new.time_in_force != "day" or isinstance(new, NewOrderWithTerms):
+        if new.type != "limit" or new.time_in_force != "day" or type(new) is NewOrderWithTerms:
             return refusals.closed(state, market, ONLY_AT_CLOSE)
     elif not market.permit.match and _needs_matching(new):
         return refusals.closed(state, market, NEEDS_MATCHING)
@@ -57,7 +58,7 @@ def _refuse_words(state: State, new: NewOrder, draft: Draft) -> Refusal | None:
     """Whether what it says fits together."""
     if (new.type in HAVE_LIMIT) != (new.limit_price is not None):
         return refusals.limit_price(new.type)
-    if isinstance(new, NewOrderWithTerms):
+    if type(new) is NewOrderWithTerms:
         if refusal := terms.refuse(state, new, draft):
             return refusal
     elif new.type in STOPS or new.time_in_force == "gtd":
@@ -133,11 +134,9 @@ def _refuse_shape(state: State, draft: Draft, at_ns: int) -> Refusal | None:
         return refusals.tick(draft, price)
     if (qty <= 0 or qty % rules.lot or qty < rules.least_qty) and not _may_be_odd(draft):
         return refusals.lot(draft)
-    most = (
-        rules.qty_max
-        if price is not None or draft.stop is not None
-        else rules.qty_max_market or rules.qty_max
-    )
+    most = rules.qty_max
+    if price is None and draft.stop is None:
+        most = rules.qty_max_market or most
     if qty > most or market.worth_at_most(price or market.last_price, qty) > INT64_MAX:
         return refusals.size(draft, most)
     if draft.stop is not None and not rules.is_on_tick(draft.stop):
@@ -148,7 +147,7 @@ def _refuse_shape(state: State, draft: Draft, at_ns: int) -> Refusal | None:
         return None
     if price < low or (high and price > high):
         return refusals.band(draft, price)
-    if rules.cage_ppb and market.phase == Phase.CONTINUOUS and draft.stop is None:
+    if rules.cage_ppb and market.phase == CONTINUOUS and draft.stop is None:
         cage = market.cage(at_ns, buys=draft.buys)
         if cage and (price > cage if draft.buys else price < cage):
             return refusals.cage(draft, price, cage)
