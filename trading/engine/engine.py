@@ -85,7 +85,9 @@ class Engine:
         `seq` gives orders their time priority and `at_ns` is engine time; neither ever goes back.
         Refusals are events. An exception means that the engine itself is wrong: stop, and rebuild.
         """
-        turn = Turn(self.state, seq, at_ns)
+        state = self.state
+        state.turns += 1
+        turn = Turn(state, state.turns, seq, at_ns)
         VERBS[type(command)](turn, command)
         if turn.links:
             linked.follow(turn)

@@ -55,7 +55,7 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     if not walk.steps and rests:
         _rest(order)
         beyond = receipts.levels((), walk.beyond)
-        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, levels=beyond))
+        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, beyond))
         return
     seen = receipts.levels(walk.steps, walk.beyond)
     if event != RESTATE:
@@ -72,10 +72,10 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         if order.leaves and step is not walk.steps[-1]:
             turn.change(order, FILL_PART, {})
     if not order.leaves:
-        turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, _bound(order), levels=seen))
+        turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, _bound(order), seen))
     elif rests:
         _rest(order)
-        receipt = receipts.order("rested", order, turn.at_ns, LIMIT, levels=seen)
+        receipt = receipts.order("rested", order, turn.at_ns, LIMIT, seen)
         turn.change(order, FILL_PART if walk.steps else event, receipt)
     else:
         if walk.steps:
@@ -131,7 +131,7 @@ def _end_remainder(turn: Turn, order: Order, own: Order | None, seen: list[recei
         text = "The rest would have traded with your own order."
         why = receipts.rule("self_trade", text)
         receipt = receipts.order(
-            "canceled", order, turn.at_ns, why, levels=seen, facts={"own_order": own.id, "price": own.price}
+            "canceled", order, turn.at_ns, why, seen, facts={"own_order": own.id, "price": own.price}
         )
         turn.change(order, STOP_SELF_TRADE, receipt, "SELF_TRADE")
     elif order.limit_price is None:
@@ -142,7 +142,7 @@ def _end_remainder(turn: Turn, order: Order, own: Order | None, seen: list[recei
 
 def _kill(turn: Turn, order: Order, reason: str, text: str, seen: list[receipts.Facts]) -> None:
     why = receipts.rule(reason.lower(), text)
-    turn.change(order, KILL, receipts.order("canceled", order, turn.at_ns, why, levels=seen), reason)
+    turn.change(order, KILL, receipts.order("canceled", order, turn.at_ns, why, seen), reason)
 
 
 def stand_aside(turn: Turn, order: Order, event: str) -> None:

@@ -40,12 +40,15 @@ def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list
         against = "player" if step.maker else "market"
         walked.append({"price": step.price, "size": step.shown, "taken": step.size, "against": against})
     if beyond is not None:
-        walked.append({"price": beyond[0], "size": beyond[1], "taken": 0, "against": "market"})
+        price, size = beyond
+        walked.append({"price": price, "size": size, "taken": 0, "against": "market"})
     return walked
 
 
-def order(what: str, order: Order, at_ns: int, why: Facts, **more: Any) -> Facts:
-    """Why an order rests or ended. `more`: levels, waits, facts."""
+def order(
+    what: str, order: Order, at_ns: int, why: Facts, levels: list[Facts] | None = None, /, **more: Any
+) -> Facts:
+    """Why an order rests or ended. `more`: waits, facts."""
     receipt = {
         "decided": what,
         "at": at_ns,
@@ -56,6 +59,8 @@ def order(what: str, order: Order, at_ns: int, why: Facts, **more: Any) -> Facts
     }
     if order.limit_price is None:
         receipt["collar"] = order.price
+    if levels is not None:
+        receipt["levels"] = levels
     if more:
         receipt.update(more)
     return receipt

@@ -35,21 +35,21 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
         return refusals.instrument(draft)
     if refusal := _refuse_words(state, new, draft):
         return refusal
-    market = draft.market
-    if not market.permit.enter:
+    market, permit, portfolio = draft.market, draft.market.permit, draft.portfolio
+    if not permit.enter:
         return refusals.closed(state, market, NO_ENTRY)
     if market.halted:
         return refusals.halted(state, market)
     if market.phase in AFTER_HOURS:
         if new.type != "limit" or new.time_in_force != "day" or type(new) is NewOrderWithTerms:
             return refusals.closed(state, market, ONLY_AT_CLOSE)
-    elif not market.permit.match and _needs_matching(new):
+    elif not permit.match and _needs_matching(new):
         return refusals.closed(state, market, NEEDS_MATCHING)
-    if refusal := _refuse_shape(state, draft, at_ns):
+    if refusal := _refuse_shape(draft, at_ns):
         return refusal
-    if draft.portfolio.status != "active":
-        return refusals.frozen(draft.portfolio)
-    if len(draft.portfolio.orders) >= ORDERS_OPEN_MAX:
+    if portfolio.status != "active":
+        return refusals.frozen(portfolio)
+    if len(portfolio.orders) >= ORDERS_OPEN_MAX:
         return refusals.too_many(ORDERS_OPEN_MAX)
     return _refuse_money(draft)
 
@@ -77,8 +77,8 @@ def refuse_replaced(state: State, draft: Draft, at_ns: int) -> Refusal | None:
     if draft.market.halted:
         return refusals.halted(state, draft.market)
     if draft.of is not None and draft.of.status == HELD:
-        return _refuse_shape(state, draft, at_ns)  # it reserves nothing yet
-    return _refuse_shape(state, draft, at_ns) or _refuse_money(draft)
+        return _refuse_shape(draft, at_ns)  # it reserves nothing yet
+    return _refuse_shape(draft, at_ns) or _refuse_money(draft)
 
 
 def _is_of_its_kind(state: State, draft: Draft) -> bool:
@@ -126,7 +126,7 @@ def refuse_late(deadline_ns: int, at_ns: int) -> Refusal | None:
     return refusals.late(deadline_ns, at_ns) if 0 < deadline_ns < at_ns else None
 
 
-def _refuse_shape(state: State, draft: Draft, at_ns: int) -> Refusal | None:
+def _refuse_shape(draft: Draft, at_ns: int) -> Refusal | None:
     """Price and quantity against the venue's rules of the day."""
     rules, market, price, qty = draft.rules, draft.market, draft.price, draft.qty
     low, high = market.limits

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from trading.engine.events import Event, TransferRow
 from trading.engine.markets import Market
 from trading.engine.orders import EXEC_TYPE, TERMINAL, Order, next_status
@@ -33,25 +35,18 @@ class BrokenBooks(AssertionError):
     """A command would leave a player with less than nothing: the engine is wrong and must stop."""
 
 
-class Turn:
-    __slots__ = (
-        "at_ns", "balances", "clocked", "events", "forced", "links", "marked", "number", "positions", "seq",
-        "state",
-    )  # fmt: skip
-
-    def __init__(self, state: State, seq: int, at_ns: int) -> None:
-        state.turns += 1
-        self.state = state
-        self.number = state.turns
-        self.seq = seq
-        self.at_ns = at_ns
-        self.events: list[Event] = []
-        self.balances: list[Balance] = []
-        self.positions: list[Position] = []
-        self.links: dict[str, Order] = {}  # changed orders that others are linked to
-        self.marked: dict[str, Market] = {}  # instruments whose mark has moved, held by margin portfolios
-        self.clocked = False  # the world's clock went on, and there are margin calls
-        self.forced = 0  # orders that the exchange itself has placed
+class Turn(msgspec.Struct, gc=False):
+    state: State
+    number: int  # of the turn: what it touches is stamped with it, and told once
+    seq: int
+    at_ns: int
+    events: list[Event] = []
+    balances: list[Balance] = []
+    positions: list[Position] = []
+    links: dict[str, Order] = {}  # changed orders that others are linked to
+    marked: dict[str, Market] = {}  # instruments whose mark has moved, held by margin portfolios
+    clocked: bool = False  # the world's clock went on, and there are margin calls
+    forced: int = 0  # orders that the exchange itself has placed
 
     def touch(self, balance: Balance) -> None:
         if balance.turn != self.number:
@@ -132,7 +127,8 @@ class Turn:
                 self.reserve_qty(order, 0)
             self.state.forget(order)
         self.events.append(order.row(EXEC_TYPE[event], receipt))
-        if order.terms is not None and order.terms.is_linked:
+        terms = order.terms
+        if terms is not None and terms.is_linked:
             self.links[order.id] = order
 
     def close(self) -> list[Event]:
