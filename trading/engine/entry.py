@@ -238,7 +238,7 @@ def _reject(turn: Turn, new: NewOrder, draft: Draft | None, refusal: Refusal | N
         "detail": refusal.detail,
         "facts": refusal.facts,
     }
-    turn.state.closed[new.order_id] = (new.portfolio, REJECTED)
+    turn.state.note_end(new.order_id, new.portfolio, REJECTED)
     row = OrderRow(
         exec_type="rejected",
         id=new.order_id,

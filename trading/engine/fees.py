@@ -80,13 +80,9 @@ class FeeLines:
             amounts.append(amount)
         return amounts
 
-    def named(self, before: list[int], after: list[int]) -> tuple[tuple[str, int], ...]:
-        """What each line asks now, after `before` was charged."""
-        return tuple([(line.name, b - a) for line, a, b in zip(self.rules, before, after)])  # noqa: B905
-
     def told(self, worth: int, qty: int, before: list[int], after: list[int]) -> list[dict[str, Any]]:
-        """The lines for a receipt: `amount` = F(base, qty) - `charged`; `qty`, `unit_ppb` and `most` where
-        they count.
+        """The lines for a receipt, after `before` was charged: `amount` = F(base, qty) - `charged`; `qty`,
+        `unit_ppb` and `most` where they count.
         """
         lines = []
         for form, was, now in zip(self._forms, before, after):  # noqa: B905

@@ -87,6 +87,8 @@ def _book(
     worth = order.filled_cash + cash
     before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
     after = lines.charge(worth, order.filled_qty + qty, capped=not buys)
+    told = lines.told(worth, order.filled_qty + qty, before, after)
+    charged = tuple([(line["name"], line["amount"]) for line in told])
     fee = sum(after) - sum(before)
     order.filled_qty += qty
     order.filled_value += price * qty
@@ -104,7 +106,7 @@ def _book(
         "at": turn.at_ns,
         "limit_price": order.limit_price,
         **facts,
-        "fees": lines.told(worth, order.filled_qty, before, after),
+        "fees": told,
     }
     if order.limit_price is None:
         receipt["collar"] = order.price
@@ -122,7 +124,7 @@ def _book(
             price,
             qty,
             cash,
-            lines.named(before, after),
+            charged,
             fee,
             against,
             state.market_day,

@@ -66,13 +66,14 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     if order.time_in_force == "fok" and walk.filled < order.leaves:
         _kill(turn, order, "FOK_NOT_FILLABLE", "Fill or kill: not all of it was there.", seen)
         return
-    looked_at = market.looked_at(turn.at_ns)
+    looked_at, bound = market.looked_at(turn.at_ns), _bound(order)
     for step, level in zip(walk.steps, seen):  # noqa: B905 - `seen` may go on with what was left alone
-        _take_step(turn, order, step, level, looked_at)
-        if order.leaves and step is not walk.steps[-1]:
+        facts = {"quote": looked_at, "levels": [level], "queue_ahead": 0, "rule": bound}
+        _take_step(turn, order, step, facts)
+        if step is not walk.steps[-1] and order.leaves:
             turn.change(order, FILL_PART, {})
-    if not order.leaves:
-        turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, _bound(order), seen))
+    if order.filled_qty == order.qty:
+        turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, bound, seen))
     elif rests:
         _rest(order)
         receipt = receipts.order("rested", order, turn.at_ns, LIMIT, seen)
@@ -296,10 +297,7 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
     return left
 
 
-def _take_step(
-    turn: Turn, order: Order, step: Step, level: receipts.Facts, looked_at: receipts.Facts | None
-) -> None:
-    facts = {"quote": looked_at, "levels": [level], "queue_ahead": 0, "rule": _bound(order)}
+def _take_step(turn: Turn, order: Order, step: Step, facts: receipts.Facts) -> None:
     if step.maker is None:
         liquidity.take(order.market.asks if order.buys else order.market.bids, step.price, step.size)
         trade_with_market(turn, order, step.price, step.size, facts)

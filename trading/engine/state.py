@@ -7,6 +7,7 @@ references, rules and the phase arrive again from the feed and the rulebook.
 from __future__ import annotations
 
 import heapq
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -19,7 +20,8 @@ from trading.engine.markets import Market
 from trading.engine.orders import Order, by_priority
 from trading.engine.rates import Rates
 
-CLOSED_KEPT_MAX: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
+CLOSED_KEPT_MIN: Final = 100_000  # ids of ended orders kept, to tell "too late" from "unknown"
+CLOSED_FORGOTTEN: Final = 10_000  # so many at once: one by one, a dictionary is slow at its front
 
 
 class Balance:
@@ -269,9 +271,15 @@ class State:
         """The order has ended: it leaves the open ones, and only its end is remembered."""
         del self.orders[order.id]
         del order.portfolio.orders[order.id]
-        self.closed[order.id] = (order.portfolio.id, order.status)
-        if len(self.closed) > CLOSED_KEPT_MAX:
-            del self.closed[next(iter(self.closed))]
+        self.note_end(order.id, order.portfolio.id, order.status)
+
+    def note_end(self, order_id: str, portfolio: int, status: str) -> None:
+        """So that a late cancel hears that it is late."""
+        closed = self.closed
+        closed[order_id] = (portfolio, status)
+        if len(closed) >= CLOSED_KEPT_MIN + CLOSED_FORGOTTEN:
+            for oldest in list(islice(closed, CLOSED_FORGOTTEN)):
+                del closed[oldest]
 
 
 class PortfolioState(msgspec.Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trading.engine.events import Event, TransferRow
+from trading.engine.events import BalanceRow, Event, TransferRow
 from trading.engine.markets import Market
 from trading.engine.orders import EXEC_TYPE, TERMINAL, Order, next_status
 from trading.engine.state import Balance, Position, State
@@ -135,9 +135,10 @@ class Turn(msgspec.Struct, gc=False):
         """Everything that happened. Raises BrokenBooks rather than let a wrong balance out."""
         events = self.events
         for balance in self.balances:
-            row = balance.row()
-            if balance.account > 0 and not 0 <= balance.reserved <= balance.posted and not balance.is_sound:
-                raise BrokenBooks(f"account {balance.account} has {row}")
+            account, posted, reserved = balance.account, balance.posted, balance.reserved
+            row = BalanceRow(account, balance.asset, posted, reserved, balance.may_owe)
+            if account > 0 and not 0 <= reserved <= posted and not balance.is_sound:
+                raise BrokenBooks(f"account {account} has {row}")
             events.append(row)
         for position in self.positions:
             if position.sellable < 0 and not position.is_sound:
