@@ -82,7 +82,7 @@ def test_an_illegal_change_leaves_the_order_as_it_was(status: str, event: str):
     order = pit.engine.state.orders["o1"]
     order.status = status
     before = order.row("restated", {}), pit.engine.state_hash()
-    turn = Turn(pit.engine.state, 99, pit.at_ns)
+    turn = Turn(pit.engine.state, 99, 99, pit.at_ns)
     with pytest.raises(IllegalOrderChange):
         turn.change(order, event, {})
     assert (order.row("restated", {}), pit.engine.state_hash()) == before
