@@ -1,124 +1,200 @@
-"""Who acts in one instrument: informed takers, noise takers, people who place and cancel, makers.
+"""Who acts in one instrument: news, value, momentum and noise traders, patient ones, market makers.
 
-`act` is called when something happens in an instrument; between two calls its book stands still.
-Who comes first:
+`act` is called when something happens in an instrument; between two calls its book stands still. One
+kind acts, then the makers tend the book:
 
-1. **informed**: the fair value has left the spread, so somebody takes the stale depth up to it;
-2. **noise**: somebody takes a part of the best levels. Sides cluster (`Stock.flow`: momentum) and
-   lean to the fair value;
-3. **patient**: somebody places or cancels a part of a level, sometimes inside the spread.
-
-Then the makers tend the book around the fair value: they leave what has become too good for
-others, keep LADDER levels a side, and close a spread that has grown beyond SPREAD_MAX. A level that
-was just eaten stays empty until the next time somebody acts.
+* **news**: right after news somebody who knows takes the stale depth, in size.
+* **value**: knows what it is worth; takes when the book is on the wrong side of that, else waits there.
+* **momentum**: follows a move that is larger than the spread.
+* **noise**: takes at random; leans to where the mood and the last trades point.
+* **patient**: places or cancels a limit order at, behind or inside the touch.
+* **makers** keep LADDER prices a side around their view, pushed by what was taken from them. They take
+  what others leave on the wrong side of their prices, cancel what has become too good or too far, and
+  do not fill a price again that was eaten in the same moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
-from market.simulation.stock import FAIR_SCALE, LOT, SPREAD_MAX, Stock
+from market.simulation import chance
+from market.simulation.auction import Cross, cross_of
+from market.simulation.orders import Deal
+from market.simulation.stock import FAIR_SCALE, Stock
 
-LADDER: Final = 8  # levels a side that makers keep; DEPTH of them are shown
-SPARED_MAX: Final = 2  # eaten levels that wait: LADDER less these is still more than is shown
-KEPT: Final = 16  # in the makers' distance: deeper levels are forgotten
-_INFORMED_OF_256 = 170
-_NOISE_OF_256 = 95
-_LEAN = 24  # of 128: how far takers lean to the fair value
-_FLOW_MAX = 64
-
-
-class Deal(NamedTuple):
-    side: str  # of the taker
-    price: int
-    size: int
+LADDER: Final = 8  # prices a side that makers keep; DEPTH of them are shown
+SPARED_MAX: Final = 2  # eaten prices that wait: LADDER less these is still more than is shown
+KEPT: Final = 16  # in the makers' distance: deeper orders go
+PATIENT_MAX: Final = 14  # orders of others: the oldest goes when there are more
+SPREAD_EVER: Final = 24
+WORTHY: Final = 2  # spreads: a move that momentum follows
+_VALUE, _NEWS, _MOMENTUM, _NOISE = 44, 68, 92, 152  # of 256: up to here they act, the rest is patient
 
 
-def act(stock: Stock, rng: Random) -> list[Deal]:
+def act(stock: Stock, step: int, dice: chance.Dice) -> list[Deal]:
     """Somebody acts, then the makers tend the book. Returns the trades, in order."""
-    levels = stock.levels
-    fair = stock.fair // FAIR_SCALE
-    roll = rng.getrandbits(8)
-    bid, ask = levels.best_bid(), levels.best_ask()
-    deals: list[Deal] = []
-    if ask and fair > ask:
-        if roll < _INFORMED_OF_256:
-            deals = _take(stock, "buy", stock.size(rng, 600), fair)
-    elif bid and fair < bid:
-        if roll < _INFORMED_OF_256:
-            deals = _take(stock, "sell", stock.size(rng, 600), fair)
-    elif roll < _NOISE_OF_256:
-        deals = _noise(stock, rng, bid, ask)
+    book, fair = stock.book, stock.fair // FAIR_SCALE
+    roll = dice.getrandbits(8)
+    bid, ask = book.best_bid(), book.best_ask()
+    wrong = ("buy" if ask and fair > ask else "sell" if bid and fair < bid else "") if roll < _NEWS else ""
+    if wrong:
+        in_the_know = abs(stock.fair - stock.view) * 200 > stock.view  # the makers are half a percent behind
+        deals = _take(stock, wrong, stock.size(dice, 900 if in_the_know else 500), fair)
+    elif roll < _VALUE:
+        deals = []
+        _wait_at(stock, step, dice, fair, bid, ask)
+    elif roll < _MOMENTUM and abs(stock.trend) > WORTHY * stock.spread() * FAIR_SCALE:
+        deals = _market_order(stock, "buy" if stock.trend > 0 else "sell", stock.size(dice, 160), bid, ask)
+    elif roll < _NOISE:
+        deals = _noise(stock, dice, bid, ask)
     else:
-        _patience(stock, rng, bid, ask)
-    tend(stock, rng, [(deal.side, deal.price) for deal in deals[:SPARED_MAX]])
-    return deals
+        deals = []
+        _patience(stock, step, dice, bid, ask)
+    spared = [(deal.side, deal.price) for deal in deals[:SPARED_MAX]]
+    return deals + tend(stock, step, dice, spared)
 
 
 def _take(stock: Stock, side: str, size: int, limit: int) -> list[Deal]:
-    fills = stock.levels.take(side, size, limit)
-    if fills:
-        stock.last = fills[-1][0]
-        push = 12 if side == "buy" else -12
-        stock.flow = min(max(stock.flow * 7 // 8 + push, -_FLOW_MAX), _FLOW_MAX)
-    return [Deal(side, price, taken) for price, taken in fills]
+    deals = stock.book.take(side, size, limit)
+    if deals:
+        stock.last = deals[-1].price
+        stock.press(side, sum(deal.size for deal in deals))
+    return deals
 
 
-def _noise(stock: Stock, rng: Random, bid: int, ask: int) -> list[Deal]:
-    middle = (bid + ask) * FAIR_SCALE // 2
-    lean = _LEAN if stock.fair > middle else -_LEAN
-    side = "buy" if rng.getrandbits(8) < 128 + stock.flow + lean else "sell"
-    worst = stock.limit_high if side == "buy" else stock.limit_low
-    return _take(stock, side, stock.size(rng, 180), worst)
+def _market_order(stock: Stock, side: str, size: int, bid: int, ask: int) -> list[Deal]:
+    """Goes three usual spreads into the book, no further."""
+    reach = 3 * stock.spread()
+    return _take(stock, side, size, ask + reach if side == "buy" else bid - reach)
 
 
-def _patience(stock: Stock, rng: Random, bid: int, ask: int) -> None:
-    levels = stock.levels
-    buys = bool(rng.getrandbits(1))
-    side = levels.bids if buys else levels.asks
-    where = rng.getrandbits(3)
+def _noise(stock: Stock, dice: chance.Dice, bid: int, ask: int) -> list[Deal]:
+    lean = stock.mood.lean + (14 if stock.trend > 0 else -14 if stock.trend < 0 else 0)
+    side = "buy" if dice.getrandbits(8) < 128 + lean else "sell"
+    return _market_order(stock, side, stock.size(dice, 150), bid, ask)
+
+
+def _wait_at(stock: Stock, step: int, dice: chance.Dice, fair: int, bid: int, ask: int) -> None:
+    """An order where it is worth it, if that does not cross."""
+    buys = bool(dice.getrandbits(1))
+    price = fair - 1 if buys else fair + 1
+    if buys and ask:
+        price = min(price, ask - 1)
+    elif not buys and bid:
+        price = max(price, bid + 1)
+    _place(stock, step, price, stock.size(dice, 220), buys=buys)
+
+
+def _patience(stock: Stock, step: int, dice: chance.Dice, bid: int, ask: int) -> None:
+    buys = bool(dice.getrandbits(1))
+    where = dice.getrandbits(3)
+    if where >= 4:
+        others = stock.book.of_others()
+        if others:
+            stock.book.cancel(others[-1 - min(dice.getrandbits(2), len(others) - 1)])
+        return
+    best = bid if buys else ask
+    if not best:
+        return
     if where == 0 and bid and ask and ask - bid > 1:  # step in front of everybody
-        side[bid + 1 if buys else ask - 1] = stock.size(rng, 250)
+        price = bid + 1 if buys else ask - 1
+    else:
+        price = best - where if buys else best + where
+    _place(stock, step, price, stock.size(dice, 260), buys=buys)
+
+
+def _place(stock: Stock, step: int, price: int, size: int, *, buys: bool) -> None:
+    if not stock.limit_low <= price <= stock.limit_high:
         return
-    ranked = sorted(side, reverse=buys)
-    if not ranked:
+    stock.book.place(price, size, step, buys=buys, maker=False)
+    others = stock.book.of_others()
+    for order in others[: max(len(others) - PATIENT_MAX, 0)]:
+        stock.book.cancel(order)
+
+
+# --- makers ---------------------------------------------------------------------------------------
+
+
+def prices(stock: Stock) -> tuple[int, int, int]:
+    """The makers' best bid and ask, and the distance of their prices."""
+    spread = min(max(stock.spread() * stock.mood.spread // 1000, 1), SPREAD_EVER)
+    around = stock.view + stock.pressure
+    top_bid = (2 * around - spread * FAIR_SCALE + FAIR_SCALE) // (2 * FAIR_SCALE)
+    return top_bid, top_bid + spread, (spread + 1) // 2
+
+
+def tend(stock: Stock, step: int, dice: chance.Dice, eaten: list[tuple[str, int]]) -> list[Deal]:
+    """The makers' turn; `eaten`: (side of the taker, price), at most SPARED_MAX, not filled again yet."""
+    book = stock.book
+    top_bid, top_ask, rung = prices(stock)
+    deals: list[Deal] = []
+    low, high = stock.limit_low, stock.limit_high
+    _withdraw(stock, top_bid, top_ask, KEPT * rung)
+    if (ask := book.best_ask()) and ask <= top_bid:
+        deals = _sweep(stock, "buy", min(top_bid, high))
+    elif (bid := book.best_bid()) and bid >= top_ask:
+        deals = _sweep(stock, "sell", max(top_ask, low))
+    bids, asks = book.bids, book.asks
+    share = 8 * stock.mood.depth // 10
+    for n in range(LADDER):
+        bid, ask = top_bid - n * rung, top_ask + n * rung
+        if low <= bid <= high and bid not in bids and ("sell", bid) not in eaten:
+            book.place(bid, stock.size(dice, share + 15 * n), step, buys=True, maker=True)
+        if low <= ask <= high and ask not in asks and ("buy", ask) not in eaten:
+            book.place(ask, stock.size(dice, share + 15 * n), step, buys=False, maker=True)
+    return deals
+
+
+def _sweep(stock: Stock, side: str, limit: int) -> list[Deal]:
+    """Orders of others that the makers' new prices reach are executed."""
+    deals = stock.book.take(side, 1 << 60, limit)
+    if deals:
+        stock.last = deals[-1].price
+    return deals
+
+
+def _withdraw(stock: Stock, top_bid: int, top_ask: int, far: int) -> None:
+    """Makers cancel what is too good for others now; what is too far away goes, whosever it is."""
+    book = stock.book
+    for price in [price for price in book.bids if price > top_bid or price < top_bid - far]:
+        _withdraw_at(stock, price, buys=True, far=price < top_bid - far)
+    for price in [price for price in book.asks if price < top_ask or price > top_ask + far]:
+        _withdraw_at(stock, price, buys=False, far=price > top_ask + far)
+
+
+def _withdraw_at(stock: Stock, price: int, *, buys: bool, far: bool) -> None:
+    book = stock.book
+    queue = (book.bids if buys else book.asks)[price]
+    if far:
+        book.cancel_level(price, buys=buys)
         return
-    price = ranked[min(where, len(ranked) - 1)]
-    if rng.getrandbits(3) < 5:
-        side[price] += stock.size(rng, 300)
-        return
-    side[price] -= side[price] * (1 + rng.getrandbits(2)) // (5 * LOT) * LOT  # a part: never all of it
+    for order in [order for order in queue if order.maker]:
+        book.cancel(order)
 
 
-def tend(stock: Stock, rng: Random, eaten: Sequence[tuple[str, int]] = ()) -> None:
-    """The makers' turn: the book stands around the fair value again, except at prices just `eaten`.
-
-    eaten: (side of the taker, price), at most SPARED_MAX, so that enough levels remain.
-    """
-    levels = stock.levels
-    spread = stock.spread()
-    top_bid = (2 * stock.fair - spread * FAIR_SCALE + FAIR_SCALE) // (2 * FAIR_SCALE)
-    top_ask = top_bid + spread
-    step = (spread + 1) // 2
-    generous = spread // 2  # others may stand this far inside the makers' prices
-    far = KEPT * step
-    for price in [p for p in levels.bids if not top_bid - far <= p <= top_bid + generous]:
-        del levels.bids[price]
-    for price in [p for p in levels.asks if not top_ask - generous <= p <= top_ask + far]:
-        del levels.asks[price]
-    for rung in range(LADDER):
-        if ("sell", top_bid - rung * step) not in eaten:
-            _offer(stock, levels.bids, top_bid - rung * step, rung, rng)
-        if ("buy", top_ask + rung * step) not in eaten:
-            _offer(stock, levels.asks, top_ask + rung * step, rung, rng)
-    if levels.bids and levels.asks and levels.best_ask() - levels.best_bid() > SPREAD_MAX:
-        _offer(stock, levels.bids, top_bid, 0, rng)
-        _offer(stock, levels.asks, top_ask, 0, rng)
+# --- auctions -------------------------------------------------------------------------------------
 
 
-def _offer(stock: Stock, side: dict[int, int], price: int, rung: int, rng: Random) -> None:
-    if price in side or not stock.limit_low <= price <= stock.limit_high:
-        return
-    side[price] = stock.size(rng, 600 + 150 * min(rung, 4))
+def bid_in_auction(stock: Stock, step: int, dice: chance.Dice) -> Cross:
+    """Somebody sends an order to the auction, or takes one back. Where it would cross now."""
+    roll = dice.getrandbits(3)
+    if roll == 0:
+        others = stock.book.of_others()
+        if others:
+            stock.book.cancel(others[-1])
+    else:
+        buys = dice.getrandbits(8) < 128 + stock.mood.lean
+        off = stock.view * chance.normal4(dice) // (4 * 350)  # opinions differ by 0.3 %
+        price = min(max((stock.view + off) // FAIR_SCALE, stock.limit_low), stock.limit_high)
+        stock.book.place(price, stock.size(dice, 300), step, buys=buys, maker=False)
+    return cross_of(stock.book, stock.last)
+
+
+def begin_auction(stock: Stock) -> None:
+    """Makers leave; what others have in the book stays."""
+    for side in (stock.book.bids, stock.book.asks):
+        for price in list(side):
+            for order in [order for order in side[price] if order.maker]:
+                stock.book.cancel(order)
+
+

@@ -1,4 +1,5 @@
-"""The invented companies of the seeded market. None of them exists.
+"""The invented companies of the seeded market. None of them exists. Markets of more than these (a bench,
+a wide world) get numbered ones.
 
 `beta_ppm`: how far the price moves with the whole market. `activity`: how often somebody acts in
 the instrument, 1 (every 2 s) to 4 (every 0.5 s). `worth`: cash that a usual price level holds.
@@ -64,7 +65,30 @@ COMPANIES = (
     Company("ELM", "Echo Lake Media", "回声湖传媒", "Leisure and property", 22_10, 1_220_000, 2, 14_000_000),
 )
 
-_ACTS_OF_65536 = {1: 8_200, 2: 11_500, 3: 16_400, 4: 32_800}
+
+
+def listed(count: int) -> tuple[Company, ...]:
+    """The first `count` companies; beyond those with names, numbered ones in the same sectors."""
+    return COMPANIES[:count] + tuple(_numbered(n) for n in range(len(COMPANIES) + 1, count + 1))
+
+
+def _numbered(number: int) -> Company:
+    like = COMPANIES[number * 7 % len(COMPANIES)]
+    price = 8_00 + number * 7_919 % 292_00
+    beta_ppm = 600_000 + number * 104_729 % 800_000
+    return Company(
+        f"N{number:04d}",
+        f"Number {number} Works",
+        f"{number}号工厂",
+        like.sector,
+        price,
+        beta_ppm,
+        like.activity,
+        like.worth,
+    )
+
+
+_ACTS_OF_65536 = {1: 5_200, 2: 7_300, 3: 10_400, 4: 20_800}
 
 
 def acts_of_65536(company: Company) -> int:

@@ -25,7 +25,7 @@ _DAY_PPM = 900_000  # how much of it is left after a day
 _UPDATE_PPM = 999_561  # the 240th root of it
 
 
-def next_vol_log(vol_log: int, rng: Random, kept_ppm: int) -> int:
+def next_vol_log(vol_log: int, rng: Random | chance.Dice, kept_ppm: int) -> int:
     """One step of the log volatility, an AR(1) with the stationary spread _VOL_SD_PPM."""
     news_ppm = isqrt((10**12 - kept_ppm * kept_ppm) * _VOL_SD_PPM * _VOL_SD_PPM // 10**12)
     moved = chance.rounded(vol_log * kept_ppm, 10**6)
@@ -33,15 +33,15 @@ def next_vol_log(vol_log: int, rng: Random, kept_ppm: int) -> int:
     return min(max(moved, -VOL_LOG_MAX), VOL_LOG_MAX)
 
 
-def first_vol_log(rng: Random) -> int:
+def first_vol_log(rng: Random | chance.Dice) -> int:
     return next_vol_log(0, rng, 0)
 
 
-def vol_after_update(vol_log: int, rng: Random) -> int:
+def vol_after_update(vol_log: int, rng: Random | chance.Dice) -> int:
     return next_vol_log(vol_log, rng, _UPDATE_PPM)
 
 
-def vol_a_day_away(vol_log: int, rng: Random) -> int:
+def vol_a_day_away(vol_log: int, rng: Random | chance.Dice) -> int:
     """A day later or, the process being the same both ways, a day earlier."""
     return next_vol_log(vol_log, rng, _DAY_PPM)
 
@@ -74,14 +74,59 @@ class Factors:
         self.vol_log = vol_log
         self.volatility = chance.exp(vol_log)
 
-    def draw(self, move: Move, rng: Random) -> tuple[int, dict[str, int]]:
+    def draw(self, move: Move, rng: Random | chance.Dice) -> tuple[int, dict[str, int]]:
         """(market return, sector → return): to be added up by `of`."""
         market = chance.normal4(rng) * move.market * self.volatility // (4 * chance.E_ONE)
         return market, {sector: chance.normal4(rng) * move.sector // 4 for sector in SECTORS_ZH}
 
 
-def of(company: Company, drawn: tuple[int, dict[str, int]], move: Move, volatility: int, rng: Random) -> int:
+def of(
+    company: Company,
+    drawn: tuple[int, dict[str, int]],
+    move: Move,
+    volatility: int,
+    rng: Random | chance.Dice,
+) -> int:
     """The return of one company, given the factors."""
     market, sectors = drawn
     own = chance.normal4(rng) * move.own * volatility // (4 * chance.E_ONE)
     return market * company.beta_ppm // 10**6 + sectors[company.sector] + own
+
+
+SECTORS: Final = tuple(SECTORS_ZH)
+UP_OF_256: Final = 176  # news is good more often than bad, and moves further: limit-ups are thrice limit-downs
+JUMPS_OF_65536: Final = 9  # per update of the volatility: one in some thirty days
+
+
+def jump(dice: chance.Dice) -> int:
+    """News of a company's own, as a return (chance.ONE = 100 %); 0 when there is none, which is usual."""
+    roll = dice.getrandbits(16)
+    if roll >= JUMPS_OF_65536:
+        return 0
+    size = chance.ONE * (40 + dice.getrandbits(6)) // 1_000
+    return size if dice.getrandbits(8) < UP_OF_256 else -size * 3 // 4
+
+
+class Tide:
+    """What moves all prices, second by second: sums of the market's and each sector's returns so far."""
+
+    __slots__ = ("day_beats", "market", "sectors", "vol_log", "volatility", "_sd_market", "_sd_sector")
+
+    def __init__(self, vol_log: int, day_beats: int):
+        self.market = 0
+        self.sectors = dict.fromkeys(SECTORS, 0)
+        self.day_beats = day_beats
+        self._sd_market = SD_MARKET * SD_MARKET // day_beats
+        self._sd_sector = SD_SECTOR * SD_SECTOR // day_beats
+        self.set_volatility(vol_log)
+
+    def set_volatility(self, vol_log: int) -> None:
+        self.vol_log, self.volatility = vol_log, chance.exp(vol_log)
+
+    def flow(self, beats: int, dice: chance.Dice) -> None:
+        """So many beats pass."""
+        wide = isqrt(self._sd_market * beats) * self.volatility
+        self.market += chance.normal4(dice) * wide // (4 * chance.E_ONE)
+        narrow = isqrt(self._sd_sector * beats)
+        for sector in SECTORS:
+            self.sectors[sector] += chance.normal4(dice) * narrow // 4

@@ -17,32 +17,16 @@ import msgspec
 from market.simulation import chance, factors
 from market.simulation.companies import COMPANIES, Company, acts_of_65536
 from market.simulation.factors import Factors, Move
+from market.simulation.sessions import DAY_S, Sessions
 from market.simulation.stock import FAIR_HIGH, FAIR_LOW, FAIR_SCALE, LOT, PRICE_HIGH, PRICE_LOW
 
 NS_PER_S: Final = 10**9
-DAY_S: Final = 86_400
 MINUTE_DAYS: Final = 1  # whole trading days told minute by minute, besides the one that is running
 INTRADAY_DAYS: Final = 3  # told at least every five minutes
 DAYS: Final = 250
 SUMMED_S: Final = {"5m": 300, "15m": 900, "1h": 3_600, "1d": DAY_S}
 _MOVE_OF_A_DAY_MAX = chance.ONE * 9 // 100  # below the band of 10 %, also after rounding
 _SATURDAY = 5
-
-
-class Sessions(msgspec.Struct, frozen=True):
-    """The hours of a trading day: (start, end) in seconds of the local day."""
-
-    spans: tuple[tuple[int, int], ...]
-    weekends: bool
-    night: bool  # closed at night: a day opens away from the last close
-
-    @property
-    def open_s(self) -> int:
-        return sum(end - start for start, end in self.spans)
-
-
-ALWAYS: Final = Sessions(spans=((0, DAY_S),), weekends=True, night=False)
-VENUE: Final = Sessions(spans=((34_200, 41_400), (46_800, 54_000)), weekends=False, night=True)
 
 
 class HistoryBar(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +69,15 @@ class _Shift(NamedTuple):
 class Past:
     """The bars before `start_ns` of the market with this seed. Arguments as for SeededMarket."""
 
-    def __init__(self, seed: int, start_ns: int, sessions: Sessions, utc_offset_s: int):
+    def __init__(
+        self,
+        seed: int,
+        start_ns: int,
+        sessions: Sessions,
+        utc_offset_s: int,
+        companies: Sequence[Company] = COMPANIES,
+    ):
+        self._companies = {company.symbol: company for company in companies}
         self._seed = seed
         self._start_ns = start_ns
         self._sessions = sessions
@@ -98,7 +90,7 @@ class Past:
         today = [shift for shift in self._shifts if shift.day == self._today]
         return Opening(
             market_vol_log=self._first_market_vol_log(),
-            stocks={company.symbol: self._first(company, today) for company in COMPANIES},
+            stocks={company.symbol: self._first(company, today) for company in self._companies.values()},
         )
 
     def _first_market_vol_log(self) -> int:
@@ -111,7 +103,7 @@ class Past:
         before today, "1d" over DAYS. The last bar of each is not `closed` when the market starts
         inside its interval.
         """
-        company = _BY_SYMBOL[symbol]
+        company = self._companies[symbol]
         walked = self._walked_bars(company)
         sums = {name: self._sums(walked, length_s) for name, length_s in SUMMED_S.items()}
         days = self._day_bars(company, sums["1d"][0])
@@ -262,7 +254,6 @@ class Past:
         )
 
 
-_BY_SYMBOL: Final = {company.symbol: company for company in COMPANIES}
 _A_DAY: Final = Move(1, 1)
 
 

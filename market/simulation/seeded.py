@@ -1,34 +1,41 @@
-"""The seeded market: same seed, same ticks, byte for byte. Pure: time comes in as an argument.
+"""The seeded market: same seed and same events, same ticks, byte for byte. Pure: time comes in.
 
-Steps lie on a grid of STEP_NS from `start_ns`. What comes out depends on (seed, start_ns, hours)
-and on the order of `advance_to`, `skip_to` and `begin_day`, not on how often `advance_to` is called.
+Steps lie on a grid of STEP_NS from `start_ns`. What comes out depends on (seed, start_ns, hours, number
+of instruments) and on the events (events.py), not on how often `advance_to` is called.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 import msgspec
 
-from market.simulation import agents, chance, factors
-from market.simulation.companies import COMPANIES, SECTORS_ZH
-from market.simulation.factors import Factors, Move
-from market.simulation.history import ALWAYS, HistoryBar, Opening, Past, Sessions
-from market.simulation.stock import LOT, Stock
+from market.simulation import agents, auction, chance, factors, saved
+from market.simulation.companies import COMPANIES, SECTORS_ZH, acts_of_65536, listed
+from market.simulation.events import MODES, Event, chained
+from market.simulation.factors import Factors, Move, Tide
+from market.simulation.history import HistoryBar, Opening, Past
+from market.simulation.orders import Deal
+from market.simulation.saved import BadState
+from market.simulation.scenarios import Asked, mood_of, spells_of
+from market.simulation.sessions import ALWAYS, Sessions
+from market.simulation.stock import LOT, NEVER, Stock
+from market.simulation.tempo import USUAL, Tempo
 from market.ticks import Print, Quote, Reference
 
 SOURCE: Final = "seeded"
 STEP_NS: Final = 250_000_000
 STEPS_PER_S: Final = 4
+NS_PER_S: Final = 10**9
 DEPTH: Final = 5  # levels shown a side
-STATE_VERSION: Final = 2
-NIGHT_PART: Final = 10  # a night moves fair values like a tenth of a trading day
-
-
-# What happened besides steps: ("skip", from step, to step, open seconds) or ("day", step, step, night).
-Entry = tuple[str, int, int, int]
+NIGHT_PART: Final = 6  # a night moves fair values like a sixth of a trading day
+MARK_STEPS: Final = 3_600 * STEPS_PER_S  # how often the ticks so far are summed up in a mark
+FIRST_ORDERS: Final = 12  # in each auction, before its first second has passed
+AUCTION_PACE: Final = 3
+_TIDES, _AGES, _LEAPS, _AUCTIONS = (1 << 32) + 1, (1 << 32) + 2, (1 << 32) + 3, (1 << 33)
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -47,8 +54,12 @@ class Listing(msgspec.Struct, frozen=True):
     lot: int = LOT
 
 
-class BadState(ValueError):
-    """The bytes given to `restore` are no state of this market."""
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """All ticks up to a step in one number: `digest` is a chain over them, hexadecimal."""
+
+    step: int
+    ticks: int
+    digest: str
 
 
 class SeededMarket:
@@ -57,33 +68,55 @@ class SeededMarket:
     seed      any whole number
     start_ns  world time of step 0; rounded down to STEP_NS
     sessions  the hours of a trading day, for the pace of prices and the shape of past bars
-    journal   what else happened: see Entry; with it a market can be lived again (`relive`)
     utc_offset_s  where the world's day begins, in seconds east of UTC
+    count     how many instruments
     """
 
-    def __init__(self, seed: int, start_ns: int, sessions: Sessions = ALWAYS, utc_offset_s: int = 0):
+    def __init__(
+        self,
+        seed: int,
+        start_ns: int,
+        sessions: Sessions = ALWAYS,
+        utc_offset_s: int = 0,
+        count: int = len(COMPANIES),
+    ):
         self.seed = seed
         self.start_ns = start_ns // STEP_NS * STEP_NS
-        self.step_no = 0
         self.sessions = sessions
-        self.past = Past(seed, self.start_ns, sessions, utc_offset_s)
-        self.journal: list[Entry] = []
-        self._source_seq = 0
-        self._rng = chance.source(seed, "steps", self.start_ns)
-        day_steps = sessions.open_s * STEPS_PER_S
-        self._move = Move(1, day_steps)
-        self._steps_per_vol = max(day_steps // factors.VOL_UPDATES_PER_DAY, 1)
+        self.companies = listed(count)
+        self.past = Past(seed, self.start_ns, sessions, utc_offset_s, self.companies)
+        self.tempo = Tempo(sessions, utc_offset_s)
+        self.day_beats = sessions.open_s * STEPS_PER_S * USUAL
+        self.step_no = self.beats = self.events = self.ticks = self.taken_upto = 0
+        self.mode = "continuous"
+        self.ended = False
+        self.journal_digest = self.ticks_digest = bytes(32)
+        self.marks: list[Mark] = []  # to be fetched by whoever keeps them: no part of the state
+        self.next_mark = MARK_STEPS
+        self.source_seq = 0
+        self._key = chance.key_of(seed, self.start_ns)
+        self._steps_per_vol = max(sessions.open_s * STEPS_PER_S // factors.VOL_UPDATES_PER_DAY, 1)
         opening = self.past.opening()
-        self._factors = Factors(opening.market_vol_log)
-        self._stocks = [_stock(company.symbol, opening) for company in COMPANIES]
-        self.instruments = tuple(_listing(stock) for stock in self._stocks)
-        for stock in self._stocks:
-            agents.tend(stock, self._rng)
+        self.tide = Tide(opening.market_vol_log, self.day_beats)
+        self.stocks = [_stock(number, each.symbol, opening) for number, each in enumerate(self.companies)]
+        self.by_symbol = {stock.company.symbol: stock for stock in self.stocks}
+        self.instruments = tuple(_listing(stock) for stock in self.stocks)
+        for stock in self.stocks:
+            agents.tend(stock, 0, chance.Dice(self._key, stock.number, 0), [])
+        self.look_at_the_clock()
+        self.call_everybody()
 
     @property
     def now_ns(self) -> int:
         """World time of the last step."""
         return self.start_ns + self.step_no * STEP_NS
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next step has something to show though the market is closed."""
+        return bool(self._queue) and self._queue[0][0] <= self.step_no + 1
+
+    # --- time -----------------------------------------------------------------------------------
 
     def advance_to(self, world_ns: int, received_ns: int = 0) -> list[Quote | Print]:
         """Run every step up to and including `world_ns`; the ticks in the order they happened.
@@ -92,46 +125,266 @@ class SeededMarket:
         changes nothing else. A time in the past gives nothing.
         """
         ticks: list[Quote | Print] = []
-        while self.now_ns + STEP_NS <= world_ns:
+        last = (world_ns - self.start_ns) // STEP_NS
+        while self.step_no < last and not self.ended:
             self._step(ticks, received_ns)
         return ticks
 
-    def skip_to(self, world_ns: int, open_s: int) -> None:
+    def relive(self, journal: Iterable[Event], step_no: int) -> list[Quote | Print]:
+        """Go on with `journal`, events that follow those known, up to `step_no`: the ticks on the way."""
+        ticks: list[Quote | Print] = []
+        for event in journal:
+            ticks += self.advance_to(self.start_ns + event.step * STEP_NS)
+            self.happen(event)
+        return ticks + self.advance_to(self.start_ns + step_no * STEP_NS)
+
+    def _step(self, ticks: list[Quote | Print], received_ns: int) -> None:
+        self.step_no += 1
+        step = self.step_no
+        self.beats += self._pace
+        if step % STEPS_PER_S == 0:
+            self.look_at_the_clock()
+            if self.mode != "closed":
+                self.tide.flow(self._pace * STEPS_PER_S, chance.Dice(self._key, _TIDES, step))
+        if step % self._steps_per_vol == 0:
+            self._age(step)
+        first = len(ticks)
+        queue = self._queue
+        while queue and queue[0][0] <= step:
+            due, number = heappop(queue)
+            stock = self.stocks[number]
+            if stock.next_step == due:
+                self._visit(stock, ticks, received_ns)
+                heappush(queue, (stock.next_step, number))
+        if len(ticks) > first:
+            self._sum_up(ticks[first:])
+        if step >= self.next_mark:
+            self.marks.append(Mark(step, self.ticks, self.ticks_digest.hex()))
+            self.next_mark = (step // MARK_STEPS + 1) * MARK_STEPS
+
+    def _sum_up(self, ticks: list[Quote | Print]) -> None:
+        self.ticks += len(ticks)
+        said = [
+            (tick.symbol, tick.bids, tick.asks)
+            if type(tick) is Quote
+            else (tick.symbol, tick.price, tick.size, tick.side)  # type: ignore[union-attr]
+            for tick in ticks
+        ]
+        payload = msgspec.msgpack.encode((self.step_no, self.source_seq, said))
+        self.ticks_digest = hashlib.sha256(self.ticks_digest + payload).digest()
+
+    def _age(self, step: int) -> None:
+        """Volatilities drift; now and then a company has news of its own."""
+        aged = factors.vol_after_update
+        self.tide.set_volatility(aged(self.tide.vol_log, chance.Dice(self._key, _AGES, step)))
+        for stock in self.stocks:
+            dice = chance.Dice(self._key, _AGES + (stock.number + 1 << 34), step)
+            stock.set_volatility(aged(stock.vol_log, dice))
+            if self.mode == "continuous" and (news := factors.jump(dice)):
+                stock.move(news)
+
+    # --- one visit to an instrument ---------------------------------------------------------------
+
+    def _visit(self, stock: Stock, ticks: list[Quote | Print], received_ns: int) -> None:
+        step = self.step_no
+        dice = chance.Dice(self._key, stock.number, step)
+        if self.mode != "closed":
+            if step >= stock.mood_until:
+                stock.spells = [spell for spell in stock.spells if spell.end > step]
+                stock.mood, stock.mood_until = mood_of(stock.spells, step)
+            stock.live_through(step, self.beats, self.tide, dice)
+        deals, shown = self._what_happens(stock, dice)
+        for deal in deals:
+            ticks.append(self._print(stock, deal, received_ns))
+        if shown != stock.shown:
+            stock.shown = shown
+            self.source_seq += 1
+            ticks.append(self._quote(stock, shown, received_ns))
+        stock.next_step = step + self._wait(stock, dice)
+
+    def _what_happens(self, stock: Stock, dice: chance.Dice) -> tuple[list[Deal], tuple[Any, ...]]:
+        step = self.step_no
+        if stock.halted_until > step:
+            agents.bid_in_auction(stock, step, dice)
+            return [], NOTHING_SHOWN
+        if self.mode == "auction":
+            stock.halted_until = 0
+            cross = agents.bid_in_auction(stock, step, dice)
+            return [], auction.uncrossed(stock.book, cross, DEPTH)
+        deals = self._end_auction(stock)
+        if self.mode == "continuous":
+            first_look = not stock.shown or bool(deals)
+            deals += agents.tend(stock, step, dice, []) if first_look else agents.act(stock, step, dice)
+        return deals, stock.book.top(DEPTH)
+
+    def _end_auction(self, stock: Stock) -> list[Deal]:
+        """What crossed in an auction trades at one price, now that it is over."""
+        if not stock.in_auction:
+            return []
+        stock.in_auction, stock.halted_until = False, 0
+        cross = auction.cross_of(stock.book, stock.last)
+        auction.execute(stock.book, cross)
+        if not cross.size:
+            return []
+        stock.last = cross.price
+        return [Deal("", cross.price, cross.size)]
+
+    def _wait(self, stock: Stock, dice: chance.Dice) -> int:
+        """How many steps until somebody acts in it again: fewer where it is busy or moving."""
+        if self.mode == "closed":
+            return NEVER
+        beats = 65_536 * USUAL // acts_of_65536(stock.company)
+        if stock.in_auction:
+            beats //= AUCTION_PACE
+        eager = (1_000 + stock.heat) * stock.mood.pace // 1_000
+        eager = eager * (chance.E_ONE + stock.volatility) // (2 * chance.E_ONE)
+        drawn = chance.WAITS[dice.getrandbits(8)]
+        wait = 1 + beats * drawn // chance.WAIT_ONE * 1_000 // (self._pace * eager)
+        if stock.halted_until > self.step_no:
+            return min(wait, stock.halted_until - self.step_no)
+        return wait
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def event(self, what: str, **detail: Any) -> Event:
+        """The next event, to be logged and then given to `happen`."""
+        return Event(self.events + 1, self.step_no, what, detail)
+
+    def happen(self, event: Event) -> Event:
+        """Raises ValueError for an event that does not follow here."""
+        if (event.n, event.step) != (self.events + 1, self.step_no):
+            raise ValueError(
+                f"event {event.n} after step {event.step} does not follow: the market has seen"
+                f" {self.events} events and stands at step {self.step_no}"
+            )
+        if self.ended:
+            raise ValueError("the market has ended: nothing more happens in it")
+        self.events = event.n
+        self.journal_digest = chained(self.journal_digest, event)
+        _HAPPENS[event.what](self, **event.detail)
+        return event
+
+    def skip_to(self, world_ns: int, open_s: int) -> Event | None:
         """Jump to `world_ns` without ticks, with `open_s` seconds of trading in between (0: closed).
 
         Fair values move as far as they would have (at most a day's move); the next step shows every
         book at its new place. Use it over closed hours and after an outage.
         """
-        steps = (world_ns - self.now_ns) // STEP_NS
-        if steps <= 0:
-            return
-        self.journal.append(("skip", self.step_no, self.step_no + steps, open_s))
-        self.step_no += steps
-        self._leap(Move(min(max(open_s, 0), self.sessions.open_s), self.sessions.open_s))
+        to = (world_ns - self.start_ns) // STEP_NS
+        return self.happen(self.event("skip", to=to, open_s=open_s)) if to > self.step_no else None
 
-    def begin_day(self, *, night: bool = False) -> None:
+    def begin_day(self, *, night: bool = False) -> Event:
         """A new market day: last prices become previous closes, bands follow.
 
         night: the venue was closed in between, so news has piled up.
         """
-        self.journal.append(("day", self.step_no, self.step_no, int(night)))
-        for stock in self._stocks:
-            stock.open_day(stock.last)
-        self._leap(Move(1 if night else 0, NIGHT_PART))
+        return self.happen(self.event("day", night=night))
 
-    def relive(self, journal: Iterable[Entry], step_no: int) -> None:
-        """From step 0: what another market of this seed, start and hours lived through, up to `step_no`."""
-        for what, before, after, detail in journal:
-            self.advance_to(self.start_ns + before * STEP_NS)
-            if what == "skip":
-                self.skip_to(self.start_ns + after * STEP_NS, detail)
-            else:
-                self.begin_day(night=bool(detail))
-        self.advance_to(self.start_ns + step_no * STEP_NS)
+    def set_mode(self, mode: str) -> Event:
+        return self.happen(self.event("mode", mode=mode))
+
+    def _skip(self, to: int, open_s: int) -> None:
+        self.step_no = to
+        self.look_at_the_clock()
+        self._leap(Move(min(max(open_s, 0), self.sessions.open_s), self.sessions.open_s))
+        self.call_everybody()
+
+    def _day(self, night: bool) -> None:
+        for stock in self.stocks:
+            stock.open_day(stock.last)
+            if night:
+                stock.book.keep(0, 0)
+        self._leap(Move(1 if night else 0, NIGHT_PART))
+        self.call_everybody()
+
+    def _leap(self, move: Move) -> None:
+        dice = chance.Dice(self._key, _LEAPS, self.events)
+        drawn = Factors(self.tide.vol_log).draw(move, dice)
+        for stock in self.stocks:
+            stock.move(factors.of(stock.company, drawn, move, stock.volatility, dice))
+            stock.view = stock.fair
+            stock.pressure = stock.trend = stock.heat = 0
+            stock.look(self.step_no, self.beats, self.tide)
+
+    def _mode(self, mode: str) -> None:
+        if mode not in MODES:
+            raise ValueError(f"there is no mode {mode!r}")
+        begins = mode == "auction" != self.mode
+        self.mode = mode
+        for stock in self.stocks:
+            if begins:
+                self._collect(stock)
+        self.call_everybody()
+
+    def _collect(self, stock: Stock) -> None:
+        """Its auction begins."""
+        stock.in_auction = True
+        agents.begin_auction(stock)
+        dice = chance.Dice(self._key, _AUCTIONS + stock.number, self.events)
+        for _ in range(FIRST_ORDERS):
+            agents.bid_in_auction(stock, self.step_no, dice)
+
+    def _taken(self, upto: int, rows: list[list[Any]]) -> None:
+        self.taken_upto = max(self.taken_upto, upto)
+        for symbol, side, price, size in rows:
+            stock = self.by_symbol[symbol]
+            stock.book.take_at(side, price, size)
+            stock.press(side, size)
+            self.call(stock)
+
+    def _scenario(self, kind: str, size_ppm: int, seconds: int, symbols: list[str]) -> None:
+        for symbol in symbols or list(self.by_symbol):
+            stock = self.by_symbol[symbol]
+            if kind == "halt":
+                stock.halted_until = self.step_no + seconds * STEPS_PER_S
+                if not stock.in_auction:
+                    self._collect(stock)
+            stock.spells += spells_of(Asked(kind, size_ppm, seconds), self.step_no)
+            stock.mood_until = self.step_no + 1
+            self.call(stock)
+
+    def _resume(self, symbols: list[str]) -> None:
+        for stock in [self.by_symbol[symbol] for symbol in symbols] or self.stocks:
+            if stock.halted_until:
+                stock.halted_until = self.step_no + 1
+                self.call(stock)
+
+    def _adopt(self, why: str, prices: dict[str, list[int]]) -> None:
+        for symbol, (price, previous_close) in prices.items():
+            if symbol in self.by_symbol:
+                self.by_symbol[symbol].take_over(price, previous_close)
+        self.call_everybody()
+
+    def _code(self, model: str, code: str) -> None:
+        """Said for whoever verifies; nothing changes."""
+
+    def _end(self) -> None:
+        self.ended = True
+
+    def look_at_the_clock(self) -> None:
+        self._pace = self.tempo.at(self.now_ns // NS_PER_S)
+
+    def call(self, stock: Stock) -> None:
+        """Somebody looks at it in the next step."""
+        stock.next_step = self.step_no + 1
+        heappush(self._queue, (stock.next_step, stock.number))
+
+    def call_everybody(self) -> None:
+        """Every book is shown in the next step."""
+        for stock in self.stocks:
+            stock.shown = ()
+            stock.next_step = self.step_no + 1
+        self.line_up()
+
+    def line_up(self) -> None:
+        self._queue = [(stock.next_step, stock.number) for stock in self.stocks]
+        heapify(self._queue)
+
+    # --- what others see ----------------------------------------------------------------------------
 
     def snapshot(self, received_ns: int = 0) -> list[Quote]:
         """The books as they stand now; changes nothing."""
-        return [self._quote(stock, stock.levels.top(DEPTH), received_ns) for stock in self._stocks]
+        return [self._quote(stock, stock.book.top(DEPTH), received_ns) for stock in self.stocks]
 
     def references(self, market_day: int, received_ns: int = 0) -> list[Reference]:
         """Previous close and band of every instrument, for the day `market_day` (20261102)."""
@@ -146,7 +399,7 @@ class SeededMarket:
                 received_ns=received_ns,
                 source=SOURCE,
             )
-            for stock in self._stocks
+            for stock in self.stocks
         ]
 
     def history(self, symbol: str) -> dict[str, list[HistoryBar]]:
@@ -154,80 +407,19 @@ class SeededMarket:
         return self.past.bars(symbol)
 
     def state(self) -> bytes:
-        """Everything that `restore` needs; about 20 kB."""
-        return msgspec.msgpack.encode(
-            [
-                STATE_VERSION,
-                self.seed,
-                self.start_ns,
-                self.step_no,
-                self._source_seq,
-                self.journal,
-                self._factors.vol_log,
-                [stock.freeze() for stock in self._stocks],
-                self._rng.getstate(),
-            ]
-        )
+        """Everything that `restore` needs."""
+        return saved.freeze(self)
 
     def restore(self, state: bytes) -> None:
         """Continue from `state()` of a market with the same seed, start and hours. Raises BadState."""
-        try:
-            version, seed, start_ns, *lived = msgspec.msgpack.decode(state)
-            step_no, source_seq, journal, vol_log, stocks, chances = lived
-        except (msgspec.DecodeError, ValueError, TypeError) as error:
-            raise BadState(f"the saved state of the seeded market cannot be read: {error}") from error
-        if (version, seed, start_ns) != (STATE_VERSION, self.seed, self.start_ns):
-            raise BadState(
-                f"the saved state is of version {version}, seed {seed}, start {start_ns}; this market is of"
-                f" version {STATE_VERSION}, seed {self.seed}, start {self.start_ns}"
-            )
-        if [frozen[0] for frozen in stocks] != [company.symbol for company in COMPANIES]:
-            raise BadState("the saved state is of other instruments")
-        # From here it must succeed.
-        self.step_no, self._source_seq = step_no, source_seq
-        self.journal = [(what, before, after, detail) for what, before, after, detail in journal]
-        self._factors.set_volatility(vol_log)
-        for stock, frozen in zip(self._stocks, stocks, strict=True):
-            stock.thaw(frozen, DEPTH)
-        self._rng.setstate((chances[0], tuple(chances[1]), chances[2]))
+        saved.thaw(self, state)
 
     def state_hash(self) -> str:
         """SHA-256 of `state()`, hexadecimal: equal for equal markets."""
         return hashlib.sha256(self.state()).hexdigest()
 
-    def _step(self, ticks: list[Quote | Print], received_ns: int) -> None:
-        rng = self._rng
-        self.step_no += 1
-        if self.step_no % self._steps_per_vol == 0:
-            self._age_volatility()
-        drawn = self._factors.draw(self._move, rng)
-        for stock in self._stocks:
-            stock.move(factors.of(stock.company, drawn, self._move, stock.volatility, rng))
-            if stock.shown and rng.getrandbits(16) >= stock.acts_of_65536:
-                continue
-            deals = agents.act(stock, rng) if stock.shown else []
-            ticks += [self._print(stock, deal, received_ns) for deal in deals]
-            shown = stock.levels.top(DEPTH)
-            if shown != stock.shown:
-                stock.shown = shown
-                self._source_seq += 1
-                ticks.append(self._quote(stock, shown, received_ns))
-
-    def _age_volatility(self) -> None:
-        aged = factors.vol_after_update
-        self._factors.set_volatility(aged(self._factors.vol_log, self._rng))
-        for stock in self._stocks:
-            stock.set_volatility(aged(stock.vol_log, self._rng))
-
-    def _leap(self, move: Move) -> None:
-        drawn = self._factors.draw(move, self._rng)
-        for stock in self._stocks:
-            stock.move(factors.of(stock.company, drawn, move, stock.volatility, self._rng))
-            agents.tend(stock, self._rng)
-            stock.shown = ()
-
-    def _print(self, stock: Stock, deal: agents.Deal, received_ns: int) -> Print:
-        self._source_seq += 1
+    def _print(self, stock: Stock, deal: Deal, received_ns: int) -> Print:
+        self.source_seq += 1
         return Print(
             symbol=stock.company.symbol,
             price=deal.price,
@@ -236,7 +428,7 @@ class SeededMarket:
             at_ns=self.now_ns,
             received_ns=received_ns,
             source=SOURCE,
-            source_seq=self._source_seq,
+            source_seq=self.source_seq,
         )
 
     def _quote(self, stock: Stock, shown: tuple[Any, ...], received_ns: int) -> Quote:
@@ -247,13 +439,28 @@ class SeededMarket:
             at_ns=self.now_ns,
             received_ns=received_ns,
             source=SOURCE,
-            source_seq=self._source_seq,
+            source_seq=self.source_seq,
         )
 
 
-def _stock(symbol: str, opening: Opening) -> Stock:
+NOTHING_SHOWN: Final = ((), ())
+_HAPPENS: Final = {
+    "skip": SeededMarket._skip,
+    "day": SeededMarket._day,
+    "mode": SeededMarket._mode,
+    "taken": SeededMarket._taken,
+    "scenario": SeededMarket._scenario,
+    "resume": SeededMarket._resume,
+    "adopt": SeededMarket._adopt,
+    "code": SeededMarket._code,
+    "end": SeededMarket._end,
+}
+__all__ = ["DEPTH", "SOURCE", "STEP_NS", "BadState", "Listing", "Mark", "SeededMarket", "encode"]
+
+
+def _stock(number: int, symbol: str, opening: Opening) -> Stock:
     first = opening.stocks[symbol]
-    return Stock(first.company, first.price, first.previous_close, first.vol_log)
+    return Stock(number, first.company, first.price, first.previous_close, first.vol_log)
 
 
 def _listing(stock: Stock) -> Listing:

@@ -1,0 +1,98 @@
+"""The state of a seeded market as bytes, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from market.simulation.events import MODEL
+from market.simulation.scenarios import Spell, mood_of
+from market.simulation.stock import Stock
+
+if TYPE_CHECKING:
+    from market.simulation.seeded import SeededMarket
+
+FIRST_MODEL = 2  # the number that stood where the model's name stands now: prices of it can be taken over
+
+
+class BadState(ValueError):
+    """The bytes given to `restore` are no state of this market.
+
+    prices: symbol → [last price, previous close] where an older model's state tells them.
+    """
+
+    def __init__(self, why: str, prices: dict[str, list[int]] | None = None, step: int = 0):
+        super().__init__(why)
+        self.prices, self.step = prices or {}, step
+
+
+def freeze(market: SeededMarket) -> bytes:
+    tide = market.tide
+    return msgspec.msgpack.encode(
+        [
+            MODEL,
+            market.seed,
+            market.start_ns,
+            [market.step_no, market.beats, market.source_seq, market.events, market.ticks],
+            [market.taken_upto, market.next_mark, market.mode, market.ended],
+            [market.journal_digest, market.ticks_digest],
+            [tide.vol_log, tide.market, list(tide.sectors.values())],
+            [stock.freeze() for stock in market.stocks],
+        ]
+    )
+
+
+def thaw(market: SeededMarket, state: bytes) -> None:
+    """Raises BadState."""
+    try:
+        model, seed, start_ns, *lived = msgspec.msgpack.decode(state)
+        if model == FIRST_MODEL:
+            raise _of_the_first(lived, seed == market.seed)
+        counts, more, digests, tide, stocks = lived
+    except BadState:
+        raise
+    except (msgspec.DecodeError, ValueError, TypeError, IndexError) as error:
+        raise BadState(f"the saved state of the seeded market cannot be read: {error}") from error
+    if (model, seed, start_ns) != (MODEL, market.seed, market.start_ns):
+        same = "" if (seed, start_ns) == (market.seed, market.start_ns) else " and of another market"
+        prices = {frozen[0]: [frozen[2][0], frozen[2][1]] for frozen in stocks}
+        raise BadState(
+            f"the saved state is of model {model}, seed {seed}, start {start_ns}{same}; this market is of"
+            f" model {MODEL}, seed {market.seed}, start {market.start_ns}",
+            {} if same else prices,
+            counts[0],
+        )
+    if [frozen[0] for frozen in stocks] != [company.symbol for company in market.companies]:
+        raise BadState("the saved state is of other instruments")
+    # From here it must succeed.
+    market.step_no, market.beats, market.source_seq, market.events, market.ticks = counts
+    market.taken_upto, market.next_mark, market.mode, market.ended = more
+    market.journal_digest, market.ticks_digest = digests
+    market.tide.set_volatility(tide[0])
+    market.tide.market = tide[1]
+    market.tide.sectors = dict(zip(market.tide.sectors, tide[2], strict=True))
+    for stock, frozen in zip(market.stocks, stocks, strict=True):
+        _thaw_stock(stock, frozen, market.step_no)
+    market.look_at_the_clock()
+    market.line_up()
+
+
+def _thaw_stock(stock: Stock, frozen: list[Any], step: int) -> None:
+    _, worth, day, seen, spells, book, shown = frozen
+    stock.fair, stock.view, stock.pressure, stock.trend, stock.heat, vol_log = worth
+    stock.last, previous_close, stock.halted_until, stock.next_step, stock.in_auction = day
+    stock.seen_step, stock.seen_beats, stock.seen_market, stock.seen_sector, stock.mood_until = seen
+    stock.spells = [Spell(*spell) for spell in spells]
+    stock.mood = mood_of(stock.spells, step)[0]
+    stock.set_volatility(vol_log)
+    stock.open_day(previous_close)
+    stock.book.thaw(book)
+    stock.shown = tuple(tuple(tuple(level) for level in side) for side in shown)
+
+
+def _of_the_first(lived: list[Any], same_seed: bool) -> BadState:
+    """A state that the first model saved: it cannot go on, its prices can."""
+    step, _, _, _, stocks, _ = lived
+    prices = {frozen[0]: [frozen[4], frozen[5]] for frozen in stocks} if same_seed else {}
+    return BadState("the saved state is of the first model of the seeded market", prices, step)
