@@ -30,6 +30,7 @@ def answer(feed: Feed, question: Question) -> Answer:
         "subscribe": subscribe,
         "force": force,
         "look": look,
+        "source": of_source,
     }
     asked = known.get(str(question.get("op")))
     if asked is None:
@@ -186,6 +187,11 @@ def look(feed: Feed, _: Question) -> Answer:
     """A switch was turned: look at once."""
     feed.background(feed.look_at_switches())
     return {}
+
+
+def of_source(feed: Feed, question: Question) -> Answer:
+    """What only this kind of source understands: scenarios, players' taking, the end of a season."""
+    return feed.source.asked(question)
 
 
 def _live(feed: Feed) -> list[Live]:

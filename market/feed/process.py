@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from market.feed import recovery, store, wal
+from market.feed import kept_rows, recovery, store, wal
 from market.feed.answers import answer
 from market.feed.bar_writer import BarWriter
 from market.feed.database import NO_ANSWER, DatabaseThread
@@ -77,6 +77,7 @@ class Feed:
             before_flush=self._share_bars,
         )
         self.hub.join(self.publisher)
+        self.source.log_to(self._log_happening)
         self._beats = 0
         self._background: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
@@ -127,6 +128,7 @@ class Feed:
     async def _leave(self) -> None:
         await self.server.stop()
         await self._write_bars()
+        await self._keep_for_the_source()
         await self._keep_checkpoint()
         self.wal.close()
         await self.publisher.close()
@@ -169,6 +171,9 @@ class Feed:
     async def put(self, item: Item) -> None:
         await self.ingress.put(item)
 
+    def _log_happening(self, event: bytes) -> None:
+        self.wal.append(wal.encode(wal.Happened(event)), clock.now_ns())
+
     @property
     def published(self) -> int:
         return self.path.published
@@ -194,6 +199,7 @@ class Feed:
             await self._write_bars(everything=False)
             if self.plan.ex_dates is not None:
                 await self.database.run(self.plan.ex_dates.read)
+            await self._keep_for_the_source()
             refused = self.pipeline.take_refused()
             if refused:
                 await self.database.run(store.quarantine, self.plan.world.number, refused)
@@ -201,6 +207,14 @@ class Feed:
             if self._beats % PRUNE_BEATS == 0:
                 self.wal.prune(self.plan.keep_hours, clock.now_ns())
             await asyncio.sleep(BEAT_S)
+
+    async def _keep_for_the_source(self) -> None:
+        """What the source wants in its tables; what could not be written stays for the next time."""
+        kept = self.source.to_keep()
+        if kept is None:
+            return
+        if await self.database.run(kept_rows.write, self.plan.world.number, kept, default=NO_ANSWER) is None:
+            self.source.was_kept(kept)
 
     async def _keep_lease(self) -> None:
         wanted = await self.database.run(store.beat, self.plan.world.number, self.epoch, default=NO_ANSWER)

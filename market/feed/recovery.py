@@ -57,6 +57,7 @@ class Recovered:
         self.last = checkpoint.last if checkpoint else None
         self.heads: dict[tuple[str, bool], Quote | Print] = {}
         self.source = checkpoint.source if checkpoint else b""
+        self.happened: list[bytes] = []  # to the source, since the checkpoint
         self.begun = checkpoint is not None
         self.cut = False  # a torn tail was cut: what the database heard of it must be said anew
         for stored in checkpoint.unwritten if checkpoint else ():
@@ -69,6 +70,9 @@ class Recovered:
             return
         if isinstance(written, wal.SettledRecord):
             self.state.settled[written.symbol] = (written.market_day, written.price)
+            return
+        if isinstance(written, wal.Happened):
+            self.happened.append(written.event)
             return
         if isinstance(written, wal.Begin):
             self.bars.series.update(written.series)

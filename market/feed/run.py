@@ -88,6 +88,7 @@ async def serve(plan: Plan, holder: str, announce: Callable[[Feed], None]) -> No
     try:
         (plan.folder / WORLD_FILE).write_bytes(plan.world_file())
         recovered = recovery.recover(plan.folder)
+        plan.source.remember(recovered.happened, recovered.state.closes())
         plan.source.resume(recovered.source, recovered.last)
         feed = Feed(plan, epoch, recovered, wanted)
         announce(feed)

@@ -81,6 +81,14 @@ class WorldState(msgspec.Struct):
         reference = self.references.get(symbol)
         return reference.previous_close if reference else 0
 
+    def closes(self) -> dict[str, list[int]]:
+        """symbol → [last price, previous close], of those whose last price is known."""
+        return {
+            symbol: [last, self.references[symbol].previous_close]
+            for symbol in self.references
+            if (last := self.close_of(symbol))
+        }
+
     def snapshot(self) -> list[Tick]:
         """PhaseTick (with the present `seq`), every Reference with the last price, the latest Quotes."""
         ticks: list[Tick] = []

@@ -5,7 +5,8 @@ A segment is a file of one wall hour, `20261102T09.wal`: the 8 bytes MAGIC, then
     4 bytes length (big-endian) · 4 bytes CRC-32 of the payload · payload
 
 where the payload is msgpack: a list of ticks (the very bytes that went out), or a map: a `Gap`
-(messages that a source knows it missed) or a `Begin` (what a world had before its first tick). A
+(messages that a source knows it missed), a `Begin` (what a world had before its first tick) or a
+`Happened` (what happened to a seeded market, before it did). A
 record is written with one call, so a killed process leaves at most one torn record, at the end;
 `recover` cuts it. After a day a segment is compressed (`20261102T09.wal.gz`): readers do not notice.
 """
@@ -71,6 +72,12 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
     days: dict[str, Day]
 
 
+class Happened(msgspec.Struct, frozen=True, tag="happened"):
+    """What happened to a source that makes its own market, written before it does (Source.log_to)."""
+
+    event: bytes
+
+
 class Damage(msgspec.Struct, frozen=True):
     """Bytes that are no record. `torn`: at the very end, as a killed writer leaves them."""
 
@@ -88,8 +95,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 encode = msgspec.msgpack.Encoder().encode  # of a record that is no list of ticks
-_decode_map = msgspec.msgpack.Decoder(GapRecord | SettledRecord | Begin).decode
-Written = list[Tick] | GapRecord | SettledRecord | Begin
+_decode_map = msgspec.msgpack.Decoder(GapRecord | SettledRecord | Begin | Happened).decode
+Written = list[Tick] | GapRecord | SettledRecord | Begin | Happened
 
 
 def decode(payload: bytes) -> Written:

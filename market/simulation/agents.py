@@ -104,6 +104,9 @@ def _patience(stock: Stock, step: int, dice: chance.Dice, bid: int, ask: int) ->
 
 
 def _place(stock: Stock, step: int, price: int, size: int, *, buys: bool) -> None:
+    """At a price that the makers' own next prices do not reach: else it would be gone before it is seen."""
+    top_bid, top_ask, _ = prices(stock)
+    price = min(price, top_ask - 1) if buys else max(price, top_bid + 1)
     if not stock.limit_low <= price <= stock.limit_high:
         return
     stock.book.place(price, size, step, buys=buys, maker=False)
@@ -120,6 +123,7 @@ def prices(stock: Stock) -> tuple[int, int, int]:
     spread = min(max(stock.spread() * stock.mood.spread // 1000, 1), SPREAD_EVER)
     around = stock.view + stock.pressure
     top_bid = (2 * around - spread * FAIR_SCALE + FAIR_SCALE) // (2 * FAIR_SCALE)
+    top_bid = min(max(top_bid, stock.limit_low - spread), stock.limit_high)  # stuck at the limit
     return top_bid, top_bid + spread, (spread + 1) // 2
 
 
@@ -196,5 +200,3 @@ def begin_auction(stock: Stock) -> None:
         for price in list(side):
             for order in [order for order in side[price] if order.maker]:
                 stock.book.cancel(order)
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from market.simulation.orders import Book, Level
+from market.simulation.orders import Book, Level, Order
 
 
 class Cross(NamedTuple):
@@ -51,7 +51,7 @@ def execute(book: Book, cross: Cross) -> None:
         book.take("sell", cross.size, cross.price)
 
 
-def _sizes(side: dict[int, list]) -> dict[int, int]:  # type: ignore[type-arg]
+def _sizes(side: dict[int, list[Order]]) -> dict[int, int]:
     return {price: sum(order.size for order in queue) for price, queue in side.items()}
 
 

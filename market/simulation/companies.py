@@ -66,7 +66,6 @@ COMPANIES = (
 )
 
 
-
 def listed(count: int) -> tuple[Company, ...]:
     """The first `count` companies; beyond those with names, numbered ones in the same sectors."""
     return COMPANIES[:count] + tuple(_numbered(n) for n in range(len(COMPANIES) + 1, count + 1))
@@ -88,7 +87,7 @@ def _numbered(number: int) -> Company:
     )
 
 
-_ACTS_OF_65536 = {1: 5_200, 2: 7_300, 3: 10_400, 4: 20_800}
+_ACTS_OF_65536 = {1: 7_000, 2: 8_300, 3: 10_400, 4: 18_000}
 
 
 def acts_of_65536(company: Company) -> int:

@@ -17,6 +17,7 @@ An event takes place after step `step` and before the next one; `n` counts them 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -58,7 +59,7 @@ def dense(events: Iterable[Event]) -> list[Event]:
     """In order, each once. Raises ValueError when one is missing."""
     found = {event.n: event for event in events}
     ordered = [found[n] for n in sorted(found)]
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in itertools.pairwise(ordered):
         if after.n != before.n + 1:
             raise ValueError(f"event {before.n + 1} of the seeded market is missing")
     return ordered

@@ -94,7 +94,9 @@ def of(
 
 
 SECTORS: Final = tuple(SECTORS_ZH)
-UP_OF_256: Final = 176  # news is good more often than bad, and moves further: limit-ups are thrice limit-downs
+UP_OF_256: Final = (
+    176  # news is good more often than bad, and moves further: limit-ups are thrice limit-downs
+)
 JUMPS_OF_65536: Final = 9  # per update of the volatility: one in some thirty days
 
 
@@ -110,7 +112,7 @@ def jump(dice: chance.Dice) -> int:
 class Tide:
     """What moves all prices, second by second: sums of the market's and each sector's returns so far."""
 
-    __slots__ = ("day_beats", "market", "sectors", "vol_log", "volatility", "_sd_market", "_sd_sector")
+    __slots__ = ("_sd_market", "_sd_sector", "day_beats", "market", "sectors", "vol_log", "volatility")
 
     def __init__(self, vol_log: int, day_beats: int):
         self.market = 0

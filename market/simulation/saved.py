@@ -13,18 +13,9 @@ from market.simulation.stock import Stock
 if TYPE_CHECKING:
     from market.simulation.seeded import SeededMarket
 
-FIRST_MODEL = 2  # the number that stood where the model's name stands now: prices of it can be taken over
-
 
 class BadState(ValueError):
-    """The bytes given to `restore` are no state of this market.
-
-    prices: symbol → [last price, previous close] where an older model's state tells them.
-    """
-
-    def __init__(self, why: str, prices: dict[str, list[int]] | None = None, step: int = 0):
-        super().__init__(why)
-        self.prices, self.step = prices or {}, step
+    """The bytes given to `restore` are no state of this market."""
 
 
 def freeze(market: SeededMarket) -> bytes:
@@ -47,22 +38,14 @@ def thaw(market: SeededMarket, state: bytes) -> None:
     """Raises BadState."""
     try:
         model, seed, start_ns, *lived = msgspec.msgpack.decode(state)
-        if model == FIRST_MODEL:
-            raise _of_the_first(lived, seed == market.seed)
-        counts, more, digests, tide, stocks = lived
-    except BadState:
-        raise
-    except (msgspec.DecodeError, ValueError, TypeError, IndexError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError) as error:
         raise BadState(f"the saved state of the seeded market cannot be read: {error}") from error
     if (model, seed, start_ns) != (MODEL, market.seed, market.start_ns):
-        same = "" if (seed, start_ns) == (market.seed, market.start_ns) else " and of another market"
-        prices = {frozen[0]: [frozen[2][0], frozen[2][1]] for frozen in stocks}
         raise BadState(
-            f"the saved state is of model {model}, seed {seed}, start {start_ns}{same}; this market is of"
-            f" model {MODEL}, seed {market.seed}, start {market.start_ns}",
-            {} if same else prices,
-            counts[0],
+            f"the saved state is of model {model}, seed {seed}, start {start_ns}; this market is of"
+            f" model {MODEL}, seed {market.seed}, start {market.start_ns}"
         )
+    counts, more, digests, tide, stocks = lived
     if [frozen[0] for frozen in stocks] != [company.symbol for company in market.companies]:
         raise BadState("the saved state is of other instruments")
     # From here it must succeed.
@@ -89,10 +72,3 @@ def _thaw_stock(stock: Stock, frozen: list[Any], step: int) -> None:
     stock.open_day(previous_close)
     stock.book.thaw(book)
     stock.shown = tuple(tuple(tuple(level) for level in side) for side in shown)
-
-
-def _of_the_first(lived: list[Any], same_seed: bool) -> BadState:
-    """A state that the first model saved: it cannot go on, its prices can."""
-    step, _, _, _, stocks, _ = lived
-    prices = {frozen[0]: [frozen[4], frozen[5]] for frozen in stocks} if same_seed else {}
-    return BadState("the saved state is of the first model of the seeded market", prices, step)

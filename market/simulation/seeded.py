@@ -7,7 +7,7 @@ of instruments) and on the events (events.py), not on how often `advance_to` is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
@@ -444,7 +444,7 @@ class SeededMarket:
 
 
 NOTHING_SHOWN: Final = ((), ())
-_HAPPENS: Final = {
+_HAPPENS: Final[dict[str, Callable[..., None]]] = {
     "skip": SeededMarket._skip,
     "day": SeededMarket._day,
     "mode": SeededMarket._mode,

@@ -44,6 +44,7 @@ class Stock:
     """
 
     __slots__ = (
+        "book",
         "company",
         "fair",
         "halted_until",
@@ -52,13 +53,12 @@ class Stock:
         "last",
         "limit_high",
         "limit_low",
-        "book",
         "mood",
         "mood_until",
         "next_step",
         "number",
-        "previous_close",
         "pressure",
+        "previous_close",
         "seen_beats",
         "seen_market",
         "seen_sector",

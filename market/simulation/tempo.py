@@ -8,6 +8,7 @@ per beat, so a busy minute simply holds more of them.
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from market.simulation.sessions import DAY_S, Sessions
@@ -63,7 +64,7 @@ def _of_a_venue(sessions: Sessions) -> dict[int, int]:
 
 
 def _shape(place: int) -> int:
-    for (left, low), (right, high) in zip(_SHAPE, _SHAPE[1:], strict=False):
+    for (left, low), (right, high) in itertools.pairwise(_SHAPE):
         if place < right:
             return _between(low, high, place - left, right - left)
     return _SHAPE[-1][1]

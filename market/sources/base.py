@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -65,6 +65,16 @@ class Stage(Protocol):
         """Move the world's clock forward (a replay over hours in which nothing was recorded)."""
 
     async def put(self, item: Item) -> None: ...
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """Rows of one life of a seeded market for the tables: what happened, and marks over its ticks."""
+
+    life: int
+    events: list[Any]
+    marks: list[Any]
+    start_ns: int
+    step_ns: int
 
 
 class PastBar(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +146,23 @@ class Source(abc.ABC):
 
     def resume(self, saved: bytes, last: Quote | Print | None) -> None:  # noqa: B027
         """Continue behind `last`, the last of its ticks in the WAL (None: there is none)."""
+
+    def remember(self, happened: list[bytes], closes: dict[str, list[int]]) -> None:  # noqa: B027
+        """Before `resume`: what was logged since the state was saved, and the last prices anybody saw."""
+
+    def log_to(self, write: Callable[[bytes], None]) -> None:  # noqa: B027
+        """Where to write what must be known before it happens (the seeded market's events)."""
+
+    def asked(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer to `op: source`. Raises ValueError with a sentence."""
+        raise ValueError("This world is not made from a seed: nothing can be let happen in it.")
+
+    def to_keep(self) -> Kept | None:
+        """Rows for the source's own tables."""
+        return None
+
+    def was_kept(self, kept: Kept) -> None:  # noqa: B027
+        """They are written."""
 
     def describe(self) -> dict[str, object]:
         return {"name": self.name, "state": str(self.state), "note": self.note}

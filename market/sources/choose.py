@@ -11,6 +11,7 @@ from django.conf import settings
 from market import hidden
 from market.models import Instrument, World
 from market.rulebook import load
+from market.simulation.companies import COMPANIES
 from market.sources.base import Source
 from market.sources.hidden import HiddenSource
 from market.sources.live import shelf
@@ -39,6 +40,7 @@ def seeded(world: World, seed: int | None) -> SeededSource:
         start_ns,
         hours=world.options.get("hours", settings.SEEDED_HOURS),
         utc_offset_s=int(offset.total_seconds()) if offset else 0,
+        count=int(world.options.get("instruments", len(COMPANIES))),
     )
 
 

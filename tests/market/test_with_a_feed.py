@@ -18,7 +18,7 @@ from market import latest, queries, seed_state, worlds
 from market.errors import FeedUnavailable
 from market.feed import client
 from market.models import World
-from market.simulation import SeededMarket
+from market.simulation import Event, SeededMarket
 from market.topics import snapshot
 from realtime.publish import BUS_CHANNEL, Message, decode_frame
 from realtime.topics import Snapshot
@@ -72,7 +72,7 @@ def test_the_same_rows_with_and_without_redis_and_a_market_that_anybody_can_repr
 
     told = seed_state.of(served)
     again = SeededMarket(told["seed"], int(told["start_ns"]))
-    again.relive(told["journal"], told["step"])
+    again.relive([Event(**event) for event in told["journal"]], told["step"])
     assert (again.step_no, again.state_hash()) == (told["step"], told["hash"])
 
     with monkeypatch.context() as patched:

@@ -9,10 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from market.simulation import DEPTH, VENUE, HistoryBar, SeededMarket, agents, chance
+from market.simulation import DEPTH, VENUE, HistoryBar, SeededMarket, chance
 from market.simulation.companies import COMPANIES, SECTORS_ZH
-from market.simulation.levels import Levels
-from market.simulation.stock import FAIR_SCALE, Stock
+from market.simulation.orders import Book
 from market.ticks import Print, Quote
 
 SECOND = 10**9
@@ -66,7 +65,7 @@ def test_five_levels_in_order_and_never_crossed(ticks) -> None:
         assert len(bids) == len(asks) == DEPTH
         assert bids == sorted(set(bids), reverse=True)
         assert asks == sorted(set(asks))
-        assert 1 <= asks[0] - bids[0] <= 5
+        assert 1 <= asks[0] - bids[0] <= 12
 
 
 def test_dear_stocks_have_wider_spreads_than_cheap_ones(ticks) -> None:
@@ -88,7 +87,7 @@ def test_trades_happen_at_prices_that_were_shown(ticks) -> None:
         depth = shown[tick.symbol].asks if tick.side == "buy" else shown[tick.symbol].bids
         assert tick.size <= dict(depth).get(tick.price, tick.size)
         assert tick.price >= depth[0][0] if tick.side == "buy" else tick.price <= depth[0][0]
-    assert prints > 1000
+    assert prints > 1_000
 
 
 def test_the_page_moves_visibly_and_not_madly(ticks) -> None:
@@ -98,7 +97,7 @@ def test_the_page_moves_visibly_and_not_madly(ticks) -> None:
         quotes[tick.symbol] += isinstance(tick, Quote)
     assert 25 <= len(ticks) / seconds <= 60
     for symbol, count in quotes.items():
-        assert 0.4 <= seconds / count <= 2.5, symbol
+        assert 0.4 <= seconds / count <= 3.5, symbol
 
 
 def test_a_day_of_live_ticks_moves_prices_by_two_to_three_and_a_half_percent(ticks) -> None:
@@ -211,33 +210,27 @@ def test_an_outage_moves_prices_on_without_breaking_the_band() -> None:
 
 @pytest.mark.parametrize("side", ["up", "down"])
 def test_at_the_limit_one_side_of_the_book_dries_up(side: str) -> None:
-    stock = Stock(COMPANIES[0], 1_000, 1_000, 0)
-    rng = chance.source(1, "limit")
+    market = SeededMarket(3, START, count=1)
+    stock = market.stocks[0]
     stock.move(chance.ONE // 3 if side == "up" else -chance.ONE // 3)
-    for _ in range(200):
-        agents.act(stock, rng)
-        assert all(
-            stock.limit_low <= price <= stock.limit_high for price in (*stock.levels.bids, *stock.levels.asks)
-        )
-    bids, asks = stock.levels.top(DEPTH)
-    if side == "up":
-        assert stock.fair == 1_100 * FAIR_SCALE
-        assert len(bids) == DEPTH
-        assert len(asks) <= 2
-    else:
-        assert stock.fair == 900 * FAIR_SCALE
-        assert len(asks) == DEPTH
-        assert len(bids) <= 2
+    stock.view = stock.fair
+    market.advance_to(START + 300 * SECOND)
+    bids, asks = stock.book.top(DEPTH)
+    full, dry = (bids, asks) if side == "up" else (asks, bids)
+    assert len(full) == DEPTH
+    assert len(dry) <= 1
+    assert all(stock.limit_low <= price <= stock.limit_high for price, _ in (*bids, *asks))
+    assert abs(stock.last - (stock.limit_high if side == "up" else stock.limit_low)) <= 4
 
 
-def test_a_taker_eats_the_best_levels_first_and_stops_at_the_limit() -> None:
-    levels = Levels()
-    levels.asks = {102: 300, 101: 200, 104: 500}
-    assert levels.take("buy", 600, 103) == [(101, 200), (102, 300)]
-    assert levels.asks == {104: 500}
-    levels.bids = {99: 300, 98: 100}
-    assert levels.take("sell", 200, 98) == [(99, 200)]
-    assert levels.bids == {99: 100, 98: 100}
+def test_a_taker_eats_the_best_price_first_oldest_order_first_and_stops_at_the_limit() -> None:
+    book = Book()
+    for price, size in ((102, 300), (101, 200), (101, 100), (104, 500)):
+        book.place(price, size, 1, buys=False, maker=False)
+    assert book.take("buy", 250, 103) == [("buy", 101, 250)]
+    assert [(order.number, order.size) for order in book.asks[101]] == [(3, 50)]
+    assert book.take("buy", 600, 103) == [("buy", 101, 50), ("buy", 102, 300)]
+    assert book.top(DEPTH) == ((), ((104, 500),))
 
 
 def test_the_integer_ladder_is_the_exponential() -> None:

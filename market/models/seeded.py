@@ -1,0 +1,43 @@
+"""What a seeded market's ticks follow from besides its seed, and marks to compare them by."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from market.models.world import World
+
+
+class MarketEvent(models.Model):
+    """Something that happened to a seeded market: market.simulation.events. Append-only."""
+
+    pk = models.CompositePrimaryKey("world_id", "life", "n")
+    world = models.ForeignKey(World, models.CASCADE, related_name="market_events")
+    life = models.IntegerField()  # how often the world's market began anew before
+    n = models.IntegerField()  # dense from 1 in each life
+    step = models.BigIntegerField()  # it happened after this step
+    what = models.CharField(max_length=12)
+    detail = models.JSONField()
+    at = models.DateTimeField()  # world time
+
+    class Meta:
+        ordering = ["world", "life", "n"]
+
+    def __str__(self) -> str:
+        return f"{self.life}.{self.n} {self.what}"
+
+
+class TickMark(models.Model):
+    """SHA-256 over all ticks of a life up to a step: whoever recomputes them gets the same."""
+
+    pk = models.CompositePrimaryKey("world_id", "life", "step")
+    world = models.ForeignKey(World, models.CASCADE, related_name="tick_marks")
+    life = models.IntegerField()
+    step = models.BigIntegerField()
+    ticks = models.BigIntegerField()
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["world", "life", "step"]
+
+    def __str__(self) -> str:
+        return f"{self.life} up to step {self.step}"
