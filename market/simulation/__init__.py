@@ -2,8 +2,9 @@
 
 from market.simulation.events import MODEL, Event, code_hash
 from market.simulation.history import HistoryBar
+from market.simulation.listing import Listing, Mark
 from market.simulation.saved import BadState
-from market.simulation.seeded import DEPTH, SOURCE, STEP_NS, Listing, Mark, SeededMarket
+from market.simulation.seeded import DEPTH, SOURCE, STEP_NS, SeededMarket
 from market.simulation.sessions import ALWAYS, VENUE, Sessions
 
 __all__ = [

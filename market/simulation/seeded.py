@@ -7,22 +7,24 @@ of instruments) and on the events (events.py), not on how often `advance_to` is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 import msgspec
 
 from market.simulation import agents, auction, chance, factors, saved
-from market.simulation.companies import COMPANIES, SECTORS_ZH, acts_of_65536, listed
-from market.simulation.events import MODES, Event, chained
-from market.simulation.factors import Factors, Move, Tide
+from market.simulation.companies import COMPANIES, acts_of_65536, listed
+from market.simulation.events import Event, chained
+from market.simulation.factors import Tide
+from market.simulation.happening import HAPPENS
 from market.simulation.history import HistoryBar, Opening, Past
+from market.simulation.listing import Mark, listing_of
 from market.simulation.orders import Deal
 from market.simulation.saved import BadState
-from market.simulation.scenarios import Asked, mood_of, spells_of
+from market.simulation.scenarios import mood_of
 from market.simulation.sessions import ALWAYS, Sessions
-from market.simulation.stock import LOT, NEVER, Stock
+from market.simulation.stock import NEVER, Stock
 from market.simulation.tempo import USUAL, Tempo
 from market.ticks import Print, Quote, Reference
 
@@ -31,35 +33,9 @@ STEP_NS: Final = 250_000_000
 STEPS_PER_S: Final = 4
 NS_PER_S: Final = 10**9
 DEPTH: Final = 5  # levels shown a side
-NIGHT_PART: Final = 6  # a night moves fair values like a sixth of a trading day
 MARK_STEPS: Final = 3_600 * STEPS_PER_S  # how often the ticks so far are summed up in a mark
-FIRST_ORDERS: Final = 12  # in each auction, before its first second has passed
 AUCTION_PACE: Final = 3
-_TIDES, _AGES, _LEAPS, _AUCTIONS = (1 << 32) + 1, (1 << 32) + 2, (1 << 32) + 3, (1 << 33)
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """An instrument as it enters the world. Prices are scaled by 10**price_exponent."""
-
-    symbol: str
-    name: str
-    name_zh: str
-    sector: str
-    sector_zh: str
-    price: int  # the first fair value, at start_ns
-    previous_close: int  # of the day before start_ns
-    price_exponent: int = 2
-    qty_exponent: int = 0
-    tick: int = 1
-    lot: int = LOT
-
-
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """All ticks up to a step in one number: `digest` is a chain over them, hexadecimal."""
-
-    step: int
-    ticks: int
-    digest: str
+_TIDES, _AGES = (1 << 32) + 1, (1 << 32) + 2
 
 
 class SeededMarket:
@@ -94,15 +70,15 @@ class SeededMarket:
         self.marks: list[Mark] = []  # to be fetched by whoever keeps them: no part of the state
         self.next_mark = MARK_STEPS
         self.source_seq = 0
-        self._key = chance.key_of(seed, self.start_ns)
+        self.key = chance.key_of(seed, self.start_ns)
         self._steps_per_vol = max(sessions.open_s * STEPS_PER_S // factors.VOL_UPDATES_PER_DAY, 1)
         opening = self.past.opening()
         self.tide = Tide(opening.market_vol_log, self.day_beats)
         self.stocks = [_stock(number, each.symbol, opening) for number, each in enumerate(self.companies)]
         self.by_symbol = {stock.company.symbol: stock for stock in self.stocks}
-        self.instruments = tuple(_listing(stock) for stock in self.stocks)
+        self.instruments = tuple(listing_of(stock) for stock in self.stocks)
         for stock in self.stocks:
-            agents.tend(stock, 0, chance.Dice(self._key, stock.number, 0), [])
+            agents.tend(stock, 0, chance.Dice(self.key, stock.number, 0), [])
         self.look_at_the_clock()
         self.call_everybody()
 
@@ -145,7 +121,7 @@ class SeededMarket:
         if step % STEPS_PER_S == 0:
             self.look_at_the_clock()
             if self.mode != "closed":
-                self.tide.flow(self._pace * STEPS_PER_S, chance.Dice(self._key, _TIDES, step))
+                self.tide.flow(self._pace * STEPS_PER_S, chance.Dice(self.key, _TIDES, step))
         if step % self._steps_per_vol == 0:
             self._age(step)
         first = len(ticks)
@@ -176,9 +152,9 @@ class SeededMarket:
     def _age(self, step: int) -> None:
         """Volatilities drift; now and then a company has news of its own."""
         aged = factors.vol_after_update
-        self.tide.set_volatility(aged(self.tide.vol_log, chance.Dice(self._key, _AGES, step)))
+        self.tide.set_volatility(aged(self.tide.vol_log, chance.Dice(self.key, _AGES, step)))
         for stock in self.stocks:
-            dice = chance.Dice(self._key, _AGES + (stock.number + 1 << 34), step)
+            dice = chance.Dice(self.key, _AGES + (stock.number + 1 << 34), step)
             stock.set_volatility(aged(stock.vol_log, dice))
             if self.mode == "continuous" and (news := factors.jump(dice)):
                 stock.move(news)
@@ -187,7 +163,7 @@ class SeededMarket:
 
     def _visit(self, stock: Stock, ticks: list[Quote | Print], received_ns: int) -> None:
         step = self.step_no
-        dice = chance.Dice(self._key, stock.number, step)
+        dice = chance.Dice(self.key, stock.number, step)
         if self.mode != "closed":
             if step >= stock.mood_until:
                 stock.spells = [spell for spell in stock.spells if spell.end > step]
@@ -261,7 +237,7 @@ class SeededMarket:
             raise ValueError("the market has ended: nothing more happens in it")
         self.events = event.n
         self.journal_digest = chained(self.journal_digest, event)
-        _HAPPENS[event.what](self, **event.detail)
+        HAPPENS[event.what](self, **event.detail)
         return event
 
     def skip_to(self, world_ns: int, open_s: int) -> Event | None:
@@ -282,84 +258,6 @@ class SeededMarket:
 
     def set_mode(self, mode: str) -> Event:
         return self.happen(self.event("mode", mode=mode))
-
-    def _skip(self, to: int, open_s: int) -> None:
-        self.step_no = to
-        self.look_at_the_clock()
-        self._leap(Move(min(max(open_s, 0), self.sessions.open_s), self.sessions.open_s))
-        self.call_everybody()
-
-    def _day(self, night: bool) -> None:
-        for stock in self.stocks:
-            stock.open_day(stock.last)
-            if night:
-                stock.book.keep(0, 0)
-        self._leap(Move(1 if night else 0, NIGHT_PART))
-        self.call_everybody()
-
-    def _leap(self, move: Move) -> None:
-        dice = chance.Dice(self._key, _LEAPS, self.events)
-        drawn = Factors(self.tide.vol_log).draw(move, dice)
-        for stock in self.stocks:
-            stock.move(factors.of(stock.company, drawn, move, stock.volatility, dice))
-            stock.view = stock.fair
-            stock.pressure = stock.trend = stock.heat = 0
-            stock.look(self.step_no, self.beats, self.tide)
-
-    def _mode(self, mode: str) -> None:
-        if mode not in MODES:
-            raise ValueError(f"there is no mode {mode!r}")
-        begins = mode == "auction" != self.mode
-        self.mode = mode
-        for stock in self.stocks:
-            if begins:
-                self._collect(stock)
-        self.call_everybody()
-
-    def _collect(self, stock: Stock) -> None:
-        """Its auction begins."""
-        stock.in_auction = True
-        agents.begin_auction(stock)
-        dice = chance.Dice(self._key, _AUCTIONS + stock.number, self.events)
-        for _ in range(FIRST_ORDERS):
-            agents.bid_in_auction(stock, self.step_no, dice)
-
-    def _taken(self, upto: int, rows: list[list[Any]]) -> None:
-        self.taken_upto = max(self.taken_upto, upto)
-        for symbol, side, price, size in rows:
-            stock = self.by_symbol[symbol]
-            stock.book.take_at(side, price, size)
-            stock.press(side, size)
-            self.call(stock)
-
-    def _scenario(self, kind: str, size_ppm: int, seconds: int, symbols: list[str]) -> None:
-        for symbol in symbols or list(self.by_symbol):
-            stock = self.by_symbol[symbol]
-            if kind == "halt":
-                stock.halted_until = self.step_no + seconds * STEPS_PER_S
-                if not stock.in_auction:
-                    self._collect(stock)
-            stock.spells += spells_of(Asked(kind, size_ppm, seconds), self.step_no)
-            stock.mood_until = self.step_no + 1
-            self.call(stock)
-
-    def _resume(self, symbols: list[str]) -> None:
-        for stock in [self.by_symbol[symbol] for symbol in symbols] or self.stocks:
-            if stock.halted_until:
-                stock.halted_until = self.step_no + 1
-                self.call(stock)
-
-    def _adopt(self, why: str, prices: dict[str, list[int]]) -> None:
-        for symbol, (price, previous_close) in prices.items():
-            if symbol in self.by_symbol:
-                self.by_symbol[symbol].take_over(price, previous_close)
-        self.call_everybody()
-
-    def _code(self, model: str, code: str) -> None:
-        """Said for whoever verifies; nothing changes."""
-
-    def _end(self) -> None:
-        self.ended = True
 
     def look_at_the_clock(self) -> None:
         self._pace = self.tempo.at(self.now_ns // NS_PER_S)
@@ -444,36 +342,12 @@ class SeededMarket:
 
 
 NOTHING_SHOWN: Final = ((), ())
-_HAPPENS: Final[dict[str, Callable[..., None]]] = {
-    "skip": SeededMarket._skip,
-    "day": SeededMarket._day,
-    "mode": SeededMarket._mode,
-    "taken": SeededMarket._taken,
-    "scenario": SeededMarket._scenario,
-    "resume": SeededMarket._resume,
-    "adopt": SeededMarket._adopt,
-    "code": SeededMarket._code,
-    "end": SeededMarket._end,
-}
-__all__ = ["DEPTH", "SOURCE", "STEP_NS", "BadState", "Listing", "Mark", "SeededMarket", "encode"]
+__all__ = ["DEPTH", "SOURCE", "STEP_NS", "BadState", "SeededMarket", "encode"]
 
 
 def _stock(number: int, symbol: str, opening: Opening) -> Stock:
     first = opening.stocks[symbol]
     return Stock(number, first.company, first.price, first.previous_close, first.vol_log)
-
-
-def _listing(stock: Stock) -> Listing:
-    company = stock.company
-    return Listing(
-        symbol=company.symbol,
-        name=company.name,
-        name_zh=company.name_zh,
-        sector=company.sector,
-        sector_zh=SECTORS_ZH[company.sector],
-        price=stock.last,
-        previous_close=stock.previous_close,
-    )
 
 
 def encode(ticks: Iterable[Quote | Print]) -> bytes:
