@@ -77,7 +77,9 @@ def _bars(world: World, rest: str) -> Found:
     tail = latest.bars(world, symbol, interval)
     if tail is None:
         return Snapshot(queries.no_epoch(world), 0, {"bars": stored})
-    return Snapshot(tail.epoch, tail.offset, {"bars": queries.merged(stored, tail.rows)})
+    return Snapshot(
+        tail.epoch, tail.offset, {"bars": queries.merged(stored, tail.rows)[-queries.BARS_SHOWN :]}
+    )
 
 
 def _board(world: World, rest: str) -> Found:
