@@ -70,6 +70,7 @@ def quote_row(facts: Facts, quote: Quote | None, day: DayFacts | None, reference
         "high": price(facts, day.high) if day else None,
         "low": price(facts, day.low) if day else None,
         "previous_close": price(facts, reference.previous_close) if reference else None,
+        "settlement": price(facts, reference.settlement) if reference else None,
         "volume": size(facts, day.volume if day else 0),
         "turnover": turnover(facts, day.turnover if day else 0),
         "limit_low": price(facts, reference.limit_low) if reference else None,

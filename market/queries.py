@@ -172,6 +172,13 @@ def marks(world: World) -> dict[str, tuple[int, int]]:
     return found
 
 
+def settlements(world: World) -> dict[str, int]:
+    """Contract → what it was settled at before this market day, scaled; others are missing."""
+    said = board(world).quotes
+    told = {row.symbol: _scaled(said[row.symbol].get("settlement"), row) for row in instruments(world.number)}
+    return {symbol: price for symbol, price in told.items() if price}
+
+
 # --- bars -------------------------------------------------------------------------------------------
 
 

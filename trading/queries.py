@@ -21,7 +21,7 @@ from market import queries as market_queries
 from market import rulewords
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
-from trading import ranking
+from trading import margins, ranking
 from trading.messages import JSON, Scale, balance_json, currency_of, fill_json, order_json, position_json
 from trading.models import AccountEvent, Balance, Fill, Game, Order, Portfolio, Position, Rank
 from trading.models.order import OPEN_STATUSES
@@ -119,7 +119,10 @@ def worth_json(value: Worth, currency: str) -> JSON:
 
 def _portfolio_json(portfolio: Portfolio) -> JSON:
     exponent = money.CURRENCY_EXPONENT[portfolio.game.currency]
+    call_ns = portfolio.margin_call_ns
     return {
+        "margin": margins.shown(portfolio),
+        "margin_call_until": clock.rfc3339(call_ns) if call_ns else None,
         "id": portfolio.id,
         "status": portfolio.status,
         "currency": portfolio.game.currency,

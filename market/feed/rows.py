@@ -44,6 +44,7 @@ def quote_row(facts: Facts, state: WorldState) -> Row:
         "high": price(facts, day.high),
         "low": price(facts, day.low),
         "previous_close": price(facts, reference.previous_close) if reference else None,
+        "settlement": price(facts, reference.settlement) if reference else None,
         "volume": size(facts, day.volume),
         "turnover": turnover(facts, day.turnover),
         "limit_low": price(facts, reference.limit_low) if reference else None,

@@ -50,6 +50,16 @@ async function pollDesk() {
   stream.moved(`portfolio:${fresh.portfolio.id}`, fresh.epoch, fresh.version);
 }
 
+// The margin terms anew: something is held that was not when the desk was read.
+export async function askDesk() {
+  const answer = await get(`/api/v1/desk?portfolio=${store.desk.peek().portfolio.id}`);
+  const { margin } = answer.body.portfolio;
+  store.soon(() => {
+    const known = store.desk.peek();
+    store.desk.value = { ...known, portfolio: { ...known.portfolio, margin } };
+  });
+}
+
 const FIRST_BARS = 300;
 
 // Depth, trades and the last bars of what is shown.

@@ -20,6 +20,8 @@ const WORDS = {
   ACTION_RENAME: (facts) => t("{symbol} is called {into} from now on: your {before} shares are {after} of it.", facts),
   ACTION_DELISTING: (facts) => t("{symbol} was delisted: you received {cash} for {before} shares.", facts),
   RIGHTS_EXERCISED: (facts) => t("You subscribed for {after} new shares of {symbol} and paid {cash}.", facts),
+  MARGIN_CALL_MET: () => t("The margin call is met."),
+  EXPIRED: (facts) => t("{symbol} has expired: your position was settled in cash.", facts),
   HALTED: (facts) => t("Trading in {symbol} is halted. {reason}", facts),
   RESUMED: (facts) => t("Trading in {symbol} goes on. {reason}", facts),
 };

@@ -56,7 +56,7 @@ function positionsTable({ choose, close }) {
     text(totals.value, amount(sums.value, sums.exponent));
     figure(totals.today, change(sums.today, sums.exponent), direction(sums.today));
     text(totals.unrealised, change(sums.unrealised, sums.exponent));
-    figure(totals.share, `${signed(percent(sums.unrealised, sums.cost) ?? "0.00")}%`, direction(sums.unrealised), { triangle: true });
+    figure(totals.share, `${signed(percent(sums.unrealised, sums.cost < 0n ? -sums.cost : sums.cost) ?? "0.00")}%`, direction(sums.unrealised), { triangle: true });
   });
   return { node, stop, empty: () => held.value.length === 0 };
 }
@@ -104,7 +104,7 @@ function updatePosition(node, row) {
   text(cells.value, amount(sums.value, exponent));
   figure(cells.today, change(sums.today, exponent), direction(sums.today));
   text(cells.unrealised, change(sums.unrealised, exponent));
-  figure(cells.share, `${signed(percent(sums.unrealised, sums.cost) ?? "0.00")}%`, direction(sums.unrealised), { triangle: true });
+  figure(cells.share, `${signed(percent(sums.unrealised, sums.cost < 0n ? -sums.cost : sums.cost) ?? "0.00")}%`, direction(sums.unrealised), { triangle: true });
 }
 
 // For reading only: an average price cut to so many decimals.

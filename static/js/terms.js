@@ -21,6 +21,8 @@ const stop = signal("");
 const profit = signal("");
 const loss = signal("");
 const until = signal("");
+const postOnly = signal(false);
+const reduceOnly = signal(false);
 
 // The kind of order by the ticket's four words.
 export const kindOf = (type) => ({ stop: then.value === "limit" ? "stop_limit" : "stop", trailing: "trailing_stop" })[type] ?? type;
@@ -41,6 +43,9 @@ export function times(type, side) {
   return type === "market" ? ["day", "ioc", "fok", "opg", "cls"] : [...RESTS, "ioc", "fok", "opg", "cls"];
 }
 
+// A limit order that may rest can be one that never takes.
+export const mayPost = (type, inForce) => type === "limit" && RESTS.includes(inForce);
+
 // The fields of the order; {} for a plain one.
 export function termsOf(type, side, inForce) {
   const [at, legs] = [plain(stop.value), chosen(type, side)];
@@ -48,6 +53,8 @@ export function termsOf(type, side, inForce) {
   if (type === "stop") fields.stop_price = at;
   if (type === "trailing") fields[trailBy.value === "percent" ? "trail_percent" : "trail_price"] = at;
   if (inForce === "gtd") fields.expires_at = instant(until.value, world.timezone);
+  if (postOnly.value && mayPost(type, inForce)) fields.post_only = true;
+  if (reduceOnly.value) fields.reduce_only = true;
   if (legs.profit) fields.take_profit = { limit_price: legs.profit };
   if (legs.loss) fields.stop_loss = { stop_price: legs.loss };
   if (legs.profit || legs.loss) fields.order_class = side === "sell" ? "oco" : legs.profit && legs.loss ? "bracket" : "oto";
@@ -79,6 +86,7 @@ const summary = (type, side) => {
 
 export function forgetLegs() {
   profit.value = loss.value = stop.value = "";
+  postOnly.value = reduceOnly.value = false;
 }
 
 // type, side, inForce: signals of the ticket.
@@ -107,6 +115,11 @@ export function showTerms(form, { type, side, inForce }) {
     if (inForce.value === "gtd" && !until.peek()) $("f-until").value = until.value = aWeekOn();
   });
   effect(() => {
+    form.querySelector('[data-only="post"]').hidden = !mayPost(type.value, inForce.value);
+    form.elements.post_only.checked = postOnly.value;
+    form.elements.reduce_only.checked = reduceOnly.value;
+  });
+  effect(() => {
     for (const [id, value] of [["f-stop", stop], ["f-profit", profit], ["f-loss", loss]]) if ($(id).value !== value.value) $(id).value = value.value;
   });
   listen(form);
@@ -114,6 +127,7 @@ export function showTerms(form, { type, side, inForce }) {
 
 function listen(form) {
   for (const [id, value] of [["f-stop", stop], ["f-profit", profit], ["f-loss", loss], ["f-until", until]]) $(id).addEventListener("input", (event) => (value.value = event.target.value));
+  for (const [name, value] of [["post_only", postOnly], ["reduce_only", reduceOnly]]) form.elements[name].addEventListener("change", (event) => (value.value = event.target.checked));
   form.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.dataset.then) then.value = button.dataset.then;

@@ -4,6 +4,7 @@ import { Refused, post } from "./api.js";
 import { estimate, orderTitle, refusal } from "./clerk.js";
 import { attribute, h, text } from "./dom.js";
 import { trim } from "./ladder.js";
+import { available } from "./margin.js";
 import { grouped, parse, read, show } from "./money.js";
 import { t } from "./phrases.js";
 import * as terms from "./terms.js";
@@ -89,15 +90,25 @@ let mostTimer = null;
 async function askMost() {
   const [listed, books, order] = [instrument.peek(), desk.peek(), draft.peek()];
   if (!listed || !books) return null;
-  if (order.side === "sell") return books.positions.find((row) => row.symbol === listed.symbol)?.qty_available ?? "0";
-  const at = read(order.limit_price ?? order.stop_price ?? untracked(() => touch("ask")), listed.price_exponent);
-  const balance = books.balances.find((row) => row.asset === listed.currency);
-  if (!at || !balance) return null;
-  const free = parse(balance.available, cashExponent(listed.currency));
+  const free = freeFor(books, listed, order.side);
+  if (typeof free === "string") return free;
+  const at = read(order.limit_price ?? order.stop_price ?? untracked(() => touch(order.side === "buy" ? "ask" : "bid")), listed.price_exponent);
+  if (!at || free === null) return null;
   const tooMany = wholeLots(free, at, listed) + parse(listed.lot, listed.qty_exponent);
   const answer = await post("/api/v1/orders/preview", { ...order, qty: trim(show(tooMany, listed.qty_exponent)) }).catch(() => null);
   if (!answer) return null;
   return answer.body.refusal ? (answer.body.refusal.code === "INSUFFICIENT_CASH" ? (answer.body.nearest?.qty ?? "0") : null) : trim(show(tooMany, listed.qty_exponent));
+}
+
+// What closes is as much as there is, as a text; what opens has so much money, in minor units.
+function freeFor(books, listed, way) {
+  const held = books.positions.find((row) => row.symbol === listed.symbol)?.qty_available ?? "0";
+  const { margin } = books.portfolio;
+  const closes = /[1-9]/.test(held) && held.startsWith("-") === (way === "buy");
+  if (closes || (way === "sell" && !margin)) return held.replace("-", "");
+  if (margin) return available.peek() === null ? null : (available.peek() > 0n ? available.peek() * BigInt(listed.contract ? 20 : margin.leverage) : 0n);
+  const balance = books.balances.find((row) => row.asset === listed.currency);
+  return balance ? parse(balance.available, cashExponent(listed.currency)) : null;
 }
 
 function mostSoon() {

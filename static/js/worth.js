@@ -61,7 +61,7 @@ export function ratePpb(currency, home, quoteOf, instrumentOf) {
 }
 
 // Towards minus infinity, as the books round.
-const converted = (amount, ppb) => (ppb === PPB ? amount : (amount * ppb - (((amount * ppb) % PPB) + PPB) % PPB) / PPB);
+const rounded = (amount, ppb) => (ppb === PPB ? amount : (amount * ppb - (((amount * ppb) % PPB) + PPB) % PPB) / PPB);
 
 const currencyOf = (asset) => (asset.startsWith("due.") ? asset.split(".")[1] : asset);
 
@@ -69,7 +69,7 @@ const currencyOf = (asset) => (asset.startsWith("due.") ? asset.split(".")[1] : 
 export function portfolioFigures(desk, quoteOf, instrumentOf) {
   const currency = desk.portfolio.currency;
   const exponent = cashExponent(currency);
-  const home = (amount, from) => converted(amount, ratePpb(from, currency, quoteOf, instrumentOf));
+  const home = (amount, from) => rounded(amount, ratePpb(from, currency, quoteOf, instrumentOf));
   const balance = desk.balances.find((row) => row.asset === currency);
   // What an issuer owes until the pay date (`due.CNY.…`) counts like cash.
   const cash = desk.balances.reduce((sum, row) => sum + home(parse(row.posted, cashExponent(currencyOf(row.asset))), currencyOf(row.asset)), 0n);
@@ -88,4 +88,29 @@ export function portfolioFigures(desk, quoteOf, instrumentOf) {
     cost += home(figures.cost, instrument.currency);
   }
   return { exponent, cash, reserved, value, today, unrealised, cost, equity: cash + value };
+}
+
+const up = (amount, ppb) => (amount * BigInt(ppb) + PPB - 1n) / PPB;
+const absolute = (value) => (value < 0n ? -value : value);
+
+// What positions ask for to be opened and to be kept (trading/engine/margin.py); null for a cash portfolio,
+// or while a rate or a price is not here.
+export function marginAsked(books, quoteOf, instrumentOf) {
+  const terms = books.portfolio.margin;
+  if (!terms) return null;
+  let [initial, maintenance] = [0n, 0n];
+  for (const position of books.positions) {
+    const listed = instrumentOf(position.symbol);
+    if (!listed || !/[1-9]/.test(position.qty)) continue;
+    const [qty, row] = [parse(position.qty, listed.qty_exponent), quoteOf(position.symbol)];
+    const shares = terms.rates[position.symbol]?.[qty < 0n ? "short" : "long"];
+    const settled = position.contract && (row?.settlement ?? row?.previous_close);
+    const mark = settled ? parse(settled, listed.price_exponent) : markOf(row, listed.price_exponent);
+    if (!shares || mark === null) return null;
+    const rate = ratePpb(listed.currency, books.portfolio.currency, quoteOf, instrumentOf);
+    const worth = absolute(rounded(valueOf(qty, mark, listed), rate));
+    initial += up(worth, shares[0]);
+    maintenance += up(worth, shares[1]);
+  }
+  return { initial, maintenance };
 }

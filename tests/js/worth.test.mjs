@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { markOf, portfolioFigures, positionFigures, valueOf } from "../../static/js/worth.js";
+import { marginAsked, markOf, portfolioFigures, positionFigures, valueOf } from "../../static/js/worth.js";
 
 const NLB = { symbol: "NLB", price_exponent: 2, qty_exponent: 0, multiplier: 1, currency: "CNY" };
 const BTC = { symbol: "BTC", price_exponent: 2, qty_exponent: 8, multiplier: 1, currency: "USDT" };
@@ -57,4 +57,18 @@ test("one figure of net liquidation, whatever the currencies", () => {
   assert.equal(sums("CNY").equity, 10_000n - 7_131n); // 71.305234 owed: rounded against the player
   assert.equal(sums("USD").equity, 1_403n - 1_001n);
   assert.equal(sums("EUR").equity, 0n); // nobody says what they are worth
+});
+
+test("what a margin portfolio must own: of a mark, of a settlement price, and nothing in a cash portfolio", () => {
+  const books = {
+    portfolio: { currency: "CNY", margin: { rates: { NLB: { long: [5e8, 3e8], short: [5e8, 3e8] }, rb: { long: [1e8, 8e7], short: [1e8, 8e7] } } } },
+    positions: [{ symbol: "NLB", qty: "-100" }, { symbol: "rb", qty: "2", contract: true }, { symbol: "GONE", qty: "0" }],
+  };
+  const quotes = { NLB: { last: "90.01" }, rb: { last: "3600", settlement: "3500", previous_close: "3550" } };
+  const asked = () => marginAsked(books, (symbol) => quotes[symbol], (symbol) => ({ NLB, rb: RB })[symbol]);
+  assert.deepEqual(asked(), { initial: 450_050n + 700_000n, maintenance: 270_030n + 560_000n });
+  quotes.NLB = null;
+  assert.equal(asked(), null);
+  books.portfolio.margin = null;
+  assert.equal(asked(), null);
 });
