@@ -227,15 +227,52 @@ def test_two_ticks_of_one_second_are_two() -> None:
     assert numbers == [1, 2]
 
 
-@pytest.mark.skipif(find_spec("openctp_ctp") is None, reason="openctp-ctp is not installed")
-async def test_the_real_library_hears_nothing_from_a_closed_port_and_does_not_abort(folder: Path) -> None:
+def installed(kind: str) -> pytest.MarkDecorator:
+    package = MODULES[kind].partition(".")[0]
+    why = f"{package} is not installed: it is optional, market/sources/ctp/requirements.txt"
+    return pytest.mark.skipif(find_spec(package) is None, reason=why)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=installed(kind)) for kind in MODULES])
+async def test_the_real_library_hears_nothing_from_a_closed_port_and_does_not_abort(
+    folder: Path, kind: str
+) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        account = Account("ctp:primary", (f"tcp://127.0.0.1:{closed.getsockname()[1]}",))
-        source = CtpSource(["rb2610"], account, folder, module=MODULES["ctp"])
-        source.connect_s = 3.0
+        account = Account(f"{kind}:primary", (f"tcp://127.0.0.1:{closed.getsockname()[1]}",))
+        source = CtpSource(["rb2610"], account, folder, module=MODULES[kind])
+        source.connect_s = 6.0
         async with playing(source, SCALES):
-            await until(lambda: source.reconnects["timeout"], "our own time-out")
+            await until(source.reconnects.total, "the end of the attempt")
+            assert dict(source.reconnects) == {"timeout": 1}, source.note
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=installed(kind)) for kind in MODULES])
+async def test_the_real_library_says_that_a_front_hung_up(folder: Path, kind: str) -> None:
+    """0x1001, the network could not be read: the answer to a port that accepts and closes."""
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    source = CtpSource(
+        ["rb2610"], Account(f"{kind}:primary", (f"tcp://127.0.0.1:{port}",)), folder, module=MODULES[kind]
+    )
+    async with playing(source, SCALES):
+        await until(source.reconnects.total, "the end of the attempt")
+        assert "0x1001" in source.note
+    server.close()
+
+
+async def test_without_the_library_it_says_how_to_get_it(folder: Path) -> None:
+    source = CtpSource(
+        ["rb2610"], Account("ctp:primary", ("tcp://127.0.0.1:1",)), folder, module="no_ctp.mdapi"
+    )
+    async with playing(source, SCALES):
+        await until(lambda: source.state is State.BACKOFF, "the refusal")
+        assert "no_ctp.mdapi cannot be imported" in source.note
+        assert "market/sources/ctp/requirements.txt" in source.note
 
 
 def test_the_locale_is_there_or_is_made_or_is_asked_for(folder: Path) -> None:

@@ -42,6 +42,7 @@ class CThostFtdcMdApi:
         self._address = (host, int(port))
 
     def Init(self) -> None:
+        os.write(1, b"the native library chatters on standard output\n")
         threading.Thread(target=self._run, daemon=True).start()
 
     def ReqUserLogin(self, field: CThostFtdcReqUserLoginField, request: int) -> int:

@@ -7,6 +7,7 @@ it hands over is only valid within the callback: everything is copied, packed an
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from importlib import import_module
@@ -15,6 +16,10 @@ from typing import Any, BinaryIO
 
 from market.sources.ctp.pipe import HEAD, LARGEST, pack, unpack
 
+OPTIONAL = (
+    "the brokers' library is optional: .venv/bin/python -m uv pip install --require-hashes"
+    " -r market/sources/ctp/requirements.txt"
+)
 TEXT = ("TradingDay", "ActionDay", "UpdateTime", "InstrumentID", "ExchangeID")
 DEPTH = tuple(
     f"{side}{what}{n}" for side in ("Bid", "Ask") for what in ("Price", "Volume") for n in range(1, 6)
@@ -102,12 +107,19 @@ def commands(source: BinaryIO) -> Any:
         yield unpack(source.read(length))
 
 
+def own_output() -> BinaryIO:
+    """The pipe to the feed, for us alone: the native library writes to the process's standard output."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return pipe
+
+
 def main(module: str, front: str, folder: str) -> int:
-    out = sys.stdout.buffer
+    out = own_output()
     try:
         library = import_module(module)
     except ImportError as error:
-        out.write(pack("broken", f"{module} cannot be imported: {error}"))
+        out.write(pack("broken", f"{module} cannot be imported ({error}): {OPTIONAL}"))
         out.flush()
         return 1
     reader = Reader(library, front, Path(folder), out)

@@ -24,7 +24,7 @@ from market.sources.ctp.ticks import Normaliser
 from market.sources.live.life import Live, LoginRefused, Lost
 from simgame.kernel import clock
 
-MODULES = {"ctp": "openctp_ctp.mdapi", "sopt": "openctp_ctpopt.mdapi"}
+MODULES = {"ctp": "openctp_ctp.thostmduserapi", "sopt": "openctp_ctpopt.soptthostmduserapi"}
 REASONS = {
     0x1001: "the network could not be read",
     0x1002: "the network could not be written",

@@ -17,6 +17,8 @@ from market.sources.binance_book import Symbol
 from market.sources.ctp.source import MODULES, Account, CtpSource
 from market.sources.failover import Failover
 from market.sources.live.binance import BinanceSource
+from market.sources.live.ccxt import CcxtSource
+from market.sources.live.ccxt import library as ccxt_library
 from market.sources.live.nats import NatsSource
 from market.sources.live.okx import OkxSource
 from market.sources.polled import workers
@@ -53,6 +55,11 @@ def binance(account: str, instruments: Listed, folder: Path) -> Source:
 
 def okx(account: str, instruments: Listed, folder: Path) -> Source:
     return OkxSource([Symbol.listed(one) for one in instruments], settings.OKX_WS)
+
+
+def ccxt(account: str, instruments: Listed, folder: Path) -> Source:
+    """`ccxt:kraken`: any venue that ccxt knows, by its name there."""
+    return CcxtSource([Symbol.listed(one) for one in instruments], account, ccxt_library())
 
 
 def nats(account: str, instruments: Listed, folder: Path) -> Source:
@@ -120,6 +127,7 @@ def _polled(dialect: Dialect, instruments: Listed, per_minute: int = 60) -> Sour
 MAKERS: dict[str, Callable[[str, Listed, Path], Source]] = {
     "binance": binance,
     "okx": okx,
+    "ccxt": ccxt,
     "nats": nats,
     "ctp": ctp,
     "sopt": sopt,
