@@ -1,0 +1,151 @@
+"""`manage.py soak [DRILL]`: a market that does not stop talking, and what a feed makes of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ops.chaos.drill import remove
+from ops.chaos.town import InVain
+from ops.load.bench import positive, positive_int, span
+from ops.soak import report, street
+from ops.soak.attack import Attack
+from ops.soak.cuts import Cuts
+from ops.soak.kills import Kills
+from ops.soak.place import VENUE, say
+from ops.soak.steady import Steady
+from ops.soak.switches import Switches
+from simgame import env
+from simgame.embedded import ServiceFailed
+
+EXIT_FINDINGS, EXIT_INTERRUPTED = 3, 130
+NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SIMGAME_FAILPOINTS", "SIMGAME_WORLD")
+DRILLS = {drill.name: drill for drill in (Steady, Cuts, Switches, Kills, Attack)}
+BEHIND_A_WIRE = (Cuts.name, Switches.name)
+ABOUT = """Lets a venue of our own speak the real protocol to a real feed, and counts every message.
+
+  manage.py soak --for 1h --rate 5000        nothing lost, queue flat, memory flat, a quarter of a core
+"""
+
+
+class Command(BaseCommand):
+    help = ABOUT
+    requires_system_checks: list[str] = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("drill", nargs="?", choices=list(DRILLS), default="steady")
+        parser.add_argument("--for", type=span, default=60.0, metavar="TIME", help="steady: 90s, 10m, 1h")
+        parser.add_argument("--rate", type=positive, default=5_000.0, help="messages a second")
+        parser.add_argument("--symbols", type=positive_int, default=20)
+        parser.add_argument("--links", type=int, default=1, help="downstreams besides exchange and Redis")
+        parser.add_argument("--cycles", type=positive_int, default=50, help="cuts, kills: how many")
+        parser.add_argument(
+            "--long", action=argparse.BooleanOptionalAction, default=True, help="cuts of 30 s, too"
+        )
+        parser.add_argument("--ticks", type=positive_int, default=1_000_000, help="hostile: how many")
+        parser.add_argument(
+            "--seed", type=int, help="repeats what is left to chance (default: a new one, printed)"
+        )
+        parser.add_argument("--format", choices=["json", "table"], default="table")
+        parser.add_argument("--report", type=Path, help="a file that always holds the report so far")
+        parser.add_argument("--keep", action="store_true", help="keep the home also when nothing was found")
+        parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)  # given by ourselves, see `_move`
+
+    def handle(self, **options: Any) -> None:
+        home: Path | None = options["home"]
+        if home is None or home.resolve() != settings.HOME:
+            _move(options)
+        drill = DRILLS[options["drill"]](settings.HOME, options, say)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, drill.interrupt)
+        try:
+            found = drill.run()
+        except (InVain, ServiceFailed) as error:
+            raise CommandError(f"{error} (evidence: {settings.HOME})") from error
+        except KeyboardInterrupt:
+            self.stderr.write("\nstopped: nothing is left running")
+            remove(settings.HOME)
+            sys.exit(EXIT_INTERRUPTED)
+        kept = options["keep"] or found["findings"]
+        if not kept:
+            remove(settings.HOME)
+        found["home"] = str(settings.HOME) if kept else None
+        self.stdout.write(
+            json.dumps(found, default=str) if options["format"] == "json" else report.table(found)
+        )
+        if found["findings"]:
+            sys.exit(EXIT_FINDINGS)
+        if found["interrupted"]:
+            sys.exit(EXIT_INTERRUPTED)
+
+
+def _move(options: dict[str, Any]) -> None:
+    """Run again with a home of its own: settings are read once, at the start of a process."""
+    home = options["home"] or Path(tempfile.mkdtemp(prefix="simgame-soak-"))
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)  # PostgreSQL may run as another user
+    seed = random.SystemRandom().randrange(1_000_000) if options["seed"] is None else options["seed"]
+    report_to = (
+        options["report"]
+        or Path(tempfile.gettempdir()) / f"simgame-soak-{options['drill']}-{int(time.time())}.json"
+    )
+    words = [
+        "soak",
+        options["drill"],
+        "--home",
+        str(home),
+        "--seed",
+        str(seed),
+        "--report",
+        str(report_to.resolve()),
+    ]
+    for name in ("for", "rate", "symbols", "links", "cycles", "ticks", "format"):
+        words += [f"--{name}", str(options[name])]
+    words += [] if options["long"] else ["--no-long"]
+    words += ["--keep"] if options["keep"] else []
+    clean = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
+    clean |= place_settings(home, options["drill"], options["symbols"])
+    print(f"seed {seed}, home {home}, report {report_to}", file=sys.stderr, flush=True)
+    os.execve(sys.executable, [sys.executable, str(env.BASE_DIR / "manage.py"), *words], clean)
+
+
+def place_settings(home: Path, drill: str, count: int) -> dict[str, str]:
+    """The environment of a drill: what the feed is told of its venues, and where ours is."""
+    venue = free_port()
+    ports = [free_port(), free_port()] if drill in BEHIND_A_WIRE else [venue, venue]
+    return {
+        "SIMGAME_HOME": str(home),
+        "DJANGO_SETTINGS_MODULE": "simgame.settings",
+        "SIMGAME_LOG_LEVEL": "INFO",
+        "PYTHONUNBUFFERED": "1",
+        "SIMGAME_CRYPTO_SYMBOLS": ",".join(street.symbols(count)),
+        "SIMGAME_CRYPTO_SOURCES": "binance,okx" if drill == Switches.name else "binance",
+        "SIMGAME_BINANCE_WS": f"ws://127.0.0.1:{ports[0]}/stream",
+        "SIMGAME_BINANCE_REST": f"http://127.0.0.1:{ports[0]}",
+        "SIMGAME_OKX_WS": f"ws://127.0.0.1:{ports[1]}/ws/v5/public",
+        "SIMGAME_START_CASH": "100000000",
+        VENUE: f"http://127.0.0.1:{venue}",
+    }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

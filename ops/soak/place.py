@@ -1,0 +1,205 @@
+"""A private world for drills of the feed: services of its own, our venue, a real feed, exchange and links."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from market import worlds
+from market.errors import MarketError
+from market.feed import client
+from market.feed.bars import Bar, Key
+from market.models import Bar as StoredBar
+from market.models import World
+from ops.chaos.town import Lines, Town, python, wait_for
+from ops.soak import meter
+from ops.soak.ledger import Ledger
+from ops.soak.stamps import Stamps
+from ops.soak.tail import Tail
+from simgame.embedded import Embedded
+from trading.exchange.client import ask_sync
+from trading.exchange.wire import Status
+
+VENUE = "SOAK_VENUE"  # the venue's own address, in the environment of a drill
+STILL_LOOKS = 100  # of 20 ms each: nothing more comes
+Facts = dict[str, Any]
+Say = Callable[[str], None]
+
+
+class Speaker:
+    """A child that answers a line of JSON to every line."""
+
+    def __init__(self, lines: Lines, first: Facts):
+        self.lines = lines
+        self.last = self._ask(json.dumps(first))
+
+    def __call__(self, do: str, **more: Any) -> Facts:
+        self.last = self._ask(json.dumps({"do": do, **more}))
+        return self.last
+
+    def say(self, word: str) -> Facts:
+        self.last = self._ask(word)
+        return self.last
+
+    def _ask(self, line: str) -> Facts:
+        self.lines.tell(line)
+        return dict(json.loads(self.lines.expect("{")))
+
+
+class Place:
+    """`with Place(home, say) as place`: venue and feed run, every book has begun, nothing is said yet."""
+
+    def __init__(self, home: Path, say: Say, *, links: int = 1, exchange: bool = True, wires: int = 0):
+        self.home, self.say = home, say
+        self.links_wanted, self.exchange_wanted, self.wires = links, exchange, wires
+        self.symbols = list(settings.CRYPTO_SYMBOLS)
+        self.ledger = Ledger()
+        self.tail: Tail
+        self.venue: Speaker
+        self.wire: Speaker
+        self.links: Speaker | None = None
+        self.town: Town
+        self.world: World
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Place:
+        try:
+            self._begin()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _begin(self) -> None:
+        self.say("a private PostgreSQL and Valkey, a venue, a feed, an exchange")
+        services = self._stack.enter_context(Embedded(self.home, durable=True))
+        self.town = Town(self.home, dict(os.environ), services)
+        self._stack.callback(self.town.close)
+        self._stack.callback(connections.close_all)
+        self.venue = self._start_venue()
+        if self.wires:
+            self.wire = self._start_wire()
+        call_command("migrate", verbosity=0, skip_checks=True)
+        self.world = worlds.ensure("crypto")
+        self.town.world = self.world.slug
+        self.tail = Tail(settings.WAL_DIR / self.world.slug)
+        self.town.start("feed")
+        self.wait_until_live()
+        if self.exchange_wanted:
+            self.town.start("exchange")
+            wait_for(
+                lambda: ask_sync(self.world.number, Status()).result.get("tick_seq"), "an exchange with ticks"
+            )
+        if self.links_wanted:
+            self.links = self._start_links()
+
+    def _start_venue(self) -> Speaker:
+        stamps = self.home / "stamps"
+        Stamps(stamps, self.symbols, fresh=True)
+        port = _port_of(os.environ[VENUE])
+        lines = Lines(self.town.start("venue", python("ops.soak.venue")))
+        return Speaker(lines, {"port": port, "symbols": self.symbols, "stamps": str(stamps)})
+
+    def _start_wire(self) -> Speaker:
+        """Binance's way and OKX's, each to our venue."""
+        venue = _port_of(os.environ[VENUE])
+        ways = [[_port_of(address), venue] for address in (settings.BINANCE_WS, settings.OKX_WS)]
+        return Speaker(Lines(self.town.start("wire", python("ops.soak.wire"))), {"ways": ways})
+
+    def _start_links(self) -> Speaker:
+        lines = Lines(self.town.start("links", python("ops.soak.links")))
+        asked = {
+            "world": self.world.number,
+            "address": f"unix:{settings.RUN_DIR}/feed-{self.world.number}.sock",
+        }
+        asked |= {"links": self.links_wanted, "stamps": str(self.home / "stamps"), "symbols": self.symbols}
+        speaker = Speaker(lines, asked)
+        wait_for(lambda: all(one["snapshots"] for one in speaker.say("facts")["links"]), "links")
+        return speaker
+
+    # --- waiting and looking ----------------------------------------------------------------------------
+
+    def ask(self, op: str) -> Facts:
+        """Raises MarketError when the feed does not answer."""
+        return client.ask_sync(self.world.number, {"op": op})
+
+    def status(self) -> Facts | None:
+        """What the feed says of itself; None when it does not answer."""
+        try:
+            return self.ask("status")
+        except MarketError:
+            return None
+
+    def wait_until_live(self) -> None:
+        """Every book has its first quote. Raises InVain."""
+        wait_for(
+            lambda: self.read() or len(self.ledger.heads) >= len(self.symbols), "the first quote of each book"
+        )
+
+    def read(self) -> None:
+        """Everything that the feed wrote since the last look, into the ledger."""
+        for written in self.tail.new():
+            self.ledger.take(written)
+
+    def drain(self, *, trades_only: bool = False) -> None:
+        """The venue is silent: wait until what it said is in the log, or nothing more comes. Raises InVain."""
+        heads = self.venue("facts")["heads"]
+        looks = count = 0
+
+        def done() -> bool:
+            nonlocal looks, count
+            self.read()
+            looks, count = (looks + 1 if self.ledger.count == count else 0), self.ledger.count
+            return looks > STILL_LOOKS or not self.ledger.absent(heads, trades_only=trades_only)
+
+        wait_for(done, "the feed to read what was said")
+
+    def wait_for_links(self) -> Facts | None:
+        """What the links counted when they had everything that is in the log."""
+        if self.links is None:
+            return None
+        links = self.links
+
+        def caught_up() -> Facts | None:
+            self.read()
+            facts = links.say("facts")
+            # The feed says the time every second: an instant's difference is no loss.
+            return facts if all(one["seq"] >= self.ledger.seq - 100 for one in facts["links"]) else None
+
+        return wait_for(caught_up, "links that have everything")
+
+    def stored_bars(self) -> dict[Key, Bar]:
+        rows = StoredBar.objects.filter(instrument__world=self.world).values_list(
+            "instrument__symbol", "interval", "start", "open", "high", "low", "close", "volume", "turnover",
+            "prints", "partial",
+        )  # fmt: skip
+        return {
+            (symbol, interval, int(start.timestamp())): Bar(
+                int(start.timestamp()), *rest[:5], int(rest[5]), *rest[6:]
+            )
+            for symbol, interval, start, *rest in rows
+        }
+
+    def usage(self) -> dict[str, meter.Usage]:
+        return {name: meter.usage(process.pid) for name, process in self.town.running.items()}
+
+
+def _port_of(address: str) -> int:
+    return int(urlsplit(address).port or 0)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
