@@ -24,13 +24,19 @@ from market.sources.live.websocket import (
     WebSocketVenue,
 )
 from market.ticks import Print
+from simgame.kernel import money
 from simgame.kernel.clock import NS_PER_MS
 
 NAME = "binance"
 ADDRESS = "wss://stream.binance.com:9443/stream"
 REST_ADDRESS = "https://api.binance.com"
 STREAMS = ("depth@100ms", "aggTrade")
+JUMP_MAX = 10**8  # trades between two that we hear: believing more would make all true ones late
 SNAPSHOT_LEVELS = 1000  # weight 50 of 6,000 a minute
+# RecursionError: brackets in brackets, as no venue sends and an attacker does.
+NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError, RecursionError)
+
+decode = msgspec.json.Decoder().decode
 
 
 class BinanceSource(WebSocketVenue):
@@ -42,18 +48,20 @@ class BinanceSource(WebSocketVenue):
         self, symbols: Iterable[Symbol], address: str = ADDRESS, rest_address: str = REST_ADDRESS, **more: Any
     ):
         self.symbols = {symbol.name: symbol for symbol in symbols}
+        self._trades: dict[str, int] = {}  # of all connections: what went by between two is named exactly
         super().__init__(self.symbols, address, rest_address, **more)
 
     def dialect(self) -> BinanceDialect:
-        return BinanceDialect(self.symbols)
+        return BinanceDialect(self.symbols, self._trades)
 
 
 class BinanceDialect:
-    def __init__(self, symbols: dict[str, Symbol]):
+    def __init__(self, symbols: dict[str, Symbol], trades: dict[str, int] | None = None):
+        """`trades`: the number of each symbol's last trade, kept from the connection before."""
         self._books = {name: Book(symbol, NAME) for name, symbol in symbols.items()}
         self._asked: dict[int, tuple[str, ...]] = {}  # request → symbols
         self._awaiting: set[str] = set()  # books whose snapshot is on its way
-        self._trades: dict[str, int] = {}
+        self._trades = {} if trades is None else trades
         self._requests = 0
 
     def subscribe(self, symbols: Sequence[str]) -> str:
@@ -85,9 +93,8 @@ class BinanceDialect:
 
     def read(self, frame: str | bytes, received_ns: int) -> Iterable[Heard]:
         try:
-            body = json.loads(frame)
-            yield from self._meaning(body, received_ns)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield from self._meaning(decode(frame), received_ns)
+        except NOT_UNDERSTOOD as error:
             yield Malformed(NAME, "unreadable_message", f"{error}: {str(frame)[:500]}")
 
     def _meaning(self, body: dict[str, Any], received_ns: int) -> Iterator[Heard]:
@@ -137,6 +144,8 @@ class BinanceDialect:
         symbol, number = self._books[data["s"]].symbol, int(data["a"])
         at_ns = int(data["T"]) * NS_PER_MS
         before = self._trades.get(symbol.name, number - 1)
+        if not 0 < number <= min(before + JUMP_MAX, money.INT64_MAX):
+            raise ValueError(f"{number} is no number of a trade after {before}")
         if number > before + 1:
             yield Gap(NAME, symbol.name, at_ns, before + 1, number - 1)
         self._trades[symbol.name] = max(number, before)
