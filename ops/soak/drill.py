@@ -59,11 +59,11 @@ class Drill:
             except KeyboardInterrupt:
                 self.say("stopped; this is what was seen until then")
                 self.interrupted = True
-            except InVain as vain:
+            except (InVain, OSError) as vain:
                 self.found("vain", str(vain))
             try:
                 self.judge()
-            except InVain as vain:
+            except (InVain, OSError) as vain:
                 self.found("vain", str(vain))
         return self.keep(ended=True)
 

@@ -32,6 +32,7 @@ from uvloop import new_event_loop
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from ops.soak.dialects import Binance, Okx
 from ops.soak.hostile import Hostile
@@ -137,7 +138,7 @@ class Venue:
             self._write(reader, b"".join(frames))
 
     def _write(self, reader: Reader, data: bytes) -> None:
-        if not data or reader.socket.transport.is_closing():
+        if not data or reader.socket.state is not State.OPEN or reader.socket.transport.is_closing():
             return
         if reader.waiting > BUFFER_MAX:
             self.cut_slow += 1

@@ -26,6 +26,9 @@ from simgame.kernel import clock
 FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 SNAPSHOT_PAUSE_S = 0.3  # between REST snapshots: a venue that is asked for all books at once bans us
 PING_S = 20.0
+# A pong waits behind all that we have not read yet: when we are slow it is no sign of a dead venue, and hanging
+# up would lose what `block` has kept. `Live.silent_s` tells a dead one.
+PING_TIMEOUT_S = None
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
@@ -104,7 +107,11 @@ class WebSocketVenue(Live):
         self._dialect = self.dialect()
         try:
             self._socket = await connect(
-                self.address, max_size=FRAME_MAX, ping_interval=PING_S, ping_timeout=PING_S, proxy=None
+                self.address,
+                max_size=FRAME_MAX,
+                ping_interval=PING_S,
+                ping_timeout=PING_TIMEOUT_S,
+                proxy=None,
             )
         except (OSError, InvalidHandshake, InvalidURI, WebSocketException) as error:
             raise Lost("connect", f"{self.address}: {error}") from error
