@@ -10,6 +10,7 @@ from market.feed.quality import Gate, Refused, Scale, never
 from market.feed.sequence import Numbering, Sequence
 from market.sources.items import Gap, Malformed, RawPrint, RawQuote, Settled
 from market.ticks import Print, Quote, Reference
+from simgame.kernel import money
 
 REFUSED_KEPT = 200  # waiting to be written; beyond it only the counters grow
 
@@ -38,16 +39,18 @@ class Pipeline:
         if isinstance(item, Gap):
             self.sequence.gaps += 1
             self.sequence.missing += max(0, item.last_missing - item.first_missing + 1)
-            return Passed(gap=item)
+            return Passed(gap=_writable(item, clock_ns))
         if isinstance(item, Malformed):
             return self._quarantine(self.gate.refuse_malformed(item))
+        if not _fits(item.source_seq):  # believed, it would make every true number late
+            return self._quarantine(self.gate.refuse_number(item))
         verdict = self.sequence.judge(item)
         if not verdict.passes:
             return NOTHING
         judged = self.gate.admit(item, clock_ns, speed)
         if isinstance(judged, Refused):
             self._quarantine(judged)
-            return Passed(gap=verdict.gap)
+            return Passed(gap=verdict.gap and _writable(verdict.gap, clock_ns))
         if isinstance(judged, Print):
             self.gate.learn(judged)
         return Passed(judged, verdict.gap)
@@ -72,3 +75,14 @@ class Pipeline:
         if len(self.refused) < REFUSED_KEPT:
             self.refused.append(refused)
         return NOTHING
+
+
+def _writable(gap: Gap, clock_ns: int) -> Gap:
+    """The gap with a time and numbers that the log can hold: a venue may have said anything."""
+    if _fits(gap.at_ns) and _fits(gap.first_missing) and _fits(gap.last_missing):
+        return gap
+    return Gap(gap.source, gap.symbol, clock_ns)
+
+
+def _fits(number: object) -> bool:
+    return type(number) is int and 0 <= number <= money.INT64_MAX

@@ -115,6 +115,10 @@ class Gate:
         self.refused[reason] += 1
         return Refused(source, reason[:32], payload)
 
+    def refuse_number(self, item: Quote | Print | RawQuote | RawPrint) -> Refused:
+        """Its `source_seq` is no number of a message."""
+        return self.refuse(item.source, Reason.ABSURD, _payload(item))
+
     def refuse_malformed(self, item: Malformed) -> Refused:
         return self.refuse(item.source, item.reason, item.payload)
 

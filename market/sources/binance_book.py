@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -71,14 +70,8 @@ class Symbol(msgspec.Struct, frozen=True):
                 at = self.price(price)
             except money.NotExact:
                 continue
-            found.append((at, self._whole_size(size)))
+            found.append((at, int(Decimal(size).scaleb(self.qty_exponent))))
         return found
-
-    def _whole_size(self, size: str) -> int:
-        try:
-            return self.size(size)
-        except money.NotExact:
-            return int(Decimal(size).scaleb(self.qty_exponent))
 
     def instrument(self, world_currency: str) -> dict[str, Any]:
         """Fields of market.models.Instrument."""
@@ -176,7 +169,6 @@ class Book:
             yield Quote(self.symbol.name, *shown, at_ns, received_ns, self.source)
 
 
-@lru_cache(maxsize=1_000)  # asked for with every level of every message
 def decimals(step: str) -> int:
     """Decimals of a step: "0.00010000" → 4, "1.00000000" → 0."""
     exponent = Decimal(step).normalize().as_tuple().exponent

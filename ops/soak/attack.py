@@ -1,7 +1,8 @@
 """`manage.py soak hostile`: a venue that has gone mad, beside an exchange with resting orders.
 
-Numbers that are none, absurd jumps, times of another day, unknown instruments, wrong shapes, garbage, deep and
-huge frames, between true ticks. Nobody's order may fill by one, none may get into the log, and the feed goes on.
+Numbers that are none, absurd jumps, times of another day, unknown instruments, wrong shapes, garbage,
+deep and huge frames, between true ticks. Nobody's order may fill by one, none may get into the log, and the
+feed goes on.
 """
 
 from __future__ import annotations
@@ -22,11 +23,16 @@ from trading.models import Fill, Order, Portfolio
 DEEP_BID, HIGH_ASK = 60, 160  # percent of the market: only nonsense reaches them
 WANDERS = 15  # percent: the venue's true prices stay within
 LOOK_S = 0.5
+PATIENCE_S = 600.0  # what was said must still be read
 PLAYERS = 2
 
 
 class Attack(Drill):
     name = "hostile"
+    attack_s = 0.0
+    fills = open = 0
+
+    pid = 0
 
     def settle(self) -> Place:
         return Place(self.home, self.say, links=1)
@@ -38,12 +44,13 @@ class Attack(Drill):
         self._rest_orders()
         self.before = place.venue("hostile", count=self.options["ticks"], seed=self.options["seed"])
         began = time.monotonic()
-        while place.venue("facts")["attacking"]:
+        while place.venue("facts")["attacking"] and place.town.running["feed"].poll() is None:
             time.sleep(LOOK_S)
             place.read()
             self.checkpoint()
-        self.attack_s = time.monotonic() - began
-        self._wait_until_well()
+            self.attack_s = time.monotonic() - began
+        if place.town.running["feed"].poll() is None:
+            self._wait_until_well()
 
     def _rest_orders(self) -> None:
         """On every instrument a bid and an ask far away; the asks were bought before, at the market."""
@@ -77,25 +84,28 @@ class Attack(Drill):
         deadline_ns = clock.now_ns() + 30 * clock.NS_PER_S
         order = NewOrder(portfolio.id, key, key, symbol, side, "limit", "gtc", 1, price, deadline_ns)
         reply = ask_sync(self.place.world.number, order)
-        if reply.outcome != "executed" or reply.status != 200:
-            self.found("order", f"{side} {symbol} at {price} was not taken: {reply.shown!r}")
+        if reply.outcome != "executed" or reply.code:
+            self.found("order", f"{side} {symbol} at {price} was not taken: {reply.code} {reply.detail}")
 
     def _open_orders(self) -> int:
         return Order.objects.filter(status__in=("new", "partially_filled")).count()
 
     def _wait_until_well(self) -> None:
-        """The last frames cost the connection: a new one must come, and true ticks with it."""
+        """The last frames cost the connection: everything is read, a new one has come, and every book."""
         place = self.place
-        connection = max((epoch for _, epoch, _ in place.ledger.switched), default=0)
-        done = place.ledger.count
 
         def well() -> bool:
             place.read()
-            epochs = place.ledger.quote_epochs
-            again = all(epochs.get(symbol, 0) >= connection for symbol in place.symbols)
-            return again and place.ledger.count > done
+            source = (status := place.status() or {}).get("source", {})
+            return bool(
+                source.get("state") == "live"
+                and sum(source["reconnects"].values())
+                and not status["ingress"]["waiting"]
+                and not place.venue("facts")["waiting"]
+                and all(place.ledger.quote_epochs.get(one) == source["epoch"] for one in place.symbols)
+            )
 
-        wait_for(well, "true ticks of every instrument after the attack")
+        wait_for(well, "true ticks of every instrument after the attack", PATIENCE_S)
 
     def look(self) -> Facts:
         status = self.place.status() or {}

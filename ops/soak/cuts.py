@@ -1,9 +1,9 @@
 """`manage.py soak cuts`: the network between feed and venue is cut, and what was missed must be told exactly.
 
-First cuts of chance length at chance moments, then 30 s each: the cable pulled, and packets dropped silently.
-Of every cut: how long after the network's return the source is live with every subscription acknowledged, until
-the first tick, until every instrument ticks. All missing trades, by the venue's own numbers, must be named in
-the log's gaps, and nothing else.
+First cuts of chance length at chance moments, then two of 30 s: the cable pulled, and packets dropped
+silently. Of every cut: how long after the network's return the source is live with every subscription
+acknowledged, until the first tick, until every instrument ticks. All missing trades, by the venue's own
+numbers, must be named in the log's gaps, and nothing else.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ class Cuts(Drill):
     name = "cuts"
     checkpoint_s = 0.0
 
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.cuts: list[Facts] = []
+
     def settle(self) -> Place:
         return Place(self.home, self.say, links=0, exchange=False, wires=1)
 
     def work(self) -> None:
         self.chance = random.Random(self.options["seed"])
-        self.cuts: list[Facts] = []
         self.place.venue("go", rate=self.options["rate"])
         for _ in range(self.options["cycles"]):
             self._cut(self.chance.choice(HOWS), self.chance.uniform(*SHORT_S))

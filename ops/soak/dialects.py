@@ -44,7 +44,8 @@ class Binance:
             kind, number = "depth@100ms", what.number
             bids = ",".join([f'["{money(price)}","{size}"]' for price, size in what.bids])
             asks = ",".join([f'["{money(price)}","{size}"]' for price, size in what.asks])
-            row = f'"e":"depthUpdate","E":{ms},"s":"{symbol}","U":{number},"u":{number},"b":[{bids}],"a":[{asks}]'
+            row = f'"e":"depthUpdate","E":{ms},"s":"{symbol}","U":{number},"u":{number}'
+            row += f',"b":[{bids}],"a":[{asks}]'
         return frame(f'{{"stream":"{symbol.lower()}@{kind}","data":{{{row}}}}}'.encode())
 
 

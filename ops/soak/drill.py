@@ -1,4 +1,4 @@
-"""What the drills of the feed share: findings, checkpoints on disk, a report also when they are interrupted."""
+"""What the drills of the feed share: findings, checkpoints on disk, a report also when interrupted."""
 
 from __future__ import annotations
 

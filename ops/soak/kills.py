@@ -1,8 +1,8 @@
 """`manage.py soak kills`: kill -9 of the feed at random moments, now and then with its last record torn.
 
-After each: how long until ticks are served again, the feed's numbers go on without a hole, no trade is twice in
-the log, and, every few kills, the bars of the database are what the whole log gives, row for row. At the end the
-last record is torn at every one of its bytes, on a copy, and recovered each time.
+After each: how long until ticks are served again, the feed's numbers go on without a hole, no trade is twice
+in the log, and, every few kills, the bars of the database are what the whole log gives, row for row. At the
+end the last record is torn at every one of its bytes, on a copy, and recovered each time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from market.feed import recovery, wal
 from ops.chaos.town import wait_for
@@ -31,13 +32,16 @@ class Kills(Drill):
     name = "kills"
     checkpoint_s = 0.0
 
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.kills: list[Facts] = []
+        self.torn_bytes = 0
+
     def settle(self) -> Place:
         return Place(self.home, self.say, links=1)
 
     def work(self) -> None:
         self.chance = random.Random(self.options["seed"])
-        self.kills: list[Facts] = []
-        self.torn_bytes = 0
         self.place.venue("go", rate=self.options["rate"])
         for number in range(1, self.options["cycles"] + 1):
             self._kill()

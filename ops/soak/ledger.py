@@ -1,4 +1,4 @@
-"""Counts a write-ahead log against what the venue sent: lost, doubled, told as missing; and the bars it gives."""
+"""Counts a write-ahead log against what the venue sent: lost, doubled, told as missing; and its bars."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Ledger:
         return {n for n in range(1, len(seqs)) if any(seqs[n - 1] <= seq < seqs[n] for seq in whole)}
 
     def gaps_after(self) -> set[int]:
-        """Changes of the connection (from 1) with a gap of the whole source after the last tick before them."""
+        """Changes of the connection (from 1) with a gap of the whole source soon after."""
         whole = [seq for seq, gap in self.gaps if not gap.symbol]
         seqs = [*self._seq_of_switch, self.seq + 1]
         return {n for n in range(1, len(seqs) - 1) if any(seqs[n] - 1 <= seq < seqs[n + 1] for seq in whole)}

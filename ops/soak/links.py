@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import django
+from django.apps import apps
 from uvloop import new_event_loop
 
-django.setup()
+if not apps.ready:
+    django.setup()
 
 from market.feed.client import FeedClient
 from market.ticks import Print, Quote, Tick

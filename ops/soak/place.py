@@ -155,7 +155,7 @@ class Place:
             self.ledger.take(written)
 
     def drain(self, *, trades_only: bool = False) -> None:
-        """The venue is silent: wait until what it said is in the log, or nothing more comes. Raises InVain."""
+        """The venue is silent: wait until what it said is in the log, or no more comes. Raises InVain."""
         heads = self.venue("facts")["heads"]
         looks = count = 0
 

@@ -1,4 +1,4 @@
-"""When each message left the venue, for whoever measures in another process: a ring of times in a shared file."""
+"""When each message left the venue, for whoever measures in another process: times in a shared file."""
 
 from __future__ import annotations
 

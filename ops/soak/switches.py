@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 from ops.chaos.town import wait_for
 from ops.load.bench import percentile
@@ -27,12 +28,15 @@ class Switches(Drill):
     name = "failover"
     checkpoint_s = 0.0
 
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.switches: list[Facts] = []
+
     def settle(self) -> Place:
         return Place(self.home, self.say, links=0, exchange=False, wires=2)
 
     def work(self) -> None:
         chance = random.Random(self.options["seed"])
-        self.switches: list[Facts] = []
         self.place.venue("go", rate=self.options["rate"])
         wait_for(lambda: self._speaks(PRIMARY, 0), "the primary", PATIENCE_S)
         self._wait_for_backup()

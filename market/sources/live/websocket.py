@@ -26,8 +26,8 @@ from simgame.kernel import clock
 FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 SNAPSHOT_PAUSE_S = 0.3  # between REST snapshots: a venue that is asked for all books at once bans us
 PING_S = 20.0
-# A pong waits behind all that we have not read yet: when we are slow it is no sign of a dead venue, and hanging
-# up would lose what `block` has kept. `Live.silent_s` tells a dead one.
+# A pong waits behind all that we have not read yet: when we are slow it is no sign of a dead venue, and
+# hanging up would lose what `block` has kept. `Live.silent_s` tells a dead one.
 PING_TIMEOUT_S = None
 
 
