@@ -27,7 +27,9 @@ BAD_CHECKS = 3
 GOOD_CHECKS = 10
 ACKNOWLEDGED_LEAST = 0.9  # share of the wanted subscriptions
 STALE_MOST = 0.5  # share of the acknowledged ones
-PRINTS_KEPT = 2_000  # of each member, and of what passed: more than any venue prints while we decide
+SILENT_S = 0.75  # without an item of ours, while the others say SPOKEN between two looks: ours hangs
+SPOKEN = 5
+PRINTS_KEPT = 10_000  # of each member, and of what passed: more than any venue prints while we decide
 
 log = structlog.get_logger(__name__)
 Content = tuple[str, Any, Any, str, int]
@@ -70,6 +72,8 @@ class Member(Stage):
         self.bad = BAD_CHECKS  # looks in a row; a source begins as one that must prove itself
         self.good = 0
         self.items = 0
+        self.heard_s = 0.0  # monotonic; of its last item
+        self.others = 0  # items that the others have said until the last look
         self.why = ""
 
     paused = property(lambda self: self.stage.paused)
@@ -86,6 +90,7 @@ class Member(Stage):
 
     async def put(self, item: Item) -> None:
         self.items += 1
+        self.heard_s = clock.monotonic_s()
         if isinstance(item, Quote | RawQuote):
             self.quotes[item.symbol] = item
         elif isinstance(item, Print | RawPrint):
@@ -102,11 +107,17 @@ class Member(Stage):
                 found.append(item)
         return found
 
-    def look(self) -> None:
-        """Count this moment as a good or a bad one."""
-        self.why = ailment(self.source)
+    def look(self, others: int) -> None:
+        """Count this moment as a good or a bad one; `others`: items that all others have said so far."""
+        spoken, self.others = others - self.others, others
+        self.why = ailment(self.source) or (self._silence() if spoken >= SPOKEN else "")
         self.bad = self.bad + 1 if self.why else 0
         self.good = 0 if self.why else self.good + 1
+
+    def _silence(self) -> str:
+        """A connection that stands and says nothing, while others speak of the same instruments, is dead."""
+        silent_s = clock.monotonic_s() - self.heard_s
+        return f"silent for {silent_s:.1f} s while others speak" if silent_s >= SILENT_S else ""
 
     @property
     def fit(self) -> bool:
@@ -147,8 +158,9 @@ class Failover(Several):
 
     async def _choose_for_ever(self) -> None:
         while True:
+            said = sum(member.items for member in self._members)
             for member in self._members:
-                member.look()
+                member.look(said - member.items)
             await self._switch_to(self._best())
             self._say_how_we_are()
             await asyncio.sleep(CHECK_S)

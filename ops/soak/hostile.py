@@ -20,7 +20,8 @@ NS_PER_MS = 1_000_000
 NO_NUMBERS: tuple[Any, ...] = (
     "NaN", "nan", "-NaN", "Infinity", "-Infinity", "inf", "1e308", "1.797e308", "-1e308", "1e-308",
     "1e999999999", "-1.00", "0", "0.00", "-0.00", "", " ", "abc", "１２", "0x10", "1_000", "1,5", "1.2.3",
-    "12.345678901", "9" * 400, None, True, False, [], {}, ["1"], {"p": 1}, 1e308, -1, 0, 10**40, "\u0000", "💥", "1\n",
+    "12.345678901", "9" * 400, None, True, False, [], {}, ["1"], {"p": 1}, 1e308, -1, 0, 10**40,
+    "\u0000", "💥", "1\n",
 )  # fmt: skip
 DEEP = 100_000  # brackets in each other
 HUGE, TOO_HUGE = 2 * 1024 * 1024, 9 * 1024 * 1024
@@ -125,7 +126,8 @@ class Hostile:
         text = self.chance.choice((
             "", "{", "}", "null", "[]", "0", '"x"', '{"e":', "\x00\x01\x02", '{"data":null}', '{"data":[]}',
             '{"id":{}}', '{"id":[1]}', '{"stream":1,"data":{"e":{"e":1}}}', '{"e":"aggTrade"}', "NaN",
-            '{"e":"depthUpdate","s":[]}', '{"e":"aggTrade","e":"depthUpdate"}', '{"result":null,"id":1e999}', "�" * 50,
+            '{"e":"depthUpdate","s":[]}', "�" * 50,
+            '{"e":"aggTrade","e":"depthUpdate"}', '{"result":null,"id":1e999}',
         ))  # fmt: skip
         return frame(text.encode())
 
