@@ -7,7 +7,7 @@ The shapes are Alpaca's where Alpaca has a word (docs/api.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -57,10 +57,10 @@ class Scale(msgspec.Struct, frozen=True):
         return None if scaled is None else money.show(scaled, self.price_exponent)
 
     def qty(self, scaled: int) -> str:
-        return money.show_trimmed(scaled, self.qty_exponent)
+        return money.show_trimmed(scaled, self.qty_exponent) if self.qty_exponent else str(scaled)
 
     def cash(self, minor: int) -> str:
-        return money.show(minor, self.cash_exponent)
+        return money.show(minor, money.CURRENCY_EXPONENT[self.currency])
 
 
 Scales = Callable[[str], Scale]
@@ -175,7 +175,7 @@ def nested(order: JSON, legs: list[JSON]) -> JSON:
 
 def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON:
     """`world_number` is needed for engine rows only: their key is not made yet."""
-    engine = isinstance(fill, FillRow)
+    engine = type(fill) is FillRow
     reverses = ids.world_key(world_number, fill.reverses) if engine and fill.reverses else fill.reverses
     return {
         "id": str(ids.world_key(world_number, fill.n) if engine else fill.id),
@@ -196,7 +196,7 @@ def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON
 
 def position_json(position: PositionRow | Position, scale: Scale, reserved: int | None = None) -> JSON:
     """`reserved` by open sells; an engine row knows it, a model row is told it from its balance."""
-    held = position.reserved if isinstance(position, PositionRow) else reserved or 0
+    held = position.reserved if type(position) is PositionRow else reserved or 0
     return {
         "symbol": position.symbol,
         "asset_id": scale.uid,
@@ -264,14 +264,12 @@ def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_nu
             body["portfolio"] = portfolio_json(event)
         else:
             notices.append({"code": event.code, "text": event.text, "facts": event.facts})
-    lists: Mapping[str, Iterable[JSON]] = {
-        "orders": orders.values(),
-        "fills": fills,
-        "positions": positions.values(),
-        "balances": balances.values(),
-        "notices": notices,
-    }
-    return body | {name: list(rows) for name, rows in lists.items()}
+    body["orders"] = list(orders.values())
+    body["fills"] = fills
+    body["positions"] = list(positions.values())
+    body["balances"] = list(balances.values())
+    body["notices"] = notices
+    return body
 
 
 def portfolio_json(row: PortfolioRow) -> JSON:
@@ -309,7 +307,7 @@ def _at_least(scaled: int, exponent: int, decimals: int) -> str:
 
 
 def _times(order: OrderRow | Order) -> tuple[str, str, str | None]:
-    if isinstance(order, OrderRow):
+    if type(order) is OrderRow:
         closed = clock.rfc3339(order.closed_ns) if order.closed_ns else None
         return clock.rfc3339(order.submitted_ns), clock.rfc3339(order.updated_ns), closed
     closed = _rfc3339(order.closed_at) if order.closed_at else None
@@ -321,4 +319,4 @@ def _rfc3339(moment: datetime) -> str:
 
 
 def _portfolio_id(order: OrderRow | Order) -> int:
-    return order.portfolio if isinstance(order, OrderRow) else order.portfolio_id
+    return order.portfolio if type(order) is OrderRow else order.portfolio_id

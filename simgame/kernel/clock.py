@@ -30,6 +30,7 @@ def from_ns(ns: int) -> datetime:
     return datetime.fromtimestamp(ns // NS_PER_S, UTC).replace(microsecond=ns % NS_PER_S // NS_PER_US)
 
 
+@lru_cache(1_024)  # what happened at once says the same time in several rows
 def rfc3339(ns: int) -> str:
     """`2026-11-02T09:30:00.123456Z`: how every time goes out on the wire."""
     seconds, rest = divmod(ns, NS_PER_S)

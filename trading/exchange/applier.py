@@ -19,9 +19,9 @@ from trading.exchange.heard import HEARD_MAX, Entry, Heard
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
 from trading.exchange.known import KnownKeys
-from trading.exchange.streams import Streams
+from trading.exchange.streams import Shown, Streams
 from trading.exchange.wire import Reply
-from trading.messages import JSON, nested, order_json
+from trading.messages import nested, order_json
 
 Stored = dict[Key, tuple[bytes, dict[str, Any]]]  # fingerprint and result of keys used before
 
@@ -127,7 +127,7 @@ class Applier:
 
     def _record(
         self, work: Work, command: Any, events: list[Event], mark: bytes, result: dict[str, Any]
-    ) -> dict[str, JSON]:
+    ) -> dict[str, Shown]:
         """Rows and news into the work; the orders as players see them, by id."""
         self._record_begin(work)
         head = self.head
@@ -157,8 +157,11 @@ class Applier:
         return encode_json(nested(order_json(order, scale), [order_json(leg, scale) for leg in legs]))
 
 
-def _shown(result: dict[str, Any], orders: dict[str, JSON]) -> bytes:
+def _shown(result: dict[str, Any], orders: dict[str, Shown]) -> bytes:
     order = result.get("order")
     if order is None:
         return b""
-    return encode_json(nested(orders[order.id], [orders[leg.id] for leg in result.get("legs", ())]))
+    shown = orders[order.id]
+    if "legs" not in result:
+        return shown.encoded
+    return encode_json(nested(shown.order, [orders[leg.id].order for leg in result["legs"]]))

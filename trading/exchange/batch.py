@@ -82,9 +82,9 @@ class Batch:
             )
         )
         self.last_seq = seq
-        if isinstance(command, OpenPortfolio):
+        if type(command) is OpenPortfolio:
             self.opened.append(command.portfolio)
-        elif isinstance(command, Halt):
+        elif type(command) is Halt:
             self.halts[command.symbol] = (command.halted, command.reason if command.halted else "")
         for event in events:
             if type(event) is ActionRow:

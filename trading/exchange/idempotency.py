@@ -6,6 +6,8 @@ Pure. The authority is the unique constraint of the journal; what a key did is r
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -52,13 +54,30 @@ _NAMES_AN_ORDER = (CancelOrder, ReplaceOrder)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
+def _whose(kind: type[msgspec.Struct]) -> Callable[[Any], tuple[int, str]]:
+    """Portfolio, or the world's own account, and client id of a command of this kind."""
+    names = kind.__struct_fields__
+    who = "account" if "account" in names else "portfolio"
+    return attrgetter(who, "client_order_id" if "client_order_id" in names else "client_id")
+
+
+def _meant(kind: type[msgspec.Struct]) -> Callable[[Any], tuple[Any, ...]]:
+    """The fields of a command of this kind that mean something: two of them at least."""
+    ignored = _NOT_MEANT - {"order_id"} if issubclass(kind, _NAMES_AN_ORDER) else _NOT_MEANT
+    return attrgetter(*[name for name in kind.__struct_fields__ if name not in ignored])
+
+
+_WHOSE = {kind: _whose(kind) for kind in KINDS}
+_MEANT = {kind: _meant(kind) for kind in KINDS}
+
+
 def key_of(command: Any) -> Key | None:
     """The key of a player's command, or of one for the world's own accounts; None for ticks, halts, rules."""
     kind = KINDS.get(type(command))
     if kind is None:
         return None
-    who = command.account if hasattr(command, "account") else command.portfolio
-    return who, kind, getattr(command, "client_order_id", None) or command.client_id
+    who, client_id = _WHOSE[type(command)](command)
+    return who, kind, client_id
 
 
 def is_new_by_making(command: Any) -> bool:
@@ -68,8 +87,9 @@ def is_new_by_making(command: Any) -> bool:
 
 def fingerprint(command: Any) -> bytes:
     """SHA-256 over the fields that mean something, in a canonical spelling."""
-    ignored = _NOT_MEANT - {"order_id"} if isinstance(command, _NAMES_AN_ORDER) else _NOT_MEANT
-    meant = [_sense(getattr(command, name)) for name in command.__struct_fields__ if name not in ignored]
+    meant = _MEANT[type(command)](command)
+    if type(command) is NewOrderWithTerms:
+        meant = tuple(map(_sense, meant))
     return hashlib.sha256(_encode(meant)).digest()
 
 

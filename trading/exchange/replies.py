@@ -21,7 +21,7 @@ REUSED_DETAIL = "This key was used before, for a request with other contents; th
 def refusal(events: list[Event]) -> Refused | None:
     """The reason why the command changed nothing, if it did not."""
     for event in events:
-        if isinstance(event, Refused):
+        if type(event) is Refused:
             return event
     return None
 
@@ -33,11 +33,12 @@ def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     wanted = getattr(command, "order_id", None)
     for event in events:
-        if type(event) is OrderRow:
+        kind = type(event)
+        if kind is OrderRow:
             orders[event.id] = event
-        elif type(event) is FillRow:
+        elif kind is FillRow:
             fills[event.order_id] = fills.get(event.order_id, 0) + 1
-        elif type(event) is PortfolioRow and event.portfolio == getattr(command, "portfolio", 0):
+        elif kind is PortfolioRow and event.portfolio == getattr(command, "portfolio", 0):
             result["portfolio"] = event
     if wanted is not None and wanted in orders:
         order = result["order"] = _told(orders[wanted])

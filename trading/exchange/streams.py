@@ -22,11 +22,18 @@ from trading.exchange.batch import Batch
 encode_json = msgspec.json.Encoder().encode
 
 
+class Shown(NamedTuple):
+    """An order as players see it, and that encoded."""
+
+    order: messages.JSON
+    encoded: bytes
+
+
 class Told(NamedTuple):
     """The messages of one command, and the orders in them by id."""
 
     messages: list[Message]
-    orders: dict[str, messages.JSON]
+    orders: dict[str, Shown]
 
 
 class Streams:
@@ -45,20 +52,15 @@ class Streams:
         told = Told([], {})
         for portfolio, mine in _by_portfolio(events).items():
             rows = messages.event_json(mine, portfolio, self.scales.__getitem__, self.world_number)
+            shown = [Shown(order, encode_json(order)) for order in rows["orders"]]
+            rows["orders"] = [msgspec.Raw(each.encoded) for each in shown]
             body = encode_json(rows)
             number = self.heads[portfolio] = self.heads.get(portfolio, 0) + 1
             batch.add_account_event(portfolio, number, seq, body)
             told.messages.append(Message(f"portfolio:{portfolio}", self.stream_epoch, number, body))
-            told.orders.update((order["id"], order) for order in rows["orders"])
+            for each in shown:
+                told.orders[each.order["id"]] = each
         return told
-
-
-def _whose(event: Event) -> int:
-    """The portfolio an event speaks of; 0 when of none."""
-    kind = type(event)
-    if kind is BalanceRow:
-        return max(event.account, 0)  # the world's own accounts are negative
-    return event.portfolio if kind in messages.OF_A_PORTFOLIO else 0
 
 
 def _by_portfolio(events: list[Event]) -> dict[int, list[Event]]:
@@ -66,7 +68,16 @@ def _by_portfolio(events: list[Event]) -> dict[int, list[Event]]:
     last = {event.id: event for event in events if type(event) is OrderRow}
     mine: dict[int, list[Event]] = {}
     for event in events:
-        portfolio = _whose(event)
-        if portfolio and (type(event) is not OrderRow or last[event.id] is event):
-            mine.setdefault(portfolio, []).append(event)
+        kind = type(event)
+        if kind is BalanceRow:
+            portfolio = event.account
+        elif kind not in messages.OF_A_PORTFOLIO or (kind is OrderRow and last[event.id] is not event):
+            continue
+        else:
+            portfolio = event.portfolio
+        if portfolio <= 0:  # the world's own accounts are negative
+            continue
+        if portfolio not in mine:
+            mine[portfolio] = []
+        mine[portfolio].append(event)
     return mine
