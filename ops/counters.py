@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+import msgspec
+
 from market.errors import MarketError
 from market.feed.client import ask_sync as ask_feed
+from market.feed.metrics import Family
 from market.models import FeedLease
 from realtime import hub
 from trading.exchange.client import ask_sync as ask_exchange
@@ -36,16 +39,17 @@ class Sample(NamedTuple):
 
 
 def gather() -> list[Sample]:
-    return [*_feeds(), *_exchanges(), *_checkers(), *_hubs()]
+    return [*_exchanges(), *_checkers(), *_hubs()]
 
 
-def _feeds() -> Iterator[Sample]:
+def feeds() -> Iterator[tuple[str, list[Family] | None]]:
+    """World and what its feed counts; None: it does not answer."""
     for lease in FeedLease.objects.select_related("world").exclude(address=""):
         try:
-            answer = ask_feed(lease.world_id, {"op": "status"})
+            answer = ask_feed(lease.world_id, {"op": "metrics"})
+            yield lease.world.slug, msgspec.convert(answer["families"], list[Family])
         except MarketError:
-            answer = None
-        yield from _samples("feed", lease.world.slug, answer)
+            yield lease.world.slug, None
 
 
 def _exchanges() -> Iterator[Sample]:

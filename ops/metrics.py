@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from market.feed.metrics import Family
 from ops import counters
 from simgame import env
 from simgame.kernel.errors import Forbidden
@@ -40,10 +41,42 @@ class Installation:
                 families[name] = kind(name, sample.name.replace("_", " "), labels=["world"])
             families[name].add_metric([sample.world], sample.value)
         yield from families.values()
+        yield from _feeds()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing in advance: what there is shows at the first scrape."""
         return ()
+
+
+def _feeds() -> Iterable[Metric]:
+    """Each feed's families under one name, told apart by the label `world`."""
+    up = GaugeMetricFamily(f"{PREFIX}feed_up", "Does the feed answer", labels=["world"])
+    found: dict[str, Metric] = {}
+    for world, families in counters.feeds():
+        up.add_metric([world], int(families is not None))
+        for family in families or ():
+            name = f"{PREFIX}feed_{family.name}"
+            metric = found.setdefault(name, Metric(name, family.help, family.kind))
+            for suffix, labels, value in _lines(family):
+                metric.add_sample(name + suffix, {"world": world, **labels}, value)
+    yield up
+    yield from found.values()
+
+
+def _lines(family: Family) -> Iterable[tuple[str, dict[str, str], float]]:
+    """Suffix, labels, value. Of a histogram: buckets added up, then count and sum."""
+    if family.kind != "histogram":
+        suffix = "_total" if family.kind == "counter" else ""
+        yield from ((suffix, one.labels, one.value) for one in family.samples)
+        return
+    count = 0.0
+    for one in family.samples:
+        if "le" in one.labels:
+            count += one.value
+            yield "_bucket", one.labels, count
+        else:
+            yield "_sum", {}, one.value
+    yield "_count", {}, count
 
 
 REGISTRY = CollectorRegistry()

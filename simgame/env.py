@@ -56,6 +56,14 @@ def number(name: str, default: int, *, least: int = 0) -> int:
     return parsed
 
 
+def choice(name: str, default: str, *others: str) -> str:
+    """One of a few words."""
+    value = text(name).strip() or default
+    if value not in (default, *others):
+        raise BadSetting(name, value, " | ".join((default, *others)))
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

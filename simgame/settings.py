@@ -160,7 +160,8 @@ SEEDED_RULES = env.text("SIMGAME_SEEDED_RULES", "plain")  # plain | cn_a
 REPLAY_SPEED = env.number("SIMGAME_REPLAY_SPEED", 1, least=1)  # 1 to 1000
 START_CASH = env.text("SIMGAME_START_CASH", "1000000")  # in the world's currency
 WAL_DIR = HOME / "wal"  # one folder per world
-WAL_FSYNC = env.text("SIMGAME_WAL_FSYNC", "interval")  # always | interval (each second) | never
+WAL_FSYNC = env.choice("SIMGAME_WAL_FSYNC", "interval", "always", "never")  # interval: each second
+WAL_COMPRESS_HOURS = env.number("SIMGAME_WAL_COMPRESS_HOURS", 24, least=1)  # older segments are packed
 WAL_KEEP_HOURS = env.number("SIMGAME_WAL_KEEP_HOURS", 48, least=1)  # older segments are removed
 # Worlds of real markets: what they list, who speaks for it (the first that is well), where those are.
 CRYPTO_SYMBOLS = env.words(
@@ -185,7 +186,10 @@ TENCENT_URL = env.text("SIMGAME_TENCENT_URL", "http://qt.gtimg.cn")
 TUSHARE_URL = env.text("SIMGAME_TUSHARE_URL", "http://api.tushare.pro")
 NATS_URL = env.text("SIMGAME_NATS_URL", "nats://127.0.0.1:4222")
 POLL_SECONDS = env.number("SIMGAME_POLL_SECONDS", 3, least=1)
-FEED_POLICY = env.text("SIMGAME_FEED_POLICY", "block")  # block | drop_newest | drop_oldest
+FEED_POLICY = env.choice("SIMGAME_FEED_POLICY", "block", "drop_newest", "drop_oldest")
+FEED_QUEUE = env.number("SIMGAME_FEED_QUEUE", 50_000, least=1)  # messages waiting before the policy decides
+FEED_CPUS = env.words("SIMGAME_FEED_CPUS")  # of the machine, by number: "2" or "2,3"; none: where Linux likes
+NATS_PUBLISH = env.choice("SIMGAME_NATS_PUBLISH", "off", "json", "msgpack")  # ticks to SIMGAME_NATS_URL
 RUN_DIR = embedded.run_dir(HOME)  # Unix sockets of feed and exchange
 
 # --- API --------------------------------------------------------------------------------------

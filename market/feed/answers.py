@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from market.feed import rows, store
 from market.feed.intake import standing
+from market.feed.metrics import families
 from market.feed.worldclock import SPEED_MAX
 from market.rulebook import as_date
 from market.sources.failover import Failover
@@ -24,6 +25,7 @@ def answer(feed: Feed, question: Question) -> Answer:
     known = {
         "latest": latest,
         "status": status,
+        "metrics": metrics,
         "control": control,
         "bars": bars,
         "subscriptions": subscriptions,
@@ -135,6 +137,11 @@ def status(feed: Feed, _: Question) -> Answer:
             "trades_left_out": feed.publisher.trades_left_out,
         },
     }
+
+
+def metrics(feed: Feed, _: Question) -> Answer:
+    """Families of samples, as `market.feed.metrics` describes them."""
+    return {"families": families(feed)}
 
 
 def control(feed: Feed, question: Question) -> Answer:

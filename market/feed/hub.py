@@ -27,6 +27,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     ticks: list[Tick]
     payload: bytes  # msgpack of `ticks`; of a gap its frame for the wire
     gap: Gap | None = None
+    received_ns: int = 0  # when the oldest of them came in; 0: nothing came in for them
 
 
 class Downstream(Protocol):
@@ -110,6 +111,8 @@ class Link:
         self.arrears = Arrears()
         self.sent_frames = 0
         self.conflated_frames = 0
+        self.oldest_ns = 0  # when the oldest tick of what `next` gave last came in
+        self._since_ns = 0
         self._frames: list[bytes] = []
         self._behind = False
         self._cut = False
@@ -120,6 +123,7 @@ class Link:
             self._frames.append(wire.frame(batch.payload))
         else:
             self._fall_behind(batch)
+        self._since_ns = self._since_ns or batch.received_ns
         self._ready.set()
 
     def answer(self, payload: bytes) -> None:
@@ -145,6 +149,7 @@ class Link:
         if self._cut:
             raise TooSlow(f"{self.name} owes more than {self.prints_max} prints")
         frames, self._frames = self._frames, []
+        self.oldest_ns, self._since_ns = self._since_ns, 0
         if self._behind:
             self._behind = False
             self.conflated_frames += 1
@@ -159,7 +164,7 @@ class Link:
 
 
 def batch_of(ticks: list[Tick]) -> Batch:
-    return Batch(ticks, encode(ticks))
+    return Batch(ticks, encode(ticks), received_ns=ticks[0].received_ns)
 
 
 def gap_batch(gap: Gap) -> Batch:

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from market.feed import wal
+from market.feed.histogram import Histogram
 from market.feed.hub import Hub, batch_of, gap_batch
 from market.feed.pipeline import Pipeline
 from market.feed.plan import Plan
@@ -20,6 +21,7 @@ from market.feed.worldclock import WorldClock
 from market.sources.items import Gap, Item, Reached, Settled
 from market.ticks import Print, Quote, Reference, Tick
 from simgame.kernel import clock
+from simgame.kernel.clock import NS_PER_S
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,7 @@ class TickPath:
         self.settlement = Settlement(self.state, plan.instruments)
         self.reached_ns = world_clock.now(clock.now_ns())
         self.published = 0
+        self.ingest, self.fanout = Histogram(), Histogram()
         self.degrade: Callable[[Quote, int], Quote | None] | None = None  # thins quotes out, by a switch
         for tick in (*self.state.quotes.values(), *recovered.heads.values()):
             self.pipeline.sequence.resume(tick)
@@ -88,13 +91,17 @@ class TickPath:
         first = self.state.seq + 1
         numbered = [msgspec.structs.replace(tick, seq=first + n) for n, tick in enumerate(ticks)]
         batch = batch_of(numbered)
-        self.wal.append(batch.payload, clock.now_ns())
+        wall_ns = clock.now_ns()
+        self.wal.append(batch.payload, wall_ns)
+        self.ingest.observe((wall_ns - batch.received_ns) / NS_PER_S, len(numbered))
         for tick in numbered:
             self.state.apply(tick)
             self.bars.apply(tick)
         self._remember_last(numbered)
         self.published += len(numbered)
+        began_s = clock.monotonic_s()
         self.hub.pass_on(batch)
+        self.fanout.observe(clock.monotonic_s() - began_s, len(numbered))
         return []
 
     def _remember_last(self, ticks: list[Tick]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -14,12 +14,13 @@ from market.ex_dates import ExDates
 from market.feed import store, wal
 from market.feed.bars import DAY, Series
 from market.feed.calendar import Calendar
-from market.feed.ingress import Policy
+from market.feed.ingress import CAPACITY, Policy
 from market.feed.state import Day
 from market.models import Instrument, World
 from market.rulebook import BadRulebook, PhaseNow, UnknownRulebook, load
 from market.sources import choose
 from market.sources.base import PastBar, Source
+from market.sources.live import shelf
 from market.sources.replay.own_wal import WorldFile
 from market.ticks import Print, Quote
 from simgame.kernel import clock
@@ -55,6 +56,11 @@ class Plan:
     fsync: wal.Fsync = wal.Fsync.INTERVAL
     policy: Policy = Policy.BLOCK
     keep_hours: int = 48
+    compress_hours: int = 24
+    queue: int = CAPACITY
+    nats: str = "off"  # off | json | msgpack
+    nats_url: str = ""
+    nats_credentials: Mapping[str, str] = field(default_factory=dict)
     ex_dates: ExDates | None = None
 
     def __post_init__(self) -> None:
@@ -126,6 +132,11 @@ def plan_for(world: World, *, seed: int | None = None, speed: int | None = None)
         fsync=wal.Fsync(settings.WAL_FSYNC),
         policy=Policy(settings.FEED_POLICY),
         keep_hours=settings.WAL_KEEP_HOURS,
+        compress_hours=settings.WAL_COMPRESS_HOURS,
+        queue=settings.FEED_QUEUE,
+        nats=settings.NATS_PUBLISH,
+        nats_url=settings.NATS_URL,
+        nats_credentials=shelf.nats_credentials(),
         ex_dates=ex_dates,
     )
 

@@ -22,6 +22,8 @@ from market.feed.database import NO_ANSWER, DatabaseThread
 from market.feed.hub import Hub
 from market.feed.ingress import Ingress
 from market.feed.intake import Intake
+from market.feed.metrics import Rate
+from market.feed.nats_out import NatsPublisher
 from market.feed.path import TickPath
 from market.feed.plan import Plan
 from market.feed.publisher import FLUSH_S, RedisPublisher
@@ -52,7 +54,7 @@ class Feed:
         self.plan, self.epoch = plan, epoch
         self.source = plan.source
         self.begun, self._cut = recovered.begun, recovered.cut
-        self.ingress = Ingress(plan.policy)
+        self.ingress = Ingress(plan.policy, plan.queue)
         self.wal = wal.Wal(plan.folder, plan.fsync)
         self.clock = WorldClock(clock.now_ns(), plan.start_ns(recovered.last), wanted.speed)
         self.hub = Hub()
@@ -78,6 +80,11 @@ class Feed:
         )
         self.hub.join(self.publisher)
         self.source.log_to(self._log_happening)
+        self.nats: NatsPublisher | None = None
+        if plan.nats != "off":
+            self.nats = NatsPublisher(plan.nats_url, plan.nats, plan.scales, epoch, plan.nats_credentials)
+            self.hub.join(self.nats)
+        self.rate = Rate()
         self._beats = 0
         self._background: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
@@ -112,6 +119,7 @@ class Feed:
                 ("beat", self._beat_for_ever()),
                 ("housekeeping", self._keep_house_for_ever()),
                 ("publisher", self.publisher.run()),
+                *((("nats", self.nats.run()),) if self.nats else ()),
             )
         ]
         try:
@@ -186,6 +194,7 @@ class Feed:
             self.path.calendar.look_again()
             self.path.roll(self.path.reached_ns)
             self._refresh()
+            self.rate.look(self.published)
             self._beats += 1
             if self._beats % CHECKPOINT_BEATS == 0:
                 await self._keep_checkpoint()
@@ -205,7 +214,7 @@ class Feed:
                 await self.database.run(store.quarantine, self.plan.world.number, refused)
             await loop.run_in_executor(self.disk, self.wal.sync_if_due)
             if self._beats % PRUNE_BEATS == 0:
-                self.wal.prune(self.plan.keep_hours, clock.now_ns())
+                await loop.run_in_executor(self.disk, self._tidy_disk)
             await asyncio.sleep(BEAT_S)
 
     async def _keep_for_the_source(self) -> None:
@@ -215,6 +224,10 @@ class Feed:
             return
         if await self.database.run(kept_rows.write, self.plan.world.number, kept, default=NO_ANSWER) is None:
             self.source.was_kept(kept)
+
+    def _tidy_disk(self) -> None:
+        self.wal.prune(self.plan.keep_hours, clock.now_ns())
+        self.wal.compress(self.plan.compress_hours, clock.now_ns())
 
     async def _keep_lease(self) -> None:
         wanted = await self.database.run(store.beat, self.plan.world.number, self.epoch, default=NO_ANSWER)

@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
+from django.conf import settings
 
 from market import errors
 from market.feed import recovery, store
@@ -19,6 +20,7 @@ from market.feed.process import Feed, Superseded
 from market.feed.worldclock import SPEED_MAX
 from market.models import World
 from market.sources.replay.own_wal import WORLD_FILE
+from simgame import env
 
 if sys.platform == "win32":  # where there is no uvloop
     new_loop = asyncio.new_event_loop
@@ -40,8 +42,20 @@ def until_stopped(world: World, *, speed: int | None = None, seed: int | None = 
     plan = plan_for(world, seed=seed, speed=speed)
     if speed is not None:
         store.want(world.number, speed=speed)
+    keep_to(settings.FEED_CPUS)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_main(plan))
+
+
+def keep_to(cpus: Sequence[str]) -> None:
+    """Run on these processors only, threads and children too. Raises BadSetting."""
+    if not cpus:
+        return
+    try:
+        os.sched_setaffinity(0, {int(one) for one in cpus})
+    except (ValueError, OSError, AttributeError) as error:
+        there = f"numbers of processors that this process may use ({error})"
+        raise env.BadSetting("SIMGAME_FEED_CPUS", ",".join(cpus), there) from None
 
 
 async def _main(plan: Plan) -> None:

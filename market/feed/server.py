@@ -13,8 +13,11 @@ import msgspec
 import structlog
 
 from market.feed import wire
+from market.feed.histogram import Histogram
 from market.feed.hub import Hub, Link, TooSlow
 from market.ticks import Tick, encode
+from simgame.kernel import clock
+from simgame.kernel.clock import NS_PER_S
 
 HELLO_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 30.0  # a reader that takes nothing for this long is gone
@@ -32,6 +35,8 @@ class FeedServer:
         self.links: set[Link] = set()
         self._snapshot = snapshot
         self._answer = answer
+        self.cut = self.refused = 0  # links that owed too much or took nothing; that spoke nonsense
+        self.end_to_end = Histogram()
         self._server: asyncio.Server | None = None
         self._inode = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,6 +78,7 @@ class FeedServer:
             # The peer went away, or `stop` cancelled us: nothing is owed.
             log.debug("link_left", link=link.name, why=str(error) or type(error).__name__)
         except (wire.BadFrame, msgspec.DecodeError, msgspec.ValidationError, TimeoutError) as error:
+            self.refused += 1
             log.warning("link_refused", link=link.name, why=str(error) or type(error).__name__)
         finally:
             self.hub.leave(link)
@@ -111,8 +117,11 @@ class FeedServer:
         try:
             while True:
                 writer.write(await link.next())
+                if link.oldest_ns:
+                    self.end_to_end.observe((clock.now_ns() - link.oldest_ns) / NS_PER_S)
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await writer.drain()
         except (TooSlow, TimeoutError, OSError) as error:
+            self.cut += 1
             log.warning("link_cut", link=link.name, why=str(error) or type(error).__name__)
             writer.close()

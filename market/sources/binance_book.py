@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from market.sources.items import Gap, Item
-from market.ticks import DEPTH_LEVELS_MAX, Level, Quote
+from market.sources.ladder import Ladder
+from market.ticks import Level, Quote
 from simgame.kernel import money
 from simgame.kernel.clock import NS_PER_MS
 
@@ -55,22 +57,23 @@ class Symbol(msgspec.Struct, frozen=True):
         return decimals(self.step_size)
 
     def price(self, value: str) -> int:
-        return money.parse(value, self.price_exponent)
+        return _scaled(value, self.price_exponent)
 
     def size(self, value: str) -> int:
-        return money.parse(value, self.qty_exponent)
+        return _scaled(value, self.qty_exponent)
 
     def levels(self, levels: Iterable[list[str]]) -> list[Level]:
         """Scaled levels. Orders from before the venue made its tick coarser still rest far from the
         touch: a price off the tick is left out, a size is rounded down to the step.
         """
         found = []
+        prices, sizes = self.price_exponent, self.qty_exponent
         for price, size in levels:
             try:
-                at = self.price(price)
+                at = _scaled(price, prices)
             except money.NotExact:
                 continue
-            found.append((at, int(Decimal(size).scaleb(self.qty_exponent))))
+            found.append((at, _rounded_down(size, sizes)))
         return found
 
     def instrument(self, world_currency: str) -> dict[str, Any]:
@@ -115,8 +118,7 @@ class Book:
 
     def __init__(self, symbol: Symbol, source: str):
         self.symbol, self.source = symbol, source
-        self.bids: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
+        self.bids, self.asks = Ladder(bids=True), Ladder(bids=False)
         self.last_id = 0  # 0: no snapshot yet
         self.bridged = False  # the first update after the snapshot fitted
         self._waiting: list[Update] = []
@@ -124,7 +126,7 @@ class Book:
 
     def snapshot(self, answer: dict[str, Any], received_ns: int) -> Iterator[Item]:
         bids, asks = self.symbol.levels(answer["bids"]), self.symbol.levels(answer["asks"])
-        self.bids, self.asks = dict(bids), dict(asks)
+        self.bids, self.asks = Ladder(bids, bids=True), Ladder(asks, bids=False)
         self.last_id, self.bridged = answer["lastUpdateId"], False
         yield from self._show(int(answer.get("E", 0)) * NS_PER_MS or received_ns, received_ns)
         waiting, self._waiting = self._waiting, []
@@ -143,14 +145,13 @@ class Book:
             self.last_id, self._waiting = 0, [update]  # nothing is known until another snapshot
             return
         # From here it must succeed.
+        shows = False
         for side, levels in ((self.bids, update.bids), (self.asks, update.asks)):
             for price, size in self.symbol.levels(levels):
-                if size:
-                    side[price] = size
-                else:
-                    side.pop(price, None)
+                shows |= side.put(price, size)
         self.last_id, self.bridged = update.last, True
-        yield from self._show(update.at_ns, received_ns)
+        if shows:
+            yield from self._show(update.at_ns, received_ns)
 
     def _fits(self, update: Update) -> bool:
         if update.before is not None and self.bridged:
@@ -160,15 +161,21 @@ class Book:
         return update.first <= self.last_id + (update.before is None)
 
     def _show(self, at_ns: int, received_ns: int) -> Iterator[Item]:
-        shown = (
-            tuple(sorted(self.bids.items(), reverse=True)[:DEPTH_LEVELS_MAX]),
-            tuple(sorted(self.asks.items())[:DEPTH_LEVELS_MAX]),
-        )
+        shown = (self.bids.best(), self.asks.best())
         if shown != self._shown:
             self._shown = shown
             yield Quote(self.symbol.name, *shown, at_ns, received_ns, self.source)
 
 
+_scaled = lru_cache(65_536)(money.parse)  # of texts only: the prices of a day come again and again
+
+
+@lru_cache(65_536)
+def _rounded_down(size: str, exponent: int) -> int:
+    return int(Decimal(size).scaleb(exponent))
+
+
+@lru_cache(1_024)
 def decimals(step: str) -> int:
     """Decimals of a step: "0.00010000" → 4, "1.00000000" → 0."""
     exponent = Decimal(step).normalize().as_tuple().exponent

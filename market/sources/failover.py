@@ -135,6 +135,7 @@ class Failover(Several):
         self.name = "+".join(source.name for source in sources)
         self.chosen: Member | None = None
         self.forced = ""  # the name that an operator wants; "": the best one
+        self.switched = 0
         self.switches: list[dict[str, object]] = []
         self._members: list[Member] = []
         self._passed = Recent()
@@ -186,6 +187,7 @@ class Failover(Several):
         fact = {"from": left.source.name if left else "", "to": member.source.name, "why": why or "preferred"}
         self.switches.append({"at_ns": clock.now_ns(), **fact})
         del self.switches[:-100]
+        self.switched += left is not None
         log.warning("source_switched", **fact)
         missed = member.unsaid(self._passed)
         if left is not None and not (missed or member.quotes):

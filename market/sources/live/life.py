@@ -67,6 +67,7 @@ class Live(Source):
         self.epoch = 0
         self.reconnects: Counter[str] = Counter()  # reason → how often
         self.messages = 0
+        self.rate_limited = 0  # how often the venue said that we ask too often
         self.heard_s = 0.0  # of the last message of any kind
         self.market_open = True
         self._backoff = Backoff(chance)

@@ -5,6 +5,7 @@ begins with `{`), numbers as decimal strings:
 
     {"k": "q", "b": [["10.01", "300"], …], "a": […], "t": ns, "n": 7}          quote
     {"k": "t", "p": "10.02", "q": "100", "s": "buy", "t": ns, "n": 8}          trade print
+    {"k": "g", "f": 4, "l": 6, "t": ns, "n": 1}                                  the publisher's own gap
 
 `t` is the market's time in nanoseconds since 1970, `n` counts the publisher's messages of a symbol and
 kind up by one, `e` (optional) its life: a jump of `n` is a gap. A symbol may hold dots and blanks:
@@ -158,8 +159,10 @@ class NatsSource(Live):
                 yield RawQuote(symbol, _levels(body["b"]), _levels(body["a"]), *stamp)
             elif kind == "t":
                 yield RawPrint(symbol, body["p"], body["q"], body.get("s", ""), *stamp)
+            elif kind == "g":
+                yield Gap(NAME, symbol, at_ns, int(body["f"]), int(body["l"]))
             else:
-                raise ValueError(f"kind {kind!r} is neither q nor t")
+                raise ValueError(f"kind {kind!r} is neither q nor t nor g")
         except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
             yield Malformed(NAME, "unreadable_message", f"{error}: {payload[:300]!r}", symbol)
 

@@ -12,10 +12,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
+import msgspec
+
 from market.sources.binance_book import Symbol
 from market.sources.items import Gap, Malformed
+from market.sources.ladder import Ladder
 from market.sources.live.websocket import Acknowledged, Again, Fault, Heard, Refused, WebSocketVenue, nothing
-from market.ticks import DEPTH_LEVELS_MAX, Print, Quote
+from market.ticks import Print, Quote
 from simgame.kernel.clock import NS_PER_MS
 
 NAME = "okx"
@@ -46,13 +49,12 @@ class OkxBook:
 
     def __init__(self, symbol: Symbol):
         self.symbol = symbol
-        self.bids: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
+        self.bids, self.asks = Ladder(bids=True), Ladder(bids=False)
         self.last_id: int | None = None  # None: nothing is known until a snapshot
         self.count = 0  # of changes: ids may step down, numbers may not
 
     def begin(self, row: dict[str, Any]) -> None:
-        self.bids, self.asks = {}, {}
+        self.bids, self.asks = Ladder(bids=True), Ladder(bids=False)
         self._apply(row)
 
     def change(self, row: dict[str, Any]) -> bool:
@@ -66,17 +68,20 @@ class OkxBook:
     def _apply(self, row: dict[str, Any]) -> None:
         for side, levels in ((self.bids, row["bids"]), (self.asks, row["asks"])):
             for price, size in self.symbol.levels([level[:2] for level in levels]):
-                if size:
-                    side[price] = size
-                else:
-                    side.pop(price, None)
+                side.put(price, size)
         self.last_id = row["seqId"]
         self.count += 1
 
     def quote(self, at_ns: int, received_ns: int) -> Quote:
-        bids = tuple(sorted(self.bids.items(), reverse=True)[:DEPTH_LEVELS_MAX])
-        asks = tuple(sorted(self.asks.items())[:DEPTH_LEVELS_MAX])
-        return Quote(self.symbol.name, bids, asks, at_ns, received_ns, NAME, source_seq=self.count)
+        return Quote(
+            self.symbol.name,
+            self.bids.best(),
+            self.asks.best(),
+            at_ns,
+            received_ns,
+            NAME,
+            source_seq=self.count,
+        )
 
 
 class OkxDialect:
@@ -110,8 +115,8 @@ class OkxDialect:
         if frame in ("pong", b"pong"):
             return
         try:
-            yield from self._meaning(json.loads(frame), received_ns)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield from self._meaning(msgspec.json.decode(frame), received_ns)
+        except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
             yield Malformed(NAME, "unreadable_message", f"{error}: {str(frame)[:500]}")
 
     def _meaning(self, body: dict[str, Any], received_ns: int) -> Iterator[Heard]:

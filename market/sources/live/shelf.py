@@ -64,11 +64,15 @@ def ccxt(account: str, instruments: Listed, folder: Path) -> Source:
 
 def nats(account: str, instruments: Listed, folder: Path) -> Source:
     """`nats:VENUE`; user and password from NATS_USER, NATS_PASSWORD."""
-    user, password = env.text("NATS_USER"), env.text("NATS_PASSWORD")
-    credentials = {"user": user, "password": password} if user else None
+    credentials = nats_credentials()
     return NatsSource(
         [one.symbol for one in instruments], settings.NATS_URL, account or "sim", credentials=credentials
     )
+
+
+def nats_credentials() -> dict[str, str]:
+    user, password = env.text("NATS_USER"), env.text("NATS_PASSWORD")
+    return {"user": user, "password": password} if user else {}
 
 
 def ctp(account: str, instruments: Listed, folder: Path) -> Source:

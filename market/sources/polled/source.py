@@ -96,6 +96,7 @@ class Polled(Live):
 
     async def _rest(self, no: Denied) -> None:
         """Told that we ask too often: wait as long as we must, and ask more seldom from now on."""
+        self.rate_limited += no.reason == "rate"
         if no.reason == "rate" and no.wait_s >= 60:
             self.per_minute = max(1, self.per_minute * 4 // 5)
         end_s = clock.monotonic_s() + no.wait_s
