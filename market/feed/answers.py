@@ -121,6 +121,8 @@ def status(feed: Feed, _: Question) -> Answer:
         "quarantined": dict(gate.refused),
         "switches": standing(feed.intake.valve),
         "bars_too_late": feed.bars.too_late,
+        "bars_filled": feed.backfill.filled,
+        "bars_partial": feed.backfill.waiting,
         "wal": {"segment": feed.wal.segment, "bytes": feed.wal.bytes_written, "fsync": str(feed.wal.fsync)},
         "links": [
             {

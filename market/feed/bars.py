@@ -82,6 +82,14 @@ class BarBuilder:
                 bar.partial = True
                 self.dirty[symbol, interval, bar.start] = bar
 
+    def fill(self, symbol: str, interval: str, bar: Bar) -> None:
+        """The whole bar of an interval that is over, in the place of a partial one or of none."""
+        series = self.series.setdefault(symbol, Series())
+        for kept in (series.before, series.forming):
+            if interval in kept and kept[interval].start == bar.start:
+                kept[interval] = bar
+        self.dirty[symbol, interval, bar.start] = bar
+
     def take_dirty(self) -> dict[Key, Bar]:
         dirty, self.dirty = self.dirty, {}
         return dirty

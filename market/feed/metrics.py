@@ -144,6 +144,8 @@ def _sources(feed: Feed) -> Iterator[Family]:
 def _keeping(feed: Feed) -> Iterator[Family]:
     yield _counter("wal_bytes", "Written to the write-ahead log", feed.wal.bytes_written)
     yield _counter("bars_written", "Rows of bars written to the tables", feed.bar_writer.written)
+    yield _counter("bars_filled", "Partial bars made whole from a venue's history", feed.backfill.filled)
+    yield _gauge("bars_partial", "Bars over gaps that wait to be filled", feed.backfill.waiting)
     yield _gauge("sequence", "The number of the last tick", feed.state.seq)
     yield _gauge("epoch", "Of the lease", feed.epoch)
     yield _counter("redis_published", "Messages of topics that Redis took", feed.publisher.news.published)

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from market.feed import wal
+from market.feed.bars import Bar
 from market.feed.histogram import Histogram
 from market.feed.hub import Hub, batch_of, gap_batch
 from market.feed.pipeline import Pipeline
@@ -138,6 +139,11 @@ class TickPath:
             log.info("settlement_corrected", symbol=said.symbol, was=reference.settlement, now=price)
             self.pipeline.learn([told])
             self.emit([told])
+
+    def fill(self, symbol: str, interval: str, bar: Bar) -> None:
+        """A bar from the venue's history, into the log and the bars."""
+        self.wal.append(wal.encode(wal.Filled(symbol, interval, bar)), clock.now_ns())
+        self.bars.fill(symbol, interval, bar)
 
     # --- the world's day ----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import structlog
 
 from market.feed import kept_rows, recovery, store, wal
 from market.feed.answers import answer
+from market.feed.backfill import BackFill
 from market.feed.bar_writer import BarWriter
 from market.feed.database import NO_ANSWER, DatabaseThread
 from market.feed.hub import Hub
@@ -84,6 +85,7 @@ class Feed:
         if plan.nats != "off":
             self.nats = NatsPublisher(plan.nats_url, plan.nats, plan.scales, epoch, plan.nats_credentials)
             self.hub.join(self.nats)
+        self.backfill = BackFill(self)
         self.rate = Rate()
         self._beats = 0
         self._background: set[asyncio.Task[Any]] = set()
@@ -119,6 +121,7 @@ class Feed:
                 ("beat", self._beat_for_ever()),
                 ("housekeeping", self._keep_house_for_ever()),
                 ("publisher", self.publisher.run()),
+                ("backfill", self.backfill.run()),
                 *((("nats", self.nats.run()),) if self.nats else ()),
             )
         ]
@@ -299,6 +302,7 @@ class Feed:
         if dirty:
             self.bar_writer.changed(dirty)
             self.publisher.offer_bars(dirty)
+            self.backfill.changed(dirty)
 
     def _checkpoint(self) -> Checkpoint | None:
         """Everything up to the end of the WAL; None when there is nothing to keep, or too much waits."""

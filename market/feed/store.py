@@ -131,6 +131,29 @@ def write_past(bars: Iterable[PastBar], ids: dict[str, int]) -> list[PastBar]:
     return forming
 
 
+def partial_bars(instruments: Sequence[int], since: int) -> list[tuple[int, str, int]]:
+    """(instrument, interval, start) of bars over gaps that start at `since` (Unix seconds) or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT instrument_id, interval, extract(epoch FROM start)::bigint FROM market_bar"
+            " WHERE partial AND instrument_id = ANY(%s) AND start >= to_timestamp(%s)",
+            [list(instruments), since],
+        )
+        return cursor.fetchall()
+
+
+def bars_between(instrument: int, interval: str, first: int, last: int) -> dict[int, tuple[bool, int]]:
+    """Start → (partial, volume) of the bars that start from `first` to `last`, Unix seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM start)::bigint, partial, volume FROM market_bar"
+            " WHERE instrument_id = %s AND interval = %s"
+            " AND start BETWEEN to_timestamp(%s) AND to_timestamp(%s)",
+            [instrument, interval, first, last],
+        )
+        return {start: (partial, volume) for start, partial, volume in cursor.fetchall()}
+
+
 def bar_of(past: PastBar) -> Bar:
     return Bar(
         past.start, past.open, past.high, past.low, past.close, past.volume, past.turnover, past.prints

@@ -30,7 +30,7 @@ from typing import IO
 import msgspec
 import structlog
 
-from market.feed.bars import Series
+from market.feed.bars import Bar, Series
 from market.feed.state import Day
 from market.sources.items import Gap
 from market.ticks import Tick, decode_many
@@ -65,6 +65,14 @@ class SettledRecord(msgspec.Struct, frozen=True, tag="settled"):
     price: int
 
 
+class Filled(msgspec.Struct, frozen=True, tag="filled"):
+    """A bar over a gap, made whole from the venue's own history (`backfill`)."""
+
+    symbol: str
+    interval: str
+    bar: Bar
+
+
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
     """The first record of a world: bars that were forming, and the running day, before its first tick."""
 
@@ -95,8 +103,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 encode = msgspec.msgpack.Encoder().encode  # of a record that is no list of ticks
-_decode_map = msgspec.msgpack.Decoder(GapRecord | SettledRecord | Begin | Happened).decode
-Written = list[Tick] | GapRecord | SettledRecord | Begin | Happened
+_decode_map = msgspec.msgpack.Decoder(GapRecord | SettledRecord | Filled | Begin | Happened).decode
+Written = list[Tick] | GapRecord | SettledRecord | Filled | Begin | Happened
 
 
 def decode(payload: bytes) -> Written:

@@ -93,8 +93,13 @@ class PastBar(msgspec.Struct, frozen=True, gc=False):
     closed: bool = True
 
 
+class HistoryAway(Exception):
+    """The venue's history cannot be read just now."""
+
+
 class Source(abc.ABC):
     name: str = ""
+    keeps_history = False  # whether `past_bars` is worth asking
     numbering: Numbering = Numbering.RISING
 
     def __init__(self) -> None:
@@ -128,6 +133,10 @@ class Source(abc.ABC):
     def history(self) -> Iterable[PastBar]:
         """Bars from before it began, for the charts; asked for once in the life of a world."""
         return ()
+
+    async def past_bars(self, symbol: str, interval: str, first: int, last: int) -> list[PastBar]:
+        """The venue's bars, scaled, that start from `first` to `last` (Unix seconds). Raises HistoryAway."""
+        return []
 
     def on_phase(self, tick: PhaseTick) -> None:  # noqa: B027  most sources do not care
         """The world's phase or market day, at every change and every second."""

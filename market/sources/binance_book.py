@@ -62,6 +62,10 @@ class Symbol(msgspec.Struct, frozen=True):
     def size(self, value: str) -> int:
         return _scaled(value, self.qty_exponent)
 
+    def rounded_size(self, value: str) -> int:
+        """Scaled, rounded down to what the instrument can hold."""
+        return _rounded_down(value, self.qty_exponent)
+
     def levels(self, levels: Iterable[list[str]]) -> list[Level]:
         """Scaled levels. Orders from before the venue made its tick coarser still rest far from the
         touch: a price off the tick is left out, a size is rounded down to the step.

@@ -1,8 +1,9 @@
-"""A Binance of the tests: /stream and /api/v3/depth; faults as in crypto.py."""
+"""A Binance of the tests: /stream, /api/v3/depth and klines; faults as in crypto.py."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -39,6 +40,8 @@ class Binance(Exchange):
     def rest(self, path: str, query: dict[str, str]) -> Any:
         if path == "/api/v3/exchangeInfo":
             return {"symbols": [listed(name) for name in json.loads(query["symbols"])]}
+        if path == "/api/v3/klines":
+            return list(klines(query))
         if path != "/api/v3/depth":
             return None
         book = self.books[query["symbol"]]
@@ -51,6 +54,14 @@ def listed(name: str) -> dict[str, Any]:
         {"filterType": "LOT_SIZE", "stepSize": "1.00000000"},
     ]
     return {"symbol": name, "baseAsset": name.removesuffix("USDT"), "quoteAsset": "USDT", "filters": filters}
+
+
+def klines(query: dict[str, str]) -> Iterator[list[Any]]:
+    """One bar per minute, each of two trades: 3 at 10.00, 4 at 10.50."""
+    minute = 60_000
+    for start in range(int(query["startTime"]), int(query["endTime"]) + 1, minute):
+        prices = ["10.00000000", "10.50000000", "10.00000000", "10.50000000"]
+        yield [start, *prices, "7.00000000", start + minute - 1, "72.00000000", 2, "4.0", "42.0", "0"]
 
 
 def now_ms() -> int:

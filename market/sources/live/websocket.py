@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
 from market.feed.sequence import Numbering
-from market.sources.base import Stage
+from market.sources.base import HistoryAway, Stage
 from market.sources.items import Item
 from market.sources.live.life import Live, Lost
 from simgame.kernel import clock
@@ -174,6 +174,20 @@ class WebSocketVenue(Live):
             return answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise Lost("snapshot", f"the snapshot of {symbol}: {error}") from error
+
+    async def history_of(self, path: str, query: dict[str, Any]) -> list[Any]:
+        """A list over REST. Raises HistoryAway."""
+        if self._rest is None:
+            raise HistoryAway("there is no connection")
+        try:
+            answer = await self._rest.get(path, params=query)
+            answer.raise_for_status()
+            rows = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise HistoryAway(f"{path}: {error or type(error).__name__}") from error
+        if not isinstance(rows, list):
+            raise HistoryAway(f"{path}: {str(rows)[:200]}")
+        return rows
 
     async def _ping_for_ever(self) -> None:
         while True:
