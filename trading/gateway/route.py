@@ -18,6 +18,8 @@ from trading.gateway.verbs import Answer, Call, Rejected
 ROOT = "/v2/orders"
 BODY_BYTES_MAX = 64 * 1024  # an order has a few hundred
 REQUEST_ID_CHARS_MAX = 64
+NO_STORE = (b"cache-control", b"no-store")
+OURS = (b"cache-control", b"content-length")  # what `application` says of every answer
 VERBS: dict[tuple[str, bool], Callable[[Call], Awaitable[Answer]]] = {
     ("POST", False): verbs.place,
     ("DELETE", False): verbs.cancel_all,
@@ -44,10 +46,13 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
         answer = await _answer(scope, headers, receive, request_id)
     except Gone:
         return
-    start = [(_lower(name), value.encode("latin-1")) for name, value in answer.headers.items()]
-    start.append((b"x-request-id", request_id.encode()))
+    content = answer.content
+    start = [NO_STORE, (b"x-request-id", request_id.encode())]
+    if content:
+        start.append((b"content-length", b"%d" % len(content)))
+    start += [(_lower(name), value.encode("latin-1")) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": start})
-    await send({"type": "http.response.body", "body": answer.content})
+    await send({"type": "http.response.body", "body": content})
 
 
 async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_id: str) -> Answer:
@@ -58,13 +63,14 @@ async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_i
         identity = await identify_headers(headers, scope)
         _require_json(headers, body)
         answer = await verb(Call(identity, headers, body, path[len(ROOT) + 1 :].rstrip("/")))
-        kind = {"Content-Type": "application/json"} if answer.content else {}
-        return _whole(answer._replace(headers={**kind, **answer.headers}))
+        if answer.content:
+            answer.headers.setdefault("Content-Type", "application/json")
+        return answer
     except Rejected as rejected:
         stored = {"outcome": "executed", "order": rejected.order}
         shown = problem.body(rejected.refusal, path, request_id) | stored
         kind = {"Content-Type": problem.CONTENT_TYPE}
-        return _whole(Answer(rejected.refusal.status, verbs.encode(shown), kind | rejected.headers))
+        return Answer(rejected.refusal.status, verbs.encode(shown), kind | rejected.headers)
     except SimGameError as refusal:
         return _refused(refusal, path, request_id)
     except Gone:
@@ -78,14 +84,8 @@ async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_i
 
 def _refused(refusal: SimGameError, path: str, request_id: str) -> Answer:
     rendered = problem.render(refusal, path, request_id)
-    return Answer(rendered.status, rendered.body, {k.decode(): v.decode() for k, v in rendered.headers})
-
-
-def _whole(answer: Answer) -> Answer:
-    fixed = {"Content-Length": str(len(answer.content)), "Cache-Control": "no-store"}
-    return answer._replace(
-        headers=answer.headers | (fixed if answer.content else {"Cache-Control": "no-store"})
-    )
+    given = {name.decode(): value.decode() for name, value in rendered.headers if name not in OURS}
+    return Answer(rendered.status, rendered.body, given)
 
 
 def _names_an_order(path: str) -> bool | None:
