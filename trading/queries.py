@@ -39,7 +39,7 @@ NOTICES_SHOWN = 10
 # The index of this condition makes it one look.
 NOTICES = """
 SELECT e.body ->> 'notices', c.at FROM trading_accountevent e JOIN trading_command c ON c.id = e.command
-WHERE e.portfolio_id = %s AND e.body ->> 'notices' <> '[]' ORDER BY e.seq DESC LIMIT %s"""
+WHERE e.portfolio_id = %s AND e.noticed ORDER BY e.seq DESC LIMIT %s"""
 
 
 @contextmanager

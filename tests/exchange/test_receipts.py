@@ -13,29 +13,30 @@ from tests.exchange.test_replay import a_busy_morning, planted
 from trading.proof.verify_receipts import verify
 
 LAST = "(SELECT max(id) FROM trading_fill WHERE {})"
-TAKEN = LAST.format("receipt -> 'levels' -> 0 ->> 'against' = 'market' AND NOT receipt ? 'print'")
-PRINTED = LAST.format("receipt ? 'print'")
+TAKEN = LAST.format("receipt -> 'levels' -> 0 ->> 'against' = 'market' AND NOT receipt::jsonb ? 'print'")
+PRINTED = LAST.format("receipt::jsonb ? 'print'")
 CHANGES = [
     (f"UPDATE trading_fill SET fee = fee - 1 WHERE id = {TAKEN}", "fee"),
     (f"UPDATE trading_fill SET price = price - 1 WHERE id = {TAKEN}", "levels.price"),
     (f"UPDATE trading_fill SET price = price + 1 WHERE id = {PRINTED}", "order, price, quantity"),
     (f"UPDATE trading_fill SET cash = cash + 1 WHERE id = {TAKEN}", "cash"),
     (
-        f"UPDATE trading_fill SET receipt = jsonb_set(receipt, '{{levels,0,size}}', '5') WHERE id = {TAKEN}",
+        "UPDATE trading_fill SET receipt = jsonb_set(receipt::jsonb, '{levels,0,size}', '5') "
+        f"WHERE id = {TAKEN}",
         "levels.size",
     ),
     (
-        "UPDATE trading_fill SET receipt = jsonb_set(receipt, '{quote,source_seq}', '77') "
+        "UPDATE trading_fill SET receipt = jsonb_set(receipt::jsonb, '{quote,source_seq}', '77') "
         f"WHERE id = {TAKEN}",
         "quote.source_seq",
     ),
     (
-        "UPDATE trading_fill SET receipt = jsonb_set(receipt, '{fees,0,rate_ppb}', '1') "
+        "UPDATE trading_fill SET receipt = jsonb_set(receipt::jsonb, '{fees,0,rate_ppb}', '1') "
         f"WHERE id = {TAKEN}",
         "receipt.fees",
     ),
     (
-        "UPDATE trading_fill SET receipt = jsonb_set(receipt, '{fees,0,row}', '\"plain.fee.none\"') "
+        "UPDATE trading_fill SET receipt = jsonb_set(receipt::jsonb, '{fees,0,row}', '\"plain.fee.none\"') "
         f"WHERE id = {TAKEN}",
         "receipt.fees.row",
     ),
@@ -43,7 +44,7 @@ CHANGES = [
     ("UPDATE trading_transfer SET amount = amount + 1 WHERE code = 4", "fee"),
     ("UPDATE trading_order SET filled_cash = filled_cash + 1 WHERE status = 'filled'", "filled_cash"),
     (
-        "UPDATE trading_order SET receipt = jsonb_set(receipt, '{facts,limit_high}', '9000') "
+        "UPDATE trading_order SET receipt = jsonb_set(receipt::jsonb, '{facts,limit_high}', '9000') "
         "WHERE status = 'rejected'",
         "band",
     ),

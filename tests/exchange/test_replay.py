@@ -78,8 +78,8 @@ def test_a_day_with_three_exchanges_replays_to_the_last_field(world: World, feed
 
 PLANTED = [
     ("UPDATE trading_fill SET fee = fee + 1 WHERE id = (SELECT max(id) FROM trading_fill)", "fill", "fee"),
-    ("UPDATE trading_fill SET receipt = jsonb_set(receipt, '{quote,seq}', '1') WHERE id = "
-     "(SELECT max(id) FROM trading_fill WHERE receipt ? 'quote')", "fill", "receipt.quote.seq"),
+    ("UPDATE trading_fill SET receipt = jsonb_set(receipt::jsonb, '{quote,seq}', '1') WHERE id = "
+     "(SELECT max(id) FROM trading_fill WHERE receipt::jsonb ? 'quote')", "fill", "receipt.quote.seq"),
     ("UPDATE trading_transfer SET amount = amount + 1 WHERE id = (SELECT max(id) FROM trading_transfer)",
      "transfer", "amount"),
     ("DELETE FROM trading_transfer WHERE id = (SELECT max(id) FROM trading_transfer)", "transfer", "row"),

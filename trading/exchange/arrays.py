@@ -161,7 +161,7 @@ KINDS: dict[str, tuple[str, str, Encode]] = {
     "word": ("text[]", "{}", words),
     "text": ("text[]", "{}", texts),
     "text?": ("text[]", "{}", texts_or_null),
-    "json": ("text[]", "{}::jsonb", jsons),
+    "json": ("text[]", "{}::json", jsons),
     "encoded": ("text[]", "{}::json", encoded),
     "key": ("bigint[]", "{} | $1::bigint", bigints),  # the first constant is the world's part of the key
     "key?": ("bigint[]", "nullif({}, 0) | $1::bigint", bigints),

@@ -44,7 +44,7 @@ class Batch:
     halts: dict[str, tuple[bool, str]] = field(default_factory=dict)  # symbol → halted, why
     actions: dict[str, tuple[ActionRow, bytes]] = field(default_factory=dict)  # key → row, first command
     entries: list[tuple[int, ActionEntryRow]] = field(default_factory=list)
-    account_events: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    account_events: list[tuple[int, int, int, bytes, bool]] = field(default_factory=list)
     heard: list[Entry] = field(default_factory=list)  # between its commands
     last_seq: int = 0
     jobs: list[str] = field(default_factory=list)  # failpoints that it passes, when any is armed
@@ -92,8 +92,8 @@ class Batch:
             else:
                 self._row(seq, event)
 
-    def add_account_event(self, portfolio: int, number: int, seq: int, body: bytes) -> None:
-        self.account_events.append((portfolio, number, self.world << WORLD_SHIFT | seq, body))
+    def add_account_event(self, portfolio: int, number: int, seq: int, body: bytes, noticed: bool) -> None:
+        self.account_events.append((portfolio, number, self.world << WORLD_SHIFT | seq, body, noticed))
 
     def _action(self, command: Any, event: ActionRow) -> None:
         payload = encode_json(command) if type(command) is CorporateAction else b"{}"

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import psycopg
 import structlog
+from msgspec import structs
 
 from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import WORLD_SHIFT, world_key
@@ -40,12 +41,12 @@ log = structlog.get_logger(__name__)
 SNAPSHOT = """BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"""
 NS = "(extract(epoch FROM {}) * 1000000)::bigint * 1000"  # a timestamptz in nanoseconds
-# As plain columns: a receipt has a hundred times what an open order still needs of it.
+# As plain columns, and the receipt as its text, of which little is read.
 OPEN_ORDERS = f"""
 SELECT id::text, portfolio_id, symbol, client_order_id, side, type, time_in_force, qty, limit_price, status,
     reason, filled_qty, filled_value::text, filled_cash, fees, reserved_cash, reserved_qty, queue_ahead,
     priority, version, market_day, {NS.format("submitted_at")}, {NS.format("updated_at")},
-    receipt->>'waits', (receipt->>'collar')::bigint, terms::text
+    receipt::text, terms::text
 FROM trading_order WHERE world_id = %s AND status = ANY(%s)"""
 CLOSED_ORDERS = """
 SELECT id::text, portfolio_id, status FROM trading_order WHERE world_id = %s AND status = ANY(%s)
@@ -74,6 +75,15 @@ EXPLAINED = "SELECT digest FROM trading_break WHERE world_id = %s AND state = 'e
 SYSTEM_ACCOUNT = """
 INSERT INTO trading_ledgeraccount (id, world_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING"""
 
+
+class OpenReceipt(msgspec.Struct, gc=False):
+    """What restoring asks of an open order's receipt."""
+
+    waits: str = ""
+    collar: int | None = None
+
+
+decode_open = msgspec.json.Decoder(OpenReceipt).decode
 decode_terms = msgspec.json.Decoder(OrderTerms).decode
 decode_action = msgspec.json.Decoder(CorporateAction).decode
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -190,10 +200,11 @@ def _number(key: int) -> int:
 
 def _order(row: tuple[Any, ...]) -> OrderRow:
     """Its receipt holds only what restoring asks of it."""
-    *sums, waits, collar, found = row[12:]
-    receipt = ({"waits": waits} if waits else {}) | ({} if collar is None else {"collar": collar})
+    *sums, receipt, found = row[12:]
     terms = None if found is None else decode_terms(found)
-    return OrderRow("restated", *row[:12], int(row[12]), *sums[1:], 0, receipt, terms)
+    return OrderRow(
+        "restated", *row[:12], int(row[12]), *sums[1:], 0, structs.asdict(decode_open(receipt)), terms
+    )
 
 
 def _nanoseconds(moment: datetime) -> int:

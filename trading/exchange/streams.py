@@ -56,7 +56,7 @@ class Streams:
             rows["orders"] = [msgspec.Raw(each.encoded) for each in shown]
             body = encode_json(rows)
             number = self.heads[portfolio] = self.heads.get(portfolio, 0) + 1
-            batch.add_account_event(portfolio, number, seq, body)
+            batch.add_account_event(portfolio, number, seq, body, bool(rows["notices"]))
             told.messages.append(Message(f"portfolio:{portfolio}", self.stream_epoch, number, body))
             for each in shown:
                 told.orders[each.order["id"]] = each

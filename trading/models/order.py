@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from trading.models.stored import StoredJSON
+
 OPEN_STATUSES = ("new", "partially_filled", "suspended", "held")
 TERMINAL_STATUSES = ("filled", "canceled", "rejected", "expired")
 
@@ -36,7 +38,7 @@ class Order(models.Model):
     submitted_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    receipt = models.JSONField(default=dict)  # what decided that it rests, ended or was refused
+    receipt = StoredJSON(default=dict)  # what decided that it rests, ended or was refused
     # Stop price, trail, legs …: trading.engine.events.OrderTerms. NULL, which costs nothing, for most.
     terms = models.JSONField(null=True)
 
@@ -85,7 +87,7 @@ class Fill(models.Model):
     against = models.CharField(max_length=8)  # market | player
     market_day = models.IntegerField()
     at = models.DateTimeField()
-    receipt = models.JSONField()
+    receipt = StoredJSON()
     reverses = models.BigIntegerField(null=True)  # the fill it takes back (ExecType H)
 
     class Meta:

@@ -62,3 +62,4 @@ class AccountEvent(models.Model):
     seq = models.BigIntegerField()
     command = models.BigIntegerField()  # Command.id
     body = StoredJSON()
+    noticed = models.BooleanField(default=False)  # its body has notices

@@ -20,7 +20,7 @@ FILLS = "SELECT to_jsonb(t) FROM trading_fill t WHERE id BETWEEN %s AND %s ORDER
 TRANSFERS = "SELECT to_jsonb(t) FROM trading_transfer t WHERE id BETWEEN %s AND %s ORDER BY id"
 ORDERS = "SELECT to_jsonb(t) FROM trading_order t WHERE id = ANY(%s::uuid[])"
 EVENTS = """
-SELECT portfolio_id, seq, command, body FROM trading_accountevent
+SELECT portfolio_id, seq, command, body, noticed FROM trading_accountevent
 JOIN unnest(%s::bigint[], %s::bigint[]) AS k(p, s) ON portfolio_id = k.p AND seq = k.s"""
 ORDERS_N = "SELECT count(*) FROM trading_order WHERE world_id = %s"
 LAST = "SELECT max(id) FROM {} WHERE id BETWEEN %s AND %s"
@@ -152,14 +152,14 @@ class Comparison:
             return None
         keys = [each[0] for each in made], [each[1] for each in made]
         stored = {(row[0], row[1]): row for row in self.connection.execute(EVENTS, keys).fetchall()}
-        for portfolio, number, command, body in made:
+        for portfolio, number, command, body, noticed in made:
             seq = number_of(command)
             if seq < self.first:
                 continue
             self._count("accountevent", 1)
             row = stored.get((portfolio, number))
-            found = None if row is None else {"command": number_of(row[2]), "body": row[3]}
-            expected = {"command": seq, "body": msgspec.json.decode(body)}
+            found = None if row is None else {"command": number_of(row[2]), "body": row[3], "noticed": row[4]}
+            expected = {"command": seq, "body": msgspec.json.decode(body), "noticed": noticed}
             if difference := _differs(seq, "accountevent", f"{portfolio}/{number}", found, expected):
                 return difference
         return None
