@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from market.sources.ctp import locales
 from tests.venues.process import Street
 
 
@@ -14,3 +17,12 @@ def street() -> Iterator[Street]:
     running = Street()
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where CTP's locale is: it takes seconds to make, once is enough."""
+    found = tmp_path_factory.mktemp("ctp")
+    with suppress(locales.NoLocale):  # its own test says what is missing
+        locales.environment(found)
+    return found

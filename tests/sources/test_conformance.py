@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from market.sources.base import State
 from market.sources.binance_book import Symbol
+from market.sources.ctp.source import Account, CtpSource
 from market.sources.items import Gap
 from market.sources.live import ccxt
 from market.sources.live.binance import BinanceSource
@@ -28,17 +30,35 @@ ONE = WANTED[0]
 
 class Kind(NamedTuple):
     name: str
-    make: Callable[[str], Live]
+    make: Callable[[Venue, Path], Live]
     venue: str  # tests.venues.<venue>
     unseen: frozenset[str] = frozenset()  # nonsense that a library drops before anybody sees it
+    levels: int = 10  # of depth
+    numbered: bool = True  # the venue numbers its messages: what is missing or said twice is known by that
+    patient_s: float = 5.0  # to connect
 
 
 def listed() -> list[Symbol]:
     return [Symbol(name, "", "USDT", "0.01", "1") for name in WANTED]
 
 
-def through_ccxt(at: str) -> Live:
+def of_binance(there: Venue, _: Path) -> Live:
+    return BinanceSource(listed(), f"ws://{there.address}/stream", f"http://{there.address}")
+
+
+def of_okx(there: Venue, _: Path) -> Live:
+    return OkxSource(listed(), f"ws://{there.address}/ws/v5/public")
+
+
+def of_a_front(there: Venue, folder: Path) -> Live:
+    """CTP, and by the same code SOPT, in a process of its own with the library's stand-in."""
+    account = Account("ctp:primary", (f"tcp://127.0.0.1:{there.control('status')['front']}",))
+    return CtpSource(WANTED, account, folder, module="tests.venues.ctp_library")
+
+
+def through_ccxt(there: Venue, _: Path) -> Live:
     """ccxt's own Binance, its addresses pointed at the venue of the tests."""
+    at = there.address
     urls = {"api": {"ws": {"spot": f"ws://{at}/ws"}, "public": f"http://{at}/api/v3"}}
     options = {"fetchMarkets": {"types": ["spot"]}, "watchTrades": {"name": "aggTrade"}}
     options |= {"watchTradesForSymbols": {"name": "aggTrade"}, "fetchCurrencies": False}
@@ -48,8 +68,9 @@ def through_ccxt(at: str) -> Live:
 
 
 KINDS = [
-    Kind("binance", lambda at: BinanceSource(listed(), f"ws://{at}/stream", f"http://{at}"), "binance"),
-    Kind("okx", lambda at: OkxSource(listed(), f"ws://{at}/ws/v5/public"), "okx"),
+    Kind("binance", of_binance, "binance"),
+    Kind("okx", of_okx, "okx"),
+    Kind("ctp", of_a_front, "ctp_front", levels=5, numbered=False, patient_s=20.0),
     pytest.param(
         Kind(
             "ccxt", through_ccxt, "binance_whole", frozenset({"null", '{"data":{"e":"depthUpdate"}}', "\0"})
@@ -71,9 +92,9 @@ def there(kind: Kind, street: Street) -> Venue:
 
 
 @pytest.fixture
-def source(kind: Kind, there: Venue) -> Live:
-    made = kind.make(there.address)
-    made.connect_s, made.acknowledge_s, made.silent_s = 5.0, 0.5, 1.0
+def source(kind: Kind, there: Venue, request: pytest.FixtureRequest, tmp_path: Path) -> Live:
+    made = kind.make(there, request.getfixturevalue("folder") if kind.name == "ctp" else tmp_path)
+    made.connect_s, made.acknowledge_s, made.silent_s = kind.patient_s, 0.5, 1.0
     made.batch_size, made.batch_pause_s = 2, 0.01
     return made
 
@@ -92,7 +113,7 @@ async def flowing(stage: Platform, symbol: str = ONE, more: int = 3) -> None:
 
 
 async def test_it_subscribes_everything_in_batches_and_the_books_are_the_venues(
-    source: Live, there: Venue
+    source: Live, there: Venue, kind: Kind
 ) -> None:
     async with playing(source, scales()) as stage:
         await until(lambda: live(source), "the source is live")
@@ -101,7 +122,7 @@ async def test_it_subscribes_everything_in_batches_and_the_books_are_the_venues(
         for symbol in WANTED:
             await until(lambda s=symbol: any(isinstance(t, Quote) for t in stage.of(s)), "a quote")
         quote = next(t for t in stage.ticks if isinstance(t, Quote))
-        assert len(quote.bids) == len(quote.asks) == 10
+        assert len(quote.bids) == len(quote.asks) == kind.levels
         assert quote.bids[0][0] < quote.asks[0][0]
         await until(lambda: any(isinstance(t, Print) for t in stage.ticks), "a print")
         assert stage.gaps == []
@@ -165,7 +186,11 @@ async def test_what_nobody_wants_any_more_is_not_brought_back(source: Live, ther
         assert there.control("status")["subscribed"] == sorted(WANTED[1:])
 
 
-async def test_a_hole_in_one_book_is_told_mended_and_spoils_no_other(source: Live, there: Venue) -> None:
+async def test_a_hole_in_one_book_is_told_mended_and_spoils_no_other(
+    source: Live, there: Venue, kind: Kind
+) -> None:
+    if not kind.numbered:
+        pytest.skip(f"{kind.name} numbers nothing: each tick is the whole state, a missing one is not known")
     async with playing(source, scales()) as stage:
         await until(lambda: live(source), "the source is live")
         await flowing(stage)

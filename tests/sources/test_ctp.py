@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import date, time
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +22,8 @@ from market.sources.ctp import locales
 from market.sources.ctp.source import MODULES, Account, CtpSource
 from market.sources.ctp.ticks import Normaliser, calendar_day
 from market.ticks import Print, Quote
-from simgame.kernel import clock
 from tests.sources.stage import playing, scale, until
+from tests.venues.ctp_front import stamped
 
 NO_VALUE = 1.7976931348623157e308
 LIBRARY = "tests.venues.ctp_library"
@@ -61,20 +61,12 @@ class Front:
     def tick(self, **fields: Any) -> None:
         self.say(do="tick", fields=fields_of(**fields))
 
-    def cut(self) -> None:
-        assert self._writer is not None
-        self._writer.close()
 
 
 def fields_of(**more: Any) -> dict[str, Any]:
     """A whole field as the library gives it, about now."""
-    now = clock.from_ns(clock.now_ns() + 8 * 3600 * clock.NS_PER_S)
     fields = {
-        "InstrumentID": "rb2610",
-        "ExchangeID": "",
-        "TradingDay": f"{now:%Y%m%d}",
-        "ActionDay": f"{now:%Y%m%d}",
-        "UpdateTime": f"{now:%H:%M:%S}",
+        **stamped("rb2610"),
         "UpdateMillisec": 500,
         "LastPrice": 3786.0,
         "Volume": 100,
@@ -97,25 +89,17 @@ async def front() -> AsyncIterator[tuple[Front, str]]:
         server.close()
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The locale takes seconds to make: once is enough."""
-    found = tmp_path_factory.mktemp("ctp")
-    with suppress(locales.NoLocale):  # its own test says what is missing
-        locales.environment(found)
-    return found
-
-
-def source_at(*fronts: str, folder: Path) -> CtpSource:
-    account = Account("ctp:primary", fronts, "9999", "feed", "secret-word")
+def source_at(*fronts: str, folder: Path, name: str = "ctp:primary") -> CtpSource:
+    account = Account(name, fronts, "9999", "feed", "secret-word")
     source = CtpSource(["rb2610", "SR705"], account, folder, module=LIBRARY)
     source.connect_s, source.acknowledge_s = 10.0, 0.5
     return source
 
 
-async def test_it_logs_in_subscribes_and_gives_depth_and_trades(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["ctp:primary", "sopt:backup"])
+async def test_it_logs_in_subscribes_and_gives_depth_and_trades(folder: Path, name: str) -> None:
     async with front() as (there, address):
-        source = source_at(address, folder=folder)
+        source = source_at(address, folder=folder, name=name)
         async with playing(source, SCALES) as stage:
             await until(lambda: source.state is State.LIVE, "the source is live")
             assert there.asked[0] == {
@@ -158,7 +142,7 @@ async def test_an_acknowledgement_that_was_dropped_is_asked_for_again(folder: Pa
             assert source.epoch == 1
 
 
-@pytest.mark.parametrize("how", ["disconnect", "cut", "die"])
+@pytest.mark.parametrize("how", ["disconnect", "die"])
 async def test_a_front_that_goes_away_or_a_library_that_aborts_costs_one_connection(
     folder: Path, how: str
 ) -> None:
@@ -168,8 +152,6 @@ async def test_a_front_that_goes_away_or_a_library_that_aborts_costs_one_connect
             await until(lambda: source.state is State.LIVE, "the source is live")
             if how == "disconnect":
                 there.say(do="disconnect", reason=0x2001)
-            elif how == "cut":
-                there.cut()
             else:
                 there.say(do="die")
             await until(lambda: source.epoch == 2 and source.state is State.LIVE, "it is live again")
