@@ -62,7 +62,6 @@ class Front:
         self.say(do="tick", fields=fields_of(**fields))
 
 
-
 def fields_of(**more: Any) -> dict[str, Any]:
     """A whole field as the library gives it, about now."""
     fields = {
