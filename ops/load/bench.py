@@ -21,6 +21,7 @@ BENCHES = {
     "engine": "ops.load.engine",
     "fanout": "ops.load.fanout",
     "growth": "ops.load.growth",
+    "ingest": "ops.load.ingest",
     "orders": "ops.load.orders",
     "recovery": "ops.load.recovery",
 }

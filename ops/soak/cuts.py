@@ -29,6 +29,7 @@ PATIENCE_S = 90.0
 
 class Cuts(Drill):
     name = "cuts"
+    wire = True
     checkpoint_s = 0.0
 
     def __init__(self, *arguments: Any):
@@ -36,7 +37,7 @@ class Cuts(Drill):
         self.cuts: list[Facts] = []
 
     def settle(self) -> Place:
-        return Place(self.home, self.say, links=0, exchange=False, wires=1)
+        return Place(self.home, self.say, links=0, exchange=False, wire=True)
 
     def work(self) -> None:
         self.chance = random.Random(self.options["seed"])

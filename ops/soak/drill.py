@@ -19,6 +19,7 @@ class Drill:
     """Subclasses say `name`, `work` (may be stopped at any moment) and `judge` (what was found)."""
 
     name = ""
+    sources, wire = "binance", False  # of the feed; whether they are reached over a network that can be cut
     checkpoint_s = 10.0
 
     def __init__(self, home: Path, options: dict[str, Any], say: Say):

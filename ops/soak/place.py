@@ -23,6 +23,7 @@ from market.models import Bar as StoredBar
 from market.models import World
 from ops.chaos.town import Lines, Town, python, wait_for
 from ops.soak import meter
+from ops.soak.home import VENUE
 from ops.soak.ledger import Ledger
 from ops.soak.stamps import Stamps
 from ops.soak.tail import Tail
@@ -30,7 +31,6 @@ from simgame.embedded import Embedded
 from trading.exchange.client import ask_sync
 from trading.exchange.wire import Status
 
-VENUE = "SOAK_VENUE"  # the venue's own address, in the environment of a drill
 STILL_LOOKS = 100  # of 20 ms each: nothing more comes
 Facts = dict[str, Any]
 Say = Callable[[str], None]
@@ -59,9 +59,9 @@ class Speaker:
 class Place:
     """`with Place(home, say) as place`: venue and feed run, every book has begun, nothing is said yet."""
 
-    def __init__(self, home: Path, say: Say, *, links: int = 1, exchange: bool = True, wires: int = 0):
+    def __init__(self, home: Path, say: Say, *, links: int = 1, exchange: bool = True, wire: bool = False):
         self.home, self.say = home, say
-        self.links_wanted, self.exchange_wanted, self.wires = links, exchange, wires
+        self.links_wanted, self.exchange_wanted, self.wired = links, exchange, wire
         self.symbols = list(settings.CRYPTO_SYMBOLS)
         self.ledger = Ledger()
         self.tail: Tail
@@ -90,14 +90,13 @@ class Place:
         self._stack.callback(self.town.close)
         self._stack.callback(connections.close_all)
         self.venue = self._start_venue()
-        if self.wires:
+        if self.wired:
             self.wire = self._start_wire()
         call_command("migrate", verbosity=0, skip_checks=True)
         self.world = worlds.ensure("crypto")
         self.town.world = self.world.slug
         self.tail = Tail(settings.WAL_DIR / self.world.slug)
-        self.town.start("feed")
-        self.wait_until_live()
+        self.start_feed()
         if self.exchange_wanted:
             self.town.start("exchange")
             wait_for(
@@ -105,6 +104,18 @@ class Place:
             )
         if self.links_wanted:
             self.links = self._start_links()
+
+    def start_feed(self, **settings: str) -> None:
+        """With these settings from the environment; returns when every book has its first quote."""
+        self.read()
+        before = self.ledger.speaker[1]
+        self.town.start("feed", **settings)
+        wait_for(lambda: self._all_have_begun(before), "the first quote of each book")
+
+    def _all_have_begun(self, before: int) -> bool:
+        self.read()
+        epochs = self.ledger.quote_epochs
+        return all(epochs.get(symbol, 0) > before for symbol in self.symbols)
 
     def _start_venue(self) -> Speaker:
         stamps = self.home / "stamps"
@@ -142,12 +153,6 @@ class Place:
             return self.ask("status")
         except MarketError:
             return None
-
-    def wait_until_live(self) -> None:
-        """Every book has its first quote. Raises InVain."""
-        wait_for(
-            lambda: self.read() or len(self.ledger.heads) >= len(self.symbols), "the first quote of each book"
-        )
 
     def read(self) -> None:
         """Everything that the feed wrote since the last look, into the ledger."""

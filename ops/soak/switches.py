@@ -26,6 +26,7 @@ PRIMARY, BACKUP = "binance", "okx"
 
 class Switches(Drill):
     name = "failover"
+    sources, wire = "binance,okx", True
     checkpoint_s = 0.0
 
     def __init__(self, *arguments: Any):
@@ -33,7 +34,7 @@ class Switches(Drill):
         self.switches: list[Facts] = []
 
     def settle(self) -> Place:
-        return Place(self.home, self.say, links=0, exchange=False, wires=2)
+        return Place(self.home, self.say, links=0, exchange=False, wire=True)
 
     def work(self) -> None:
         chance = random.Random(self.options["seed"])

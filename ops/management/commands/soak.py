@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -20,23 +19,36 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ops.chaos.drill import remove
 from ops.chaos.town import InVain
 from ops.load.bench import positive, positive_int, span
-from ops.soak import report, street
+from ops.soak import report
 from ops.soak.attack import Attack
 from ops.soak.cuts import Cuts
+from ops.soak.home import environment
 from ops.soak.kills import Kills
-from ops.soak.place import VENUE, say
+from ops.soak.place import say
 from ops.soak.steady import Steady
 from ops.soak.switches import Switches
 from simgame import env
 from simgame.embedded import ServiceFailed
 
 EXIT_FINDINGS, EXIT_INTERRUPTED = 3, 130
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SIMGAME_FAILPOINTS", "SIMGAME_WORLD")
 DRILLS = {drill.name: drill for drill in (Steady, Cuts, Switches, Kills, Attack)}
-BEHIND_A_WIRE = (Cuts.name, Switches.name)
 ABOUT = """Lets a venue of our own speak the real protocol to a real feed, and counts every message.
 
   manage.py soak --for 1h --rate 5000        nothing lost, queue flat, memory flat, a quarter of a core
+  manage.py soak cuts --cycles 50            the network is cut: back soon, every missed trade named
+  manage.py soak failover --cycles 20        the primary falls silent: the backup speaks, no trade twice
+  manage.py soak kills --cycles 50           kill -9 and torn logs: numbers go on, bars are right
+  manage.py soak hostile --ticks 1000000     nonsense between true ticks: no order fills, nothing stops
+
+A private home gets its own PostgreSQL and Valkey, a real feed of the world `crypto` with write-ahead log
+and bars, and, where it matters, a real exchange and downstreams. The venue numbers everything it says; the
+feed's log is read with a reader of the drill's own and compared number by number, and the bars row for row.
+
+Progress goes to stderr, the report to stdout, and at every checkpoint to the file of --report: also who kills a
+drill learns what it saw. Ctrl-C ends it cleanly and reports (exit code 130). Every run names its seed.
+
+Exit codes: 0 nothing found, 1 it could not run, 2 wrong usage, 3 findings (the home is kept: logs, the feed's
+write-ahead log, the database).
 """
 
 
@@ -120,32 +132,7 @@ def _move(options: dict[str, Any]) -> None:
         words += [f"--{name}", str(options[name])]
     words += [] if options["long"] else ["--no-long"]
     words += ["--keep"] if options["keep"] else []
-    clean = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
-    clean |= place_settings(home, options["drill"], options["symbols"])
+    drill = DRILLS[options["drill"]]
+    clean = environment(home, options["symbols"], sources=drill.sources, wire=drill.wire)
     print(f"seed {seed}, home {home}, report {report_to}", file=sys.stderr, flush=True)
     os.execve(sys.executable, [sys.executable, str(env.BASE_DIR / "manage.py"), *words], clean)
-
-
-def place_settings(home: Path, drill: str, count: int) -> dict[str, str]:
-    """The environment of a drill: what the feed is told of its venues, and where ours is."""
-    venue = free_port()
-    ports = [free_port(), free_port()] if drill in BEHIND_A_WIRE else [venue, venue]
-    return {
-        "SIMGAME_HOME": str(home),
-        "DJANGO_SETTINGS_MODULE": "simgame.settings",
-        "SIMGAME_LOG_LEVEL": "INFO",
-        "PYTHONUNBUFFERED": "1",
-        "SIMGAME_CRYPTO_SYMBOLS": ",".join(street.symbols(count)),
-        "SIMGAME_CRYPTO_SOURCES": "binance,okx" if drill == Switches.name else "binance",
-        "SIMGAME_BINANCE_WS": f"ws://127.0.0.1:{ports[0]}/stream",
-        "SIMGAME_BINANCE_REST": f"http://127.0.0.1:{ports[0]}",
-        "SIMGAME_OKX_WS": f"ws://127.0.0.1:{ports[1]}/ws/v5/public",
-        "SIMGAME_START_CASH": "100000000",
-        VENUE: f"http://127.0.0.1:{venue}",
-    }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
