@@ -24,6 +24,7 @@ BENCHES = {
     "ingest": "ops.load.ingest",
     "orders": "ops.load.orders",
     "recovery": "ops.load.recovery",
+    "seeded": "ops.load.seeded",
 }
 
 

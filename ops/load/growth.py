@@ -61,11 +61,11 @@ def table(found: Report) -> str:
 
 
 def measure(asked: dict[str, int]) -> Report:
-    empty_mb = _memory_mb()
+    empty_mb = memory_mb()
     pit = Pit(symbols=asked["instruments"], players=asked["portfolios"], cash=10**14)
     for n in range(asked["orders"]):
         pit.do(pit.order(n, CLOSE - 10 - n % 40))
-    answer: Report = {**asked, "memory_mb": round(_memory_mb() - empty_mb)}
+    answer: Report = {**asked, "memory_mb": round(memory_mb() - empty_mb)}
     first = asked["orders"]
     orders = [pit.order(first + n, CLOSE - 10 - n % 40) for n in range(PROBES)]
     cancels = [CancelOrder(each.portfolio, each.order_id, f"c{n}", 0) for n, each in enumerate(orders)]
@@ -97,7 +97,7 @@ def _rebuilt_s(engine: Engine) -> float:
     return time.thread_time() - began
 
 
-def _memory_mb() -> float:
+def memory_mb() -> float:
     """Resident memory of this process; 0 where the system does not tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

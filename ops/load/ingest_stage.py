@@ -53,8 +53,13 @@ class Stage:
         place.drain()
         stages = ingest_clock.measure(place.home, place.symbols)
         stages["sockets, loop, Redis"] = round(peak["cpu_us_per_message"] - sum(stages.values()), 1)
-        return {**paced, "peak_per_s": peak["per_s"], "peak_cpu_us": peak["cpu_us_per_message"], "burst": burst,
-                "cpu_us_by_stage": stages}  # fmt: skip
+        return {
+            **paced,
+            "peak_per_s": peak["per_s"],
+            "peak_cpu_us": peak["cpu_us_per_message"],
+            "burst": burst,
+            "cpu_us_by_stage": stages,
+        }
 
     def _paced(self, links: Speaker, name: str) -> Report:
         """Latencies and cost at the pace that was asked for."""

@@ -64,9 +64,15 @@ class Drill:
                 self.found("vain", str(vain))
             try:
                 self.judge()
+                self._leave()
             except (InVain, OSError) as vain:
                 self.found("vain", str(vain))
         return self.keep(ended=True)
+
+    def _leave(self) -> None:
+        """A feed that is asked to leave leaves, and with 0."""
+        if "feed" in self.place.town.running and (code := self.place.town.stop("feed")):
+            self.found("exit", f"the feed left with {code}")
 
     def interrupt(self, *_: object) -> None:
         self.interrupted = True

@@ -11,13 +11,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ops.load import growth
 from ops.load.bench import BENCHES
 
 ABOUT = """Measures a part of SimGame against the usual way of building it, on this machine, now.
 
   manage.py bench fanout                     frames a second to 500 sockets, against Channels' group_send
   manage.py bench engine                     orders a second through the engine alone, by mix
+  manage.py bench ingest --format json       messages a second through a feed, against JSON to Redis
+  manage.py bench seeded                     cost of the seeded market by the number of its instruments
   manage.py bench growth [--full]            memory and cost as books grow
   manage.py bench orders --format json       durable orders a second, against a DRF view with the ORM
   manage.py bench recovery --orders 100000   from kill -9 of the exchange to its next ack
@@ -52,12 +53,14 @@ class Command(BaseCommand):
             result = bench.run(options, lambda line: print(line, file=sys.stderr, flush=True))
         except RuntimeError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(result) if options["format"] == "json" else _table(result))
+        self.stdout.write(json.dumps(result) if options["format"] == "json" else _shown(bench, result))
+
+
+def _shown(bench: Any, result: dict[str, Any]) -> str:
+    return str(bench.table(result)) if hasattr(bench, "table") else _table(result)
 
 
 def _table(result: dict[str, Any]) -> str:
-    if "rows" in result:
-        return growth.table(result)
     ours, peer = result["ours"], result["peer"]
     rows = [f"{'':<22}{'ours':>16}{peer['name']:>28}"]
     for key, value in ours.items():

@@ -25,13 +25,14 @@ from ops.soak.cuts import Cuts
 from ops.soak.home import environment
 from ops.soak.kills import Kills
 from ops.soak.place import say
+from ops.soak.short import Short
 from ops.soak.steady import Steady
 from ops.soak.switches import Switches
 from simgame import env
 from simgame.embedded import ServiceFailed
 
 EXIT_FINDINGS, EXIT_INTERRUPTED = 3, 130
-DRILLS = {drill.name: drill for drill in (Steady, Cuts, Switches, Kills, Attack)}
+DRILLS = {drill.name: drill for drill in (Steady, Cuts, Switches, Kills, Attack, Short)}
 ABOUT = """Lets a venue of our own speak the real protocol to a real feed, and counts every message.
 
   manage.py soak --for 1h --rate 5000        nothing lost, queue flat, memory flat, a quarter of a core
@@ -39,13 +40,14 @@ ABOUT = """Lets a venue of our own speak the real protocol to a real feed, and c
   manage.py soak failover --cycles 20        the primary falls silent: the backup speaks, no trade twice
   manage.py soak kills --cycles 50           kill -9 and torn logs: numbers go on, bars are right
   manage.py soak hostile --ticks 1000000     nonsense between true ticks: no order fills, nothing stops
+  manage.py soak short                       a moment of each but failover
 
 A private home gets its own PostgreSQL and Valkey, a real feed of the world `crypto` with write-ahead log
 and bars, and, where it matters, a real exchange and downstreams. The venue numbers everything it says; the
 feed's log is read with a reader of the drill's own and compared number by number, and the bars row for row.
 
-Progress goes to stderr, the report to stdout, and at every checkpoint to the file of --report: also who kills a
-drill learns what it saw. Ctrl-C ends it cleanly and reports (exit code 130). Every run names its seed.
+Progress goes to stderr, the report to stdout, and at every checkpoint to the file of --report: also who kills
+a drill learns what it saw. Ctrl-C ends it cleanly and reports (exit code 130). Every run names its seed.
 
 Exit codes: 0 nothing found, 1 it could not run, 2 wrong usage, 3 findings (the home is kept: logs, the feed's
 write-ahead log, the database).
