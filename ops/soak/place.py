@@ -31,6 +31,7 @@ from simgame.embedded import Embedded
 from trading.exchange.client import ask_sync
 from trading.exchange.wire import Status
 
+QUIET = 20.0  # messages a second until a drill begins
 STILL_LOOKS = 100  # of 20 ms each: nothing more comes
 Facts = dict[str, Any]
 Say = Callable[[str], None]
@@ -97,6 +98,7 @@ class Place:
         self.town.world = self.world.slug
         self.tail = Tail(settings.WAL_DIR / self.world.slug)
         self.start_feed()
+        self.venue("go", rate=QUIET)  # a venue that says nothing for long is taken for dead
         if self.exchange_wanted:
             self.town.start("exchange")
             wait_for(
