@@ -14,16 +14,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.db.models.signals import post_migrate
 
 from simgame.embedded import Embedded, ServiceFailed
+from tests.database.base import close_all
 
 
 @pytest.fixture(scope="session", autouse=True)
 def services() -> Iterator[Embedded]:
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     pair = Embedded(settings.HOME, durable=False)
     try:
         pair.start()
@@ -38,6 +42,20 @@ def django_db_modify_db_settings(
     services: Embedded, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
     """pytest-django's hook in front of creating the test database: the server must run by then."""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What `migrate` makes afterwards (content types, permissions) is made once, and no flush empties it.
+
+    At the end the connections of threads that tests have left behind are closed: Django closes those of the
+    main thread, and PostgreSQL drops no database that somebody still uses.
+    """
+    post_migrate.receivers.clear()
+    post_migrate.sender_receivers_cache.clear()
+    yield
+    with django_db_blocker.unblock():
+        close_all()
 
 
 @pytest.fixture

@@ -33,6 +33,15 @@ def test_no_file_is_longer_than_a_person_can_hold():
     assert {name: lines for name, lines in lengths.items() if lines > LINES_MAX} == {}
 
 
+def test_no_file_still_holds_two_sides_of_a_conflict():
+    marks = re.compile(r"^(<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
+    assert [
+        source.name(path)
+        for path in source.texts()
+        if marks.search(path.read_text(encoding="utf-8", errors="replace"))
+    ] == []
+
+
 def test_no_file_is_called_by_a_name_that_says_nothing():
     named = [
         source.name(path)

@@ -50,9 +50,10 @@ class Place(NamedTuple):
         return sum((D(fill["price"]) * D(fill["qty"]) * self.multiplier for fill in fills), D(0))
 
 
+REBAR = Place("rb1910", "rb1910", 2, 1, 10, 0, D("0.01"), D("0.0001"), contract=True)
 PLACES = [
     Place("binance", "NKNUSDT", 5000, 10, 1, 4, D("0.00000001"), D("0.001")),
-    Place("rb1910", "rb1910", 2, 1, 10, 0, D("0.01"), D("0.0001"), contract=True),
+    REBAR,
     # 2012-06-21: 0.005 a share, at least 1.00; SEC 22.40 a million and FINRA 0.000095 a share sold.
     Place(
         *("lobster", "AAPL", 300, 10, 1, 4, D("0.01"), D(0)),
@@ -171,3 +172,27 @@ def test_while_the_world_is_paused_orders_rest_and_nothing_fills(
     filled = alice.receipt(alice.waits_until(waits, "filled"))
     assert D(filled["order"]["filled_avg_price"]) <= generous
     was_there(town, place, filled)
+
+
+@pytest.mark.parametrize("place", [REBAR], indirect=True, ids=["rb1910"])
+def test_a_contract_held_over_night_is_settled_at_the_days_average(
+    town: Town, place: Place, alice: Person
+) -> None:
+    """The recording has no settlement price: it is what the feed's own log says was traded, by volume."""
+    alice.receipt(alice.placed("buy", place.qty, place.symbol))
+    held, cash = alice.position(place.symbol), alice.cash()
+    town.go_to(place.slug, "2019-06-10T01:05:00.000000Z")  # back is into the next lap: the next market day
+    wait_for(lambda: any(each["code"] == "SETTLED" for each in alice.desk()["notices"]), "the settlement")
+    traded = [
+        tick
+        for tick in town.written_ahead(place.slug)
+        if isinstance(tick, Print) and tick.at_ns < parse_rfc3339("2019-06-10T08:00:00.000000Z")
+    ]
+    value, volume = sum(t.price * t.size for t in traded), sum(t.size for t in traded)
+    average = (D(value) / D(volume)).quantize(D(1), ROUND_HALF_UP)
+    worth = average * D(held["qty"]) * place.multiplier
+    assert (
+        D(alice.read(f"/api/v1/quotes?world={place.slug}")["quotes"][place.symbol]["settlement"]) == average
+    )
+    assert alice.cash() == cash + worth - D(held["cost_basis"])
+    assert D(alice.position(place.symbol)["cost_basis"]) == worth
