@@ -15,7 +15,6 @@ from trading.engine.orders import (
     STATUSES,
     TERMINAL,
     IllegalOrderChange,
-    next_status,
 )
 from trading.engine.turn import Turn
 
@@ -66,9 +65,9 @@ def test_every_pair(status: str, event: str):
     wanted = expected()[status, event]
     if wanted is None:
         with pytest.raises(IllegalOrderChange):
-            next_status(status, event)
+            NEXT_STATUS[status, event]
     else:
-        assert next_status(status, event) == wanted
+        assert NEXT_STATUS[status, event] == wanted
 
 
 ILLEGAL = [pair for pair in product(sorted(OPEN | TERMINAL), EVENTS) if pair not in NEXT_STATUS]

@@ -76,7 +76,7 @@ def _begun(new: NewOrder, draft: Draft) -> OrderTerms:
 
 def _set_out(turn: Turn, order: Order, event: str) -> None:
     """To where it belongs: beside the book until its price or its auction comes, else to the market."""
-    if order.terms is not None and order.terms.is_stop:
+    if (asked := order.terms) is not None and asked.is_stop:
         triggers.stand_by(turn, order, event)
     elif order.time_in_force in AUCTION_ONLY:
         stand_aside(turn, order, event)

@@ -14,10 +14,10 @@ from trading.engine.turn import FEE, TRADE_ASSET, TRADE_CASH, Turn
 
 def trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dict[str, Any]) -> None:
     """One row: the world's own account takes the other side."""
-    state, market = turn.state, order.market
+    state, market, portfolio = turn.state, order.market, order.portfolio
     cash = market.worth(price, qty)
     n = state.fills_n + 1
-    position = state.position(order.portfolio, market)
+    position = portfolio.positions.get(market.symbol) or state.position(portfolio, market)
     own_cash, own_asset = _cash_of(state, order), position.held
     market_cash, market_asset = state.system(MARKET, own_cash.asset), state.system(MARKET, own_asset.asset)
     _book(turn, order, position, n, price, qty, cash, "market", facts)

@@ -44,6 +44,8 @@ def walk(side: Side, *, price: int, qty: int, portfolio: Portfolio) -> Walk:
     """What an order would take of the other `side` now: best price first, each price's line from its
     front. Changes nothing.
     """
+    if side.book.best is None:
+        return _walk_displayed(side, price, qty)
     bids = side.bids
     nearest = side.best()
     if nearest and (nearest[0] < price if bids else nearest[0] > price):
@@ -76,14 +78,28 @@ def walk(side: Side, *, price: int, qty: int, portfolio: Portfolio) -> Walk:
     return Walk(steps, qty - want, None, None)
 
 
+def _walk_displayed(side: Side, price: int, qty: int) -> Walk:
+    """The same where no player rests."""
+    bids, taken = side.bids, side.taken
+    steps: list[Step] = []
+    want = qty
+    for at, size in side.shown:
+        free = max(size - taken.get(at, 0), 0)
+        if at < price if bids else at > price:
+            return Walk(steps, qty - want, None, (at, free))
+        if free:
+            step = Step(at, free if free < want else want, free, None)
+            steps.append(step)
+            want -= step.size
+            if not want:
+                break
+    return Walk(steps, qty - want, None, None)
+
+
 def _levels(side: Side) -> Iterator[tuple[int, int, Iterable[Order]]]:
     """Each price of one side, best first: displayed size that is left, and the players who rest there."""
     sign = -1 if side.bids else 1  # turns "better" into "smaller" for both sides
     taken, book = side.taken, side.book
-    if book.best is None:
-        for price, size in side.shown:
-            yield price, max(size - taken.get(price, 0), 0) if taken else size, ()
-        return
     rank = 0
     for price, size in side.shown:
         while (booked := book.price(rank)) is not None and booked * sign < price * sign:

@@ -55,7 +55,20 @@ EVENTS: Final = (
     HOLD, ACTIVATE, TRIGGER, CANCEL_LINKED,
 )  # fmt: skip
 
-NEXT_STATUS: Final[dict[tuple[str, str], str]] = {
+
+class IllegalOrderChange(AssertionError):
+    """Something happened to an order that the table forbids: the engine is wrong and must stop."""
+
+
+class Table(dict[tuple[str, str], str]):
+    """The status after an event, by both. Raises IllegalOrderChange for every pair that is not in it."""
+
+    def __missing__(self, pair: tuple[str, str]) -> str:
+        status, event = pair
+        raise IllegalOrderChange(f"an order that is {status or 'not decided'!r} cannot {event!r}")
+
+
+NEXT_STATUS: Final = Table({
     (NOT_YET, ACCEPT): NEW,
     (NOT_YET, REJECT): REJECTED,
     (NEW, FILL_PART): PARTIALLY_FILLED,
@@ -98,7 +111,7 @@ NEXT_STATUS: Final[dict[tuple[str, str], str]] = {
     (PARTIALLY_FILLED, CANCEL_LINKED): CANCELED,
     (SUSPENDED, CANCEL_LINKED): CANCELED,
     (HELD, CANCEL_LINKED): CANCELED,
-}
+})  # fmt: skip
 
 EXEC_TYPE: Final[dict[str, ExecType]] = {
     ACCEPT: "new",
@@ -121,18 +134,6 @@ EXEC_TYPE: Final[dict[str, ExecType]] = {
     TRIGGER: "triggered",
     CANCEL_LINKED: "canceled",
 }
-
-
-class IllegalOrderChange(AssertionError):
-    """Something happened to an order that the table forbids: the engine is wrong and must stop."""
-
-
-def next_status(status: str, event: str) -> str:
-    """The status after `event`. Raises IllegalOrderChange for every pair that is not in the table."""
-    following = NEXT_STATUS.get((status, event))
-    if following is None:
-        raise IllegalOrderChange(f"an order that is {status or 'not decided'!r} cannot {event!r}")
-    return following
 
 
 STOPS: Final = frozenset(("stop", "stop_limit", "trailing_stop"))

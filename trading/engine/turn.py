@@ -12,7 +12,7 @@ import msgspec
 
 from trading.engine.events import BalanceRow, Event, TransferRow
 from trading.engine.markets import Market
-from trading.engine.orders import EXEC_TYPE, TERMINAL, Order, next_status
+from trading.engine.orders import EXEC_TYPE, NEXT_STATUS, TERMINAL, Order
 from trading.engine.state import Balance, Position, State
 
 # trading.models.Transfer.Code
@@ -74,14 +74,16 @@ class Turn(msgspec.Struct, gc=False):
             return
         assert amount > 0
         assert debit.asset == credit.asset
-        state = self.state
+        state, number = self.state, self.number
         n = state.transfers_n = state.transfers_n + 1
         debit.posted -= amount
         credit.posted += amount
-        if debit.turn != self.number:
-            self.touch(debit)
-        if credit.turn != self.number:
-            self.touch(credit)
+        if debit.turn != number:
+            debit.turn = number
+            self.balances.append(debit)
+        if credit.turn != number:
+            credit.turn = number
+            self.balances.append(credit)
         self.events.append(
             TransferRow(n, code, debit.account, credit.account, debit.asset, amount, fill, reverses)
         )
@@ -113,10 +115,10 @@ class Turn(msgspec.Struct, gc=False):
 
     def change(self, order: Order, event: str, receipt: dict[str, Any], reason: str = "") -> None:
         """What happened to the order. An end releases what it held back."""
-        order.status = next_status(order.status, event)
+        order.status = status = NEXT_STATUS[order.status, event]
         order.version += 1
         order.updated_ns = self.at_ns
-        if order.status in TERMINAL:
+        if status in TERMINAL:
             order.reason = reason
             order.closed_ns = self.at_ns
             order.queue_ahead = 0
