@@ -69,7 +69,8 @@ class Draft(msgspec.Struct, gc=False):
     def cash_needed(self) -> int:
         """What it must hold back: a buy see Market.reservation, in margin portfolios margin.hold."""
         if self._needed is None:
-            filled_cash = self.of.filled_cash if self.of else 0
+            of = self.of
+            filled_cash = of.filled_cash if of is not None else 0
             leaves = self.qty - self.filled_qty
             if self.basis is not None:
                 self._needed = margin.hold(

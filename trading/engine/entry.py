@@ -21,6 +21,7 @@ from trading.engine.refusals import NO_BOOKS, Refusal, unsupported
 from trading.engine.state import Portfolio
 from trading.engine.turn import Turn
 
+NO_ORDER = Refusal("UNKNOWN_ORDER", "There is no such order.", {})
 AS_ASKED = receipts.rule("request", "You asked for it.")
 
 
@@ -192,28 +193,25 @@ def refuse(turn: Turn, refusal: Refusal | None, order_id: str = "") -> None:
 
 def refuse_touching(turn: Turn, asked: CancelOrder | ReplaceOrder, order: Order | None) -> Refusal | None:
     """Whether the caller may cancel or change this order. A foreign order looks like an unknown one."""
-    unknown = Refusal("UNKNOWN_ORDER", "There is no such order.", {})
     if order is None:
         owner, status = turn.state.closed.get(asked.order_id, (0, ""))
         if owner != asked.portfolio:
-            return unknown
+            return NO_ORDER
         if status == FILLED:
             return Refusal("TOO_LATE_TO_CANCEL", "The order is filled already.", {"status": status})
         return Refusal("ALREADY_TERMINAL", f"The order is {status} already.", {"status": status})
     if order.portfolio.id != asked.portfolio:
-        return unknown
+        return NO_ORDER
     if asked.if_version and asked.if_version != order.version:
         return Refusal(
             "VERSION_CONFLICT",
             "The order changed since you read it.",
             {"version": order.version, "if_version": asked.if_version},
         )
-    return _refuse_cancel_phase(order.market)
+    return None if order.market.permit.cancel else _refuse_cancel_phase(order.market)
 
 
-def _refuse_cancel_phase(market: Market) -> Refusal | None:
-    if market.permit.cancel:
-        return None
+def _refuse_cancel_phase(market: Market) -> Refusal:
     return Refusal(
         "MARKET_CLOSED", "The venue lets no order be canceled in this phase.", {"phase": market.phase}
     )

@@ -34,6 +34,13 @@ def _line(rule: FeeRule) -> Line:
     return Line(rule.rate_ppb // shared, rule.unit_ppb // shared, of // 2, of, rule.least, rule.most)
 
 
+def _plain(lines: list[Line]) -> list[tuple[int, int, int, int]] | None:
+    """Rate, half, of and least of each, when none counts units or has a most: as shares have them."""
+    if any(line.unit or line.most for line in lines):
+        return None
+    return [(line.rate, line.half, line.of, line.least) for line in lines]
+
+
 def _form(rule: FeeRule) -> dict[str, Any]:
     """What a receipt tells of the line, before there are amounts."""
     form = {
@@ -55,11 +62,12 @@ def _form(rule: FeeRule) -> dict[str, Any]:
 class FeeLines:
     """The fee lines of one side of an instrument."""
 
-    __slots__ = ("_forms", "_lines", "_nothing", "rules")
+    __slots__ = ("_forms", "_lines", "_nothing", "_plain", "rules")
 
     def __init__(self, rules: tuple[FeeRule, ...]) -> None:
         self.rules = rules
         self._lines = [_line(rule) for rule in rules]
+        self._plain = _plain(self._lines)
         self._forms = [_form(rule) for rule in rules]
         self._nothing = [0] * len(rules)
 
@@ -98,7 +106,11 @@ class FeeLines:
     def total(self, worth: int, qty: int) -> int:
         """F(worth, qty) of all lines of a buy, in minor units."""
         asked = 0
-        if worth:
+        if worth and self._plain is not None:
+            for rate, half, of, least in self._plain:
+                amount = (worth * rate + half) // of
+                asked += amount if amount > least else least
+        elif worth:
             for rate, unit, half, of, least, most in self._lines:
                 amount = (worth * rate + qty * unit + half) // of
                 amount = amount if amount > least else least

@@ -84,13 +84,13 @@ def _walk_displayed(side: Side, price: int, qty: int) -> Walk:
     steps: list[Step] = []
     want = qty
     for at, size in side.shown:
-        free = max(size - taken.get(at, 0), 0)
+        free = max(size - taken[at], 0) if at in taken else size
         if at < price if bids else at > price:
             return Walk(steps, qty - want, None, (at, free))
         if free:
-            step = Step(at, free if free < want else want, free, None)
-            steps.append(step)
-            want -= step.size
+            part = free if free < want else want
+            steps.append(Step(at, part, free, None))
+            want -= part
             if not want:
                 break
     return Walk(steps, qty - want, None, None)

@@ -54,7 +54,7 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     rests = order.limit_price is not None and order.time_in_force not in IMMEDIATE and walk.own is None
     if not walk.steps and rests:
         _rest(order)
-        beyond = receipts.levels((), walk.beyond)
+        beyond = receipts.untouched(walk.beyond)
         turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, beyond))
         return
     seen = receipts.levels(walk.steps, walk.beyond)
@@ -168,13 +168,14 @@ def finish(turn: Turn, order: Order, event: str, reason: str, why: receipts.Fact
 
 def leave(order: Order) -> None:
     """Out of the book, or of where else it stands."""
+    market = order.market
     if order.trigger is not None:
-        order.market.disarm(order)
-    if order.status == HELD or order.market.aside.pop(order.id, None) is not None:
+        market.disarm(order)
+    if order.status == HELD or market.aside.pop(order.id, None) is not None:
         return
-    order.market.side(buys=order.buys).book.remove(order)
+    (market.bids if order.buys else market.asks).book.remove(order)
     if order.waits:
-        del order.market.waiting[order.id]
+        del market.waiting[order.id]
 
 
 def release(turn: Turn, market: Market) -> None:

@@ -35,14 +35,19 @@ def trade_print(tick: Print, at_ns: int) -> Facts:
 
 def levels(steps: Sequence[Step], beyond: tuple[int, int] | None = None) -> list[Facts]:
     """Levels walked, and the next one that was left alone."""
-    walked: list[Facts] = []
-    for step in steps:
-        against = "player" if step.maker else "market"
-        walked.append({"price": step.price, "size": step.shown, "taken": step.size, "against": against})
-    if beyond is not None:
-        price, size = beyond
-        walked.append({"price": price, "size": size, "taken": 0, "against": "market"})
-    return walked
+    walked = [
+        {"price": s.price, "size": s.shown, "taken": s.size, "against": "player" if s.maker else "market"}
+        for s in steps
+    ]
+    return walked if beyond is None else walked + untouched(beyond)
+
+
+def untouched(beyond: tuple[int, int] | None) -> list[Facts]:
+    """A level that was left alone."""
+    if beyond is None:
+        return []
+    price, size = beyond
+    return [{"price": price, "size": size, "taken": 0, "against": "market"}]
 
 
 def order(

@@ -129,7 +129,6 @@ def refuse_late(deadline_ns: int, at_ns: int) -> Refusal | None:
 def _refuse_shape(draft: Draft, at_ns: int) -> Refusal | None:
     """Price and quantity against the venue's rules of the day."""
     rules, market, price, qty = draft.rules, draft.market, draft.price, draft.qty
-    low, high = market.limits
     if price is not None and not rules.is_on_tick(price):
         return refusals.tick(draft, price)
     if (qty <= 0 or qty % rules.lot or qty < rules.least_qty) and not _may_be_odd(draft):
@@ -145,6 +144,7 @@ def _refuse_shape(draft: Draft, at_ns: int) -> Refusal | None:
         if draft.base is None and not (market.is_fresh(at_ns) and market.side(buys=not draft.buys).shown):
             return refusals.no_price(draft, at_ns)
         return None
+    low, high = market.limits
     if price < low or (high and price > high):
         return refusals.band(draft, price)
     if rules.cage_ppb and market.phase == CONTINUOUS and draft.stop is None:
@@ -193,7 +193,8 @@ def _refuse_money(draft: Draft) -> Refusal | None:
     if draft.effect:
         return credit.refuse_money(draft)
     if draft.buys:
-        cash, of = draft.portfolio.cash, draft.of
-        needed = draft.cash_needed() - (of.reserved_cash if of else 0)
+        needed, cash = draft.cash_needed(), draft.portfolio.cash
+        if draft.of is not None:
+            needed -= draft.of.reserved_cash
         return refusals.cash(draft) if needed > cash.posted - cash.reserved else None
     return refusals.holding(draft) if draft.qty - draft.filled_qty > draft.sellable else None
