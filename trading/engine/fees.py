@@ -75,6 +75,11 @@ class FeeLines:
         """F(worth, qty) of each line, in minor units. `capped`: together at most `worth` (sells)."""
         if worth == 0:
             return self._nothing
+        if self._plain is not None and not capped:
+            return [
+                amount if (amount := (worth * rate + half) // of) > least else least
+                for rate, half, of, least in self._plain
+            ]
         amounts = []
         left = worth
         for rate, unit, half, of, least, most in self._lines:
@@ -88,20 +93,26 @@ class FeeLines:
             amounts.append(amount)
         return amounts
 
-    def told(self, worth: int, qty: int, before: list[int], after: list[int]) -> list[dict[str, Any]]:
-        """The lines for a receipt, after `before` was charged: `amount` = F(base, qty) - `charged`; `qty`,
-        `unit_ppb` and `most` where they count.
+    def fill(
+        self, before: list[int], worth: int, qty: int, *, capped: bool
+    ) -> tuple[int, tuple[tuple[str, int], ...], list[dict[str, Any]]]:
+        """What a fill pays that brings an order to (worth, qty), `before` being charged already: all of it,
+        by line, and the lines of its receipt: `amount` = F(base, qty) - `charged`.
         """
-        lines = []
-        for form, was, now in zip(self._forms, before, after):  # noqa: B905
+        fee, named, told = 0, [], []
+        afterwards = self.charge(worth, qty, capped=capped)
+        for form, was, now in zip(self._forms, before, afterwards):  # noqa: B905 - as many as there are rules
+            amount = now - was
             line = form.copy()
             line["base"] = worth
             line["charged"] = was
-            line["amount"] = now - was
+            line["amount"] = amount
             if "qty" in line:
                 line["qty"] = qty
-            lines.append(line)
-        return lines
+            fee += amount
+            named.append((line["name"], amount))
+            told.append(line)
+        return fee, tuple(named), told
 
     def total(self, worth: int, qty: int) -> int:
         """F(worth, qty) of all lines of a buy, in minor units."""

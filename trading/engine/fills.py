@@ -86,10 +86,7 @@ def _book(
         lines = market.buy_fees if buys else market.sell_fees
     worth = order.filled_cash + cash
     before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
-    after = lines.charge(worth, order.filled_qty + qty, capped=not buys)
-    told = lines.told(worth, order.filled_qty + qty, before, after)
-    charged = tuple([(line["name"], line["amount"]) for line in told])
-    fee = sum(after) - sum(before)
+    fee, charged, told = lines.fill(before, worth, order.filled_qty + qty, capped=not buys)
     order.filled_qty += qty
     order.filled_value += price * qty
     order.filled_cash = worth

@@ -62,20 +62,20 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         walk = Walk([], 0, walk.own, walk.beyond)
     cash = sum(market.worth(step.price, step.size) for step in walk.steps)
     lines = market.fees(draft.effect, buys=buys) if draft.effect else _lines(market, buys=buys)
-    charged = lines.charge(cash, walk.filled, capped=not buys)
+    fee, _, told = lines.fill(lines.charge(0, 0, capped=False), cash, walk.filled, capped=not buys)
     left = draft.qty - walk.filled
     may_rest = aside or (new.limit_price is not None and new.time_in_force not in IMMEDIATE)
     rests = left if may_rest and not walk.own else 0
     reserved = _reserved(draft, rests, cash, walk.filled) if rests else 0
-    moved = -(cash + sum(charged)) if buys else cash - sum(charged)
+    moved = -(cash + fee) if buys else cash - fee
     return {
         "levels": receipts.levels(walk.steps, walk.beyond),
         "quote": market.looked_at(at_ns),
         "filled_qty": walk.filled,
         "filled_value": sum(step.price * step.size for step in walk.steps),
         "cash": cash,
-        "fees": lines.told(cash, walk.filled, lines.charge(0, 0, capped=False), charged),
-        "fee": sum(charged),
+        "fees": told,
+        "fee": fee,
         "rests_qty": rests,
         "canceled_qty": left - rests,
         "queue_ahead": market.side(buys=buys).left_at(price) if rests and matches else 0,
