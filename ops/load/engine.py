@@ -1,7 +1,7 @@
 """Bench of the engine alone: commands in, rows with receipts out, full A-share rules, one process, no I/O.
 
 The peer is what matching alone costs: a bare book of dictionaries and queues without rules, money,
-receipts or rows.
+receipts or rows. Python's collector is set as in the exchange.
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ from typing import Any
 
 from ops.load.bench import Report, Say, positive_int, report
 from ops.load.pit import CLOSE, NS, Pit
-from trading.engine.commands import CancelOrder, Command, ReplaceOrder
+from simgame.kernel import collector
+from trading.engine import liquidity, risk
+from trading.engine.commands import CancelOrder, Command, NewOrder, ReplaceOrder
+from trading.engine.draft import draft_of
 
-HELP = "Orders a second through the pure engine, by mix: resting, taking, cancel, replace, mixed."
+HELP = """Orders a second through the pure engine, by mix: resting, taking, cancel, replace, mixed.
+
+And processor time per new order by stage, in microseconds: refuse (every rule, money included), walk (what
+it would take of the other side), rest (the books, the receipts, the rows)."""
 ROUND = 2_000  # commands between two quotes
+STAGES = ("refuse", "walk", "rest")
+STAGED_ROUNDS = 6  # the first of them warms up
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -33,6 +41,10 @@ def run(options: dict[str, Any], say: Say) -> Report:
         seconds, commands = _timed(mix, count)
         ours[f"{name}_per_s"] = round(commands / seconds)
         say(f"{name}: {ours[f'{name}_per_s']:,} commands/s, {seconds / commands * 1e6:.1f} µs each")
+    for name in ("resting", "taking"):
+        stages = _by_stage(MIXES[name])
+        ours |= {f"{name}_{stage}_us": each for stage, each in stages.items()}
+        say(f"{name}: {', '.join(f'{stage} {each} µs' for stage, each in stages.items())}")
     ours["orders_per_s"] = ours["mixed_per_s"]
     peer = {"name": "a bare book, no rules", "orders_per_s": round(count / _bare(count))}
     return report("engine", round(time.perf_counter() - began, 1), ours, peer, "orders_per_s")
@@ -86,8 +98,8 @@ MIXES: dict[str, Mix] = {
 def _timed(mix: Mix, count: int) -> tuple[float, int]:
     """Seconds and commands: by the thread's clock, the making of the commands aside."""
     pit, spent, done = Pit(), 0.0, 0
-    gc.collect()
-    gc.freeze()
+    usual = gc.get_threshold()
+    collector.set_aside()
     while done < count:
         commands = mix(pit, done, ROUND)
         pit.at_ns += NS // 100
@@ -101,9 +113,37 @@ def _timed(mix: Mix, count: int) -> tuple[float, int]:
         pit.seq = seq
         done += len(commands)
     gc.unfreeze()
+    gc.set_threshold(*usual)
     if broken := pit.engine.breaches():
         raise RuntimeError(f"the engine's books do not hold: {broken[0]}")
     return spent, done
+
+
+def _by_stage(mix: Mix) -> dict[str, float]:
+    """Microseconds per new order. Refusing and walking change nothing: they are done once more, apart."""
+    pit, spent = Pit(), dict.fromkeys(STAGES, 0.0)
+    for number in range(STAGED_ROUNDS):
+        if number == 1:
+            spent = dict.fromkeys(STAGES, 0.0)
+        orders = [order for order in mix(pit, number * ROUND, ROUND) if isinstance(order, NewOrder)]
+        pit.quotes()
+        state, at_ns = pit.engine.state, pit.at_ns
+        began = time.thread_time()
+        drafts = [draft for order in orders if (draft := draft_of(state, order)) is not None]
+        for order, draft in zip(orders, drafts, strict=True):
+            risk.refuse_new(state, order, draft, at_ns)
+        refused = time.thread_time()
+        for draft in drafts:
+            liquidity.walk(
+                draft.market.asks, price=draft.worst_price(), qty=draft.qty, portfolio=draft.portfolio
+            )
+        walked = time.thread_time()
+        for order in orders:
+            pit.do(order)
+        spent["refuse"] += refused - began
+        spent["walk"] += walked - refused
+        spent["rest"] += time.thread_time() - walked - (walked - began)
+    return {name: round(each / (ROUND * (STAGED_ROUNDS - 1)) * 1e6, 2) for name, each in spent.items()}
 
 
 def _bare(count: int) -> float:
