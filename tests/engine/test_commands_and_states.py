@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.pit import ALICE, BOB, Pit, codes
 from trading.engine.commands import Leg
+from trading.engine.state import CLOSED_FORGOTTEN, CLOSED_KEPT_MIN, State
 
 # One letter per status: N new, P partially filled, F filled, C canceled, R rejected, E expired,
 # S suspended, H held. After it what the sender hears when nothing changed: l too late, t terminal, h halted.
@@ -127,3 +128,12 @@ def test_each_command_in_each_state(command: str, state: str):
         assert (codes(events), pit.row("X")) == ([HEARS[heard]], before)
     if pit.row("X").status in ("filled", "canceled", "rejected", "expired"):
         assert (pit.row("X").reserved_cash, pit.row("X").reserved_qty) == (0, 0)
+
+
+def test_of_very_many_ended_orders_the_oldest_are_forgotten():
+    state = State(1)
+    for n in range(CLOSED_KEPT_MIN + CLOSED_FORGOTTEN):
+        state.note_end(f"o{n}", ALICE, "canceled")
+    assert len(state.closed) == CLOSED_KEPT_MIN
+    assert f"o{CLOSED_FORGOTTEN - 1}" not in state.closed
+    assert state.closed[f"o{CLOSED_FORGOTTEN}"] == (ALICE, "canceled")
