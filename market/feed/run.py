@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ if sys.platform == "win32":  # where there is no uvloop
 else:
     from uvloop import new_event_loop as new_loop
 
+GC_THRESHOLDS = (50_000, 20, 50)  # objects more than before, then how many looks at the young ones
 TAKE_OVER_S = 10.0  # the feed before us looks at its lease every second
 
 log = structlog.get_logger(__name__)
@@ -58,6 +60,17 @@ def keep_to(cpus: Sequence[str]) -> None:
         raise env.BadSetting("SIMGAME_FEED_CPUS", ",".join(cpus), there) from None
 
 
+def _spare_the_collector() -> None:
+    """What is there now stays: the cyclic collector need not look at it again and again.
+
+    Without this it took more than half of the feed's time at 2,500 messages/s. Ticks make no cycles; what
+    does (tasks, exceptions) is found at the rarer looks.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
 async def _main(plan: Plan) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -81,6 +94,8 @@ async def _main(plan: Plan) -> None:
 
 def _stopper(group: asyncio.TaskGroup, stop: asyncio.Event):
     def announce(feed: Feed) -> None:
+        _spare_the_collector()
+
         async def wait() -> None:
             await stop.wait()
             feed.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from market.ticks import DEPTH_LEVELS_MAX, Level
@@ -11,31 +11,37 @@ from market.ticks import DEPTH_LEVELS_MAX, Level
 class Ladder:
     """Keys are prices with the sign that puts the best one first."""
 
-    __slots__ = ("_keys", "_sign", "_sizes")
+    __slots__ = ("_best", "_keys", "_sign", "_sizes")
 
     def __init__(self, levels: Iterable[Level] = (), *, bids: bool) -> None:
         self._sign = -1 if bids else 1
         self._sizes = {price * self._sign: size for price, size in levels if size}
         self._keys = sorted(self._sizes)
+        self._best: tuple[Level, ...] | None = None  # as told last; None: made anew when asked for
 
     def put(self, price: int, size: int) -> bool:
         """The whole size at a price, 0 for none. True when the change is among the levels that show."""
         key, keys = price * self._sign, self._keys
         if key in self._sizes:
+            place = bisect_left(keys, key)
             if size:
                 self._sizes[key] = size
             else:
-                place = bisect_left(keys, key)
                 del keys[place], self._sizes[key]
-                return place < DEPTH_LEVELS_MAX
         elif size:
-            insort(keys, key)
+            place = bisect_left(keys, key)
+            keys.insert(place, key)
             self._sizes[key] = size
         else:
             return False
-        return len(keys) <= DEPTH_LEVELS_MAX or key <= keys[DEPTH_LEVELS_MAX - 1]
+        if place >= DEPTH_LEVELS_MAX:
+            return False
+        self._best = None
+        return True
 
     def best(self) -> tuple[Level, ...]:
         """The levels that show, best first."""
-        sizes, sign = self._sizes, self._sign
-        return tuple([(key * sign, sizes[key]) for key in self._keys[:DEPTH_LEVELS_MAX]])
+        if self._best is None:
+            sizes, sign = self._sizes, self._sign
+            self._best = tuple([(key * sign, sizes[key]) for key in self._keys[:DEPTH_LEVELS_MAX]])
+        return self._best
