@@ -17,13 +17,14 @@ from realtime.identity import Who
 from realtime.topics import Policy, Snapshot, TopicKind, register
 
 Found = Snapshot | None
+ON_DEMAND = {"trades", "bars"}  # of hundreds of instruments: what nobody reads is not sent
 
 
 def register_topics() -> None:
     """Call once, from AppConfig.ready()."""
     ask = database_sync_to_async(snapshot, thread_sensitive=False)  # gives its connection back
     for name, (policy, _) in KINDS.items():
-        register(TopicKind(name, policy, ask, _anybody))
+        register(TopicKind(name, policy, ask, _anybody, on_demand=name in ON_DEMAND))
 
 
 def snapshot(topic: str) -> Found:

@@ -26,6 +26,7 @@ from realtime.owners import Owners
 from realtime.publish import BUS_CHANNEL, Frame, Message
 from realtime.state import TopicState, Verdict
 from realtime.topics import Policy, Snapshot, kind_of
+from realtime.wanted import Announcer
 from realtime.watch import Watch
 from simgame.kernel import failpoints, tasks
 
@@ -48,6 +49,7 @@ class Hub:
         self._bus = (
             BusReader(redis_url, self._on_frame, self._on_up, self._on_down, channel) if redis_url else None
         )
+        self._announcer = Announcer(redis_url) if redis_url else None
         self._watch = Watch(self)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -59,6 +61,8 @@ class Hub:
         runs = self._watch.runs()
         if self._bus is not None:
             runs.append(self._bus.run())
+        if self._announcer is not None:
+            runs.append(self._announcer.run())
         self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def stop(self) -> None:
@@ -149,6 +153,8 @@ class Hub:
     def settle(self, state: TopicState) -> None:
         """Call when a topic may have lost its last reader: idle topics are kept in bounds, and none
         at all when nobody would keep them true."""
+        if state.kind.on_demand and self._announcer is not None:
+            self._announcer.settle(state.topic, state.wanted)
         if state.wanted:
             self._idle[state.kind.policy].pop(state.topic, None)
             return

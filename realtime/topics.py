@@ -57,6 +57,7 @@ class TopicKind:
     poll       (topic) → Snapshot | list[Message] | None: what is asked instead of `since` or
                `snapshot` while the bus is down or after a gap
     private    the topic has few readers: it never shares a frame with public topics
+    on_demand  the owner leaves out what nobody reads (`wanted.py`)
     """
 
     name: str
@@ -66,6 +67,7 @@ class TopicKind:
     since: Callable[[str, str, int, int], Awaitable[Sequence[Message] | None]] | None = None
     poll: Callable[[str], Awaitable[Snapshot | Sequence[Message] | None]] | None = None
     private: bool = False
+    on_demand: bool = False
 
 
 _KINDS: dict[str, TopicKind] = {}

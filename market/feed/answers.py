@@ -71,11 +71,12 @@ def bars(feed: Feed, question: Question) -> Answer:
     series = feed.bars.series.get(symbol)
     if series is None or interval not in series.forming:
         return {"epoch": feed.publisher.epoch, "offset": 0, "bars": []}
-    found = feed.publisher.bars_of(symbol, interval)
+    newest = [kept[interval] for kept in (series.before, series.forming) if interval in kept]
     if interval == "1s":
-        scale = feed.plan.scales[symbol]
-        found["bars"] = [rows.bar_row(scale, bar) for bar in feed.bars.seconds.get(symbol, ())]
-    return found
+        newest = list(feed.bars.seconds.get(symbol, ()))
+    scale = feed.plan.scales[symbol]
+    where = feed.publisher.position(f"bars:{feed.plan.world.slug}:{symbol}:{interval}")
+    return {**where, "bars": [rows.bar_row(scale, bar) for bar in newest]}
 
 
 def status(feed: Feed, _: Question) -> Answer:
@@ -136,6 +137,7 @@ def status(feed: Feed, _: Question) -> Answer:
         "redis": {
             "published": feed.publisher.news.published,
             "dropped": feed.publisher.news.dropped,
+            "unread": feed.publisher.unread,
             "trades_left_out": feed.publisher.trades_left_out,
         },
     }

@@ -148,6 +148,7 @@ def _keeping(feed: Feed) -> Iterator[Family]:
     yield _gauge("bars_partial", "Bars over gaps that wait to be filled", feed.backfill.waiting)
     yield _gauge("sequence", "The number of the last tick", feed.state.seq)
     yield _gauge("epoch", "Of the lease", feed.epoch)
+    yield _counter("unread", "Messages left out because nobody reads their topic", feed.publisher.unread)
     yield _counter("redis_published", "Messages of topics that Redis took", feed.publisher.news.published)
 
 

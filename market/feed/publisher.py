@@ -28,10 +28,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from market.feed import rows
-from market.feed.bars import BarBuilder, Key
+from market.feed.bars import Bar, BarBuilder, Key
 from market.feed.hub import Batch
 from market.feed.state import TRADES_KEPT, WorldState
 from market.ticks import PhaseTick, Print, Quote, Reference
+from realtime import wanted
 from realtime.publish import TIMEOUT_S, Breaker, Message, Publisher
 from simgame.kernel import clock
 
@@ -69,6 +70,9 @@ class RedisPublisher:
         self.flush_s = FLUSH_S
         self.flushes = 0
         self.trades_left_out = 0
+        self.unread = 0  # messages left out because nobody reads their topic
+        self._read: frozenset[str] | None = None  # topics that somebody reads; None: nobody could say
+        self._before: dict[tuple[str, str], tuple[Bar, bytes]] = {}  # rows of the bars before the forming
         self._keys = redis.asyncio.Redis.from_url(
             redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
         )
@@ -182,8 +186,9 @@ class RedisPublisher:
                 self.trades_left_out += len(new) - TRADES_WAITING_MAX
                 self.offsets[f"trades:{self.slug}:{symbol}"] += 1  # readers see a gap and ask
             fresh = self._keep(symbol, new[-TRADES_WAITING_MAX:])
-            data = encode({"trades": [Raw(row) for row in fresh]})
-            messages.append(self._dense(f"trades:{self.slug}:{symbol}", data))
+            topic = f"trades:{self.slug}:{symbol}"
+            if self._is_read(topic):
+                messages.append(self._dense(topic, encode({"trades": [Raw(row) for row in fresh]})))
         for symbol in self._kept if self._behind else trades:
             writes.setdefault("trades", {})[symbol] = encode(self.trades_of(symbol))
 
@@ -196,8 +201,10 @@ class RedisPublisher:
     def _render_bars(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
         dirty, self._bars = self._bars, {}
         for (symbol, interval, _), bar in sorted(dirty.items(), key=lambda entry: entry[0][2]):
-            row = encode({"bar": rows.bar_row(self.scales[symbol], bar)})
-            messages.append(self._dense(f"bars:{self.slug}:{symbol}:{interval}", row))
+            topic = f"bars:{self.slug}:{symbol}:{interval}"
+            if self._is_read(topic):
+                row = encode({"bar": rows.bar_row(self.scales[symbol], bar)})
+                messages.append(self._dense(topic, row))
         touched = {(symbol, interval) for symbol, interval, _ in dirty}
         if self._behind:
             touched |= {(s, i) for s, series in self.bars.series.items() for i in series.forming}
@@ -206,14 +213,24 @@ class RedisPublisher:
             writes.setdefault("bars", {})[f"{symbol}:{interval}"] = value
 
     def bars_of(self, symbol: str, interval: str) -> dict[str, Any]:
-        """The newest two bars of an interval with the offset of their topic."""
+        """The newest two bars of an interval, as JSON, with the position of their topic."""
         series = self.bars.series[symbol]
-        newest = [kept[interval] for kept in (series.before, series.forming) if interval in kept]
-        return {
-            "epoch": self.epoch,
-            "offset": self.offsets[f"bars:{self.slug}:{symbol}:{interval}"],
-            "bars": [rows.bar_row(self.scales[symbol], bar) for bar in newest],
-        }
+        before, forming = series.before.get(interval), series.forming.get(interval)
+        newest = [] if before is None else [Raw(self._row_before(symbol, interval, before))]
+        if forming is not None:
+            newest.append(Raw(encode(rows.bar_row(self.scales[symbol], forming))))
+        return {**self.position(f"bars:{self.slug}:{symbol}:{interval}"), "bars": newest}
+
+    def position(self, topic: str) -> dict[str, Any]:
+        return {"epoch": self.epoch, "offset": self.offsets[topic]}
+
+    def _row_before(self, symbol: str, interval: str, bar: Bar) -> bytes:
+        """The bar before the forming one seldom changes: its row is kept."""
+        kept = self._before.get((symbol, interval))
+        if kept is None or kept[0] != bar:
+            row = encode(rows.bar_row(self.scales[symbol], bar))
+            kept = self._before[symbol, interval] = (msgspec.structs.replace(bar), row)
+        return kept[1]
 
     def _render_phase(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
         if not self._phase or self.state.phase is None:
@@ -227,6 +244,14 @@ class RedisPublisher:
         self.offsets[topic] += 1
         return Message(topic, self.epoch, self.offsets[topic], data)
 
+    def _is_read(self, topic: str) -> bool:
+        """False: the message is left out, and counted, so that a reader who comes now sees a gap."""
+        if self._read is None or topic in self._read:
+            return True
+        self.offsets[topic] += 1
+        self.unread += 1
+        return False
+
     async def _write(self, writes: dict[str, dict[str, bytes]]) -> None:
         try:
             async with asyncio.timeout(2 * TIMEOUT_S), self._keys.pipeline(transaction=True) as pipe:
@@ -235,11 +260,13 @@ class RedisPublisher:
                         pipe.set(f"sg:phase:{self.slug}", fields[""], ex=PHASE_S)
                     else:
                         pipe.hset(f"sg:{kind}:{self.slug}", mapping=fields)  # type: ignore[arg-type]
-                await pipe.execute()
+                pipe.zrangebyscore(wanted.KEY, clock.now_ns() / clock.NS_PER_S, "+inf")
+                *_, said = await pipe.execute()
+                self._read = frozenset(topic.decode() for topic in said)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._behind:
                 log.warning("redis_lost", why=str(error) or type(error).__name__)
-            self._behind = True
+            self._behind, self._read = True, None
             self._breaker.failed(clock.monotonic_s())
             return
         self._behind = False

@@ -20,6 +20,7 @@ from market.feed import client
 from market.models import World
 from market.simulation import Event, SeededMarket
 from market.topics import snapshot
+from realtime import wanted
 from realtime.publish import BUS_CHANNEL, Message, decode_frame
 from realtime.topics import Snapshot
 from simgame.kernel import clock
@@ -101,6 +102,13 @@ class Listener:
         self._bus.subscribe(BUS_CHANNEL)
         self._bus.get_message(timeout=5)
 
+    def read(self, *topics: str) -> None:
+        """Say that somebody reads these, as a web worker does, and wait until the feed has heard it."""
+        until_s = clock.now_ns() / clock.NS_PER_S + UP_S
+        self._server.zadd(wanted.KEY, dict.fromkeys(topics, until_s))
+        for topic in topics:
+            self.until(topic, 1)
+
     def until(self, topic: str, offset: int) -> None:
         until = clock.monotonic_s() + UP_S
         while not (self.said.get(topic) and self.said[topic][-1].offset >= offset):
@@ -126,6 +134,7 @@ def test_a_snapshot_and_the_messages_after_it_make_the_next_snapshot(served):
     board, trades, bars = "board:seeded", "trades:seeded:PWS", "bars:seeded:PWS:1m"
     listener = Listener()
     try:
+        listener.read(trades, bars)
         before = {topic: snapshot(topic) for topic in (board, trades, bars)}
         for topic, first in before.items():
             listener.until(topic, first.offset + 5)
