@@ -61,6 +61,11 @@ class NotHidden(MarketError, Invalid):
     title = "This world hides nothing"
 
 
+class NotSealed(MarketError, NotFound):
+    code, alpaca = "NOT_SEALED", 40410019
+    title = "This world is no sealed season"
+
+
 class RulesDoNotFit(MarketError, Invalid):
     code, alpaca = "RULES_DO_NOT_FIT", 40010014
     title = "This rulebook says nothing of the world's instruments on its day"

@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/v1/worlds", v1.Worlds.as_view()),
     path("api/v1/worlds/<str:slug>", v1.OneWorld.as_view()),
     path("api/v1/seed-state", v1.SeedState.as_view()),
+    path("api/v1/season", v1.Season.as_view()),
     path("v2/stocks/quotes/latest", alpaca.LatestQuotes.as_view()),
     path("v2/stocks/trades/latest", alpaca.LatestTrades.as_view()),
     path("v2/stocks/bars/latest", alpaca.LatestBars.as_view()),

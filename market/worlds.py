@@ -139,7 +139,7 @@ def ensure_seeded_world() -> World:
     )
     if made:
         market = SeededMarket(options["seed"], options["start_ns"])
-        Instrument.objects.bulk_create(_seeded_instruments(world, market.instruments))
+        Instrument.objects.bulk_create(seeded_instruments(world, market.instruments))
         return world
     world.options = options | {key: world.options[key] for key in ("seed", "start_ns")}
     world.rulebook, world.timezone = book.name, book.timezone
@@ -147,7 +147,7 @@ def ensure_seeded_world() -> World:
     return world
 
 
-def _seeded_instruments(world: World, listings: Iterable[Listing]) -> list[Instrument]:
+def seeded_instruments(world: World, listings: Iterable[Listing]) -> list[Instrument]:
     return [
         Instrument(
             world=world,

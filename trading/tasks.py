@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from market.models import World
 from simgame.kernel import clock
-from trading import invariants, ranking
+from trading import halts, invariants, ranking
 from trading.models import Game
 
 
@@ -19,3 +20,11 @@ def reconcile_books() -> None:
 def rank_games() -> None:
     for game in Game.objects.filter(status=Game.Status.RUNNING).select_related("world"):
         ranking.rank(game)
+
+
+@shared_task(ignore_result=True)
+def end_halt(world_number: int, symbols: list[str]) -> None:
+    """A scenario's halt is over; who was let go on before is left alone."""
+    world = World.objects.get(number=world_number)
+    for symbol in world.instruments.filter(symbol__in=symbols, halted=True).values_list("symbol", flat=True):
+        halts.resume(world, symbol, by=None)

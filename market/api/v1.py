@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.doors import Door, Strict
-from market import caller, charts, pages, queries, seed_state, shapes, worlds
+from market import caller, charts, pages, queries, season, seed_state, shapes, worlds
 from market.api import asked
 from market.models import World
 from market.shapes import world_json
@@ -114,6 +114,14 @@ class OneWorld(Public):
         """A world with its clock, and the rules of its day in words."""
         self.query(asked.Nothing)
         return Response(queries.world_today(worlds.named(slug)))
+
+
+class Season(Public):
+    @extend_schema(parameters=[asked.OfWorld], responses=OBJECT, tags=["market"])
+    def get(self, request: Request) -> Response:
+        """A sealed season: the hash published before, and, when it is over, the seed."""
+        world, _ = self.asked(asked.OfWorld)
+        return Response(season.shown(season.of(world)))
 
 
 class SeedState(Public):

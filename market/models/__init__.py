@@ -2,7 +2,7 @@ from market.models.action import CorporateAction
 from market.models.bar import Bar
 from market.models.feed import FeedLease, Quarantined
 from market.models.instrument import Instrument
-from market.models.seeded import MarketEvent, TickMark
+from market.models.seeded import MarketEvent, Season, TickMark
 from market.models.world import World
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Instrument",
     "MarketEvent",
     "Quarantined",
+    "Season",
     "TickMark",
     "World",
 ]

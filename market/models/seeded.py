@@ -41,3 +41,20 @@ class TickMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.life} up to step {self.step}"
+
+
+class Season(models.Model):
+    """A seeded world whose seed is hidden while it is played: its hash is published before, it after."""
+
+    world = models.OneToOneField(World, models.CASCADE, primary_key=True, related_name="season")
+    commitment = models.CharField(max_length=64, unique=True)  # market.season.commitment_of
+    seed = models.CharField(max_length=80)  # shown to nobody before `revealed_at`
+    model = models.CharField(max_length=20)
+    code = models.CharField(max_length=64)  # market.simulation.code_hash
+    rules = models.CharField(max_length=64)  # SHA-256 of the rulebook's file
+    sealed_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    revealed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.world_id}: {self.commitment[:12]}"

@@ -25,6 +25,7 @@ from market.simulation.stock import FAIR_SCALE, Stock
 LADDER: Final = 8  # prices a side that makers keep; DEPTH of them are shown
 SPARED_MAX: Final = 2  # eaten prices that wait: LADDER less these is still more than is shown
 KEPT: Final = 16  # in the makers' distance: deeper orders go
+IN_AUCTION_MAX: Final = 40  # orders in an auction, likewise
 PATIENT_MAX: Final = 14  # orders of others: the oldest goes when there are more
 SPREAD_EVER: Final = 24
 WORTHY: Final = 2  # spreads: a move that momentum follows
@@ -88,7 +89,7 @@ def _wait_at(stock: Stock, step: int, dice: chance.Dice, fair: int, bid: int, as
 def _patience(stock: Stock, step: int, dice: chance.Dice, bid: int, ask: int) -> None:
     buys = bool(dice.getrandbits(1))
     where = dice.getrandbits(3)
-    if where >= 4:
+    if where >= 3:
         others = stock.book.of_others()
         if others:
             stock.book.cancel(others[-1 - min(dice.getrandbits(2), len(others) - 1)])
@@ -139,6 +140,7 @@ def tend(stock: Stock, step: int, dice: chance.Dice, eaten: list[tuple[str, int]
     elif (bid := book.best_bid()) and bid >= top_ask:
         deals = _sweep(stock, "sell", max(top_ask, low))
     bids, asks = book.bids, book.asks
+    _renew(stock, top_bid, top_ask, rung, dice)
     share = 8 * stock.mood.depth // 10
     for n in range(LADDER):
         bid, ask = top_bid - n * rung, top_ask + n * rung
@@ -147,6 +149,15 @@ def tend(stock: Stock, step: int, dice: chance.Dice, eaten: list[tuple[str, int]
         if low <= ask <= high and ask not in asks and ("buy", ask) not in eaten:
             book.place(ask, stock.size(dice, share + 15 * n), step, buys=False, maker=True)
     return deals
+
+
+def _renew(stock: Stock, top_bid: int, top_ask: int, rung: int, dice: chance.Dice) -> None:
+    """Makers cancel at one of their prices, to quote another size there."""
+    n, buys = dice.getrandbits(3), bool(dice.getrandbits(1))
+    price = top_bid - n * rung if buys else top_ask + n * rung
+    queue = (stock.book.bids if buys else stock.book.asks).get(price, ())
+    for order in [order for order in queue if order.maker]:
+        stock.book.cancel(order)
 
 
 def _sweep(stock: Stock, side: str, limit: int) -> list[Deal]:
@@ -190,7 +201,10 @@ def bid_in_auction(stock: Stock, step: int, dice: chance.Dice) -> Cross:
         buys = dice.getrandbits(8) < 128 + stock.mood.lean
         off = stock.view * chance.normal4(dice) // (4 * 350)  # opinions differ by 0.3 %
         price = min(max((stock.view + off) // FAIR_SCALE, stock.limit_low), stock.limit_high)
-        stock.book.place(price, stock.size(dice, 300), step, buys=buys, maker=False)
+        stock.book.place(price, stock.size(dice, 3_500), step, buys=buys, maker=False)
+        others = stock.book.of_others()
+        if len(others) > IN_AUCTION_MAX:
+            stock.book.cancel(others[0])
     return cross_of(stock.book, stock.last)
 
 

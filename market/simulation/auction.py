@@ -22,14 +22,17 @@ def cross_of(book: Book, near: int) -> Cross:
     bids, asks = _sizes(book.bids), _sizes(book.asks)
     if not bids or not asks or max(bids) < min(asks):
         return NOTHING
-    best: tuple[int, int, int, int] | None = None
-    for price in sorted({price for price in (*bids, *asks) if min(asks) <= price <= max(bids)}):
-        wanted = sum(size for at, size in bids.items() if at >= price)
-        offered = sum(size for at, size in asks.items() if at <= price)
-        rank = (-min(wanted, offered), abs(wanted - offered), abs(price - near), price)
-        if best is None or rank < best:
-            best = rank
-    assert best is not None
+    low, high = min(asks), max(bids)
+    wanted, offered = sum(bids.values()), 0
+    best = (0, 0, 0, 0)
+    for price in sorted(bids.keys() | asks.keys()):
+        if price > high:
+            break
+        offered += asks.get(price, 0)
+        if price >= low:
+            rank = (-min(wanted, offered), abs(wanted - offered), abs(price - near), price)
+            best = min(best, rank)
+        wanted -= bids.get(price, 0)
     return Cross(best[3], -best[0])
 
 

@@ -14,15 +14,15 @@ from typing import Final
 from market.simulation import chance
 from market.simulation.companies import SECTORS_ZH, Company
 
-# Of a day, at the median volatility: the lognormal makes the mean square 1.35 times as wide.
-SD_MARKET: Final = chance.ONE * 112 // 10_000
-SD_SECTOR: Final = chance.ONE * 80 // 10_000
-SD_OWN: Final = chance.ONE * 150 // 10_000
+# Of a day, at the median volatility: the lognormal makes the mean square half as wide again.
+SD_MARKET: Final = chance.ONE * 103 // 10_000
+SD_SECTOR: Final = chance.ONE * 62 // 10_000
+SD_OWN: Final = chance.ONE * 104 // 10_000
 VOL_UPDATES_PER_DAY: Final = 240
 VOL_LOG_MAX: Final = chance.LOG_ONE * 3 // 2
-_VOL_SD_PPM = 550_000  # of log volatility, stationary
-_DAY_PPM = 900_000  # how much of it is left after a day
-_UPDATE_PPM = 999_561  # the 240th root of it
+_VOL_SD_PPM = 640_000  # of log volatility, stationary
+_DAY_PPM = 930_000  # how much of it is left after a day
+_UPDATE_PPM = 999_698  # the 240th root of it
 
 
 def next_vol_log(vol_log: int, rng: Random | chance.Dice, kept_ppm: int) -> int:
@@ -97,7 +97,7 @@ SECTORS: Final = tuple(SECTORS_ZH)
 UP_OF_256: Final = (
     176  # news is good more often than bad, and moves further: limit-ups are thrice limit-downs
 )
-JUMPS_OF_65536: Final = 9  # per update of the volatility: one in some thirty days
+JUMPS_OF_65536: Final = 12  # per update of the volatility: one in some thirty days
 
 
 def jump(dice: chance.Dice) -> int:
@@ -105,7 +105,7 @@ def jump(dice: chance.Dice) -> int:
     roll = dice.getrandbits(16)
     if roll >= JUMPS_OF_65536:
         return 0
-    size = chance.ONE * (40 + dice.getrandbits(6)) // 1_000
+    size = chance.ONE * (60 + dice.getrandbits(6)) // 1_000
     return size if dice.getrandbits(8) < UP_OF_256 else -size * 3 // 4
 
 

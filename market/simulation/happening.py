@@ -22,7 +22,10 @@ _LEAPS, _AUCTIONS = (1 << 32) + 3, (1 << 33)
 def skip(market: SeededMarket, to: int, open_s: int) -> None:
     market.step_no = to
     market.look_at_the_clock()
-    leap(market, Move(min(max(open_s, 0), market.sessions.open_s), market.sessions.open_s))
+    open_s = min(max(open_s, 0), market.sessions.open_s)
+    if open_s:
+        grow_older(market, open_s * factors.VOL_UPDATES_PER_DAY // market.sessions.open_s)
+    leap(market, Move(open_s, market.sessions.open_s))
     market.call_everybody()
 
 
@@ -33,6 +36,18 @@ def day(market: SeededMarket, night: bool) -> None:
             stock.book.keep(0, 0)
     leap(market, Move(1 if night else 0, NIGHT_PART))
     market.call_everybody()
+
+
+def grow_older(market: SeededMarket, updates: int) -> None:
+    """Volatilities drift, and companies have news, as in so many updates of `SeededMarket`."""
+    dice = chance.Dice(market.key, _LEAPS + 1, market.events)
+    for _ in range(updates):
+        market.tide.set_volatility(factors.vol_after_update(market.tide.vol_log, dice))
+    for stock in market.stocks:
+        for _ in range(updates):
+            stock.set_volatility(factors.vol_after_update(stock.vol_log, dice))
+            if news := factors.jump(dice):
+                stock.move(news)
 
 
 def leap(market: SeededMarket, move: Move) -> None:
@@ -71,6 +86,10 @@ def taken(market: SeededMarket, upto: int, rows: list[list[Any]]) -> None:
         stock = market.by_symbol[symbol]
         stock.book.take_at(side, price, size)
         stock.press(side, size)
+        if price in (stock.book.asks if side == "buy" else stock.book.bids):
+            stock.book.cancel_level(price, buys=side == "sell")  # what is left of it goes, and comes anew
+        stock.spared.append((side, price))
+        stock.shown = ()
         market.call(stock)
 
 

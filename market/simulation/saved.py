@@ -62,11 +62,12 @@ def thaw(market: SeededMarket, state: bytes) -> None:
 
 
 def _thaw_stock(stock: Stock, frozen: list[Any], step: int) -> None:
-    _, worth, day, seen, spells, book, shown = frozen
+    _, worth, day, seen, spells, spared, book, shown = frozen
     stock.fair, stock.view, stock.pressure, stock.trend, stock.heat, vol_log = worth
     stock.last, previous_close, stock.halted_until, stock.next_step, stock.in_auction = day
     stock.seen_step, stock.seen_beats, stock.seen_market, stock.seen_sector, stock.mood_until = seen
     stock.spells = [Spell(*spell) for spell in spells]
+    stock.spared = [(side, price) for side, price in spared]
     stock.mood = mood_of(stock.spells, step)[0]
     stock.set_volatility(vol_log)
     stock.open_day(previous_close)

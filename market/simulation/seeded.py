@@ -190,7 +190,11 @@ class SeededMarket:
         deals = self._end_auction(stock)
         if self.mode == "continuous":
             first_look = not stock.shown or bool(deals)
-            deals += agents.tend(stock, step, dice, []) if first_look else agents.act(stock, step, dice)
+            if first_look:
+                deals += agents.tend(stock, step, dice, stock.spared)
+                stock.spared = []
+            else:
+                deals += agents.act(stock, step, dice)
         return deals, stock.book.top(DEPTH)
 
     def _end_auction(self, stock: Stock) -> list[Deal]:

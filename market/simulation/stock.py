@@ -64,6 +64,7 @@ class Stock:
         "seen_sector",
         "seen_step",
         "shown",
+        "spared",
         "spells",
         "trend",
         "view",
@@ -83,6 +84,7 @@ class Stock:
         self.mood_until = NEVER
         self.halted_until = 0
         self.in_auction = False
+        self.spared: list[tuple[str, int]] = []  # where players took: not quoted again at the next look
         self.next_step = 1
         self.seen_step = self.seen_beats = self.seen_market = self.seen_sector = 0
         self.shown: tuple[Any, ...] = ()  # what everybody has seen; empty: to be shown at the next visit
@@ -148,7 +150,7 @@ class Stock:
     def press(self, side: str, size: int) -> None:
         """Somebody took `size`: makers step back, the more the larger it is, and some of it stays."""
         usual = max(self.usual_size(), 1)
-        push = self.spread() * FAIR_SCALE * size // (usual * 3) * self.mood.impact // 1000
+        push = self.spread() * FAIR_SCALE * size // (usual * 4) * self.mood.impact // 1000
         most = self.view * PRESSURE_MAX_PPM // 10**6
         push = min(push, most)
         if side == "sell":
@@ -190,6 +192,7 @@ class Stock:
             [self.last, self.previous_close, self.halted_until, self.next_step, self.in_auction],
             [self.seen_step, self.seen_beats, self.seen_market, self.seen_sector, self.mood_until],
             [list(spell) for spell in self.spells],
+            self.spared,
             self.book.freeze(),
             self.shown,
         ]

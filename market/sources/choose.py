@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from market import hidden
-from market.models import Instrument, World
+from market.models import Instrument, Season, World
 from market.rulebook import load
 from market.simulation.companies import COMPANIES
 from market.sources.base import Source
@@ -32,15 +32,22 @@ def source_for(world: World, instruments: Sequence[Instrument], *, seed: int | N
 
 
 def seeded(world: World, seed: int | None) -> SeededSource:
-    """Options `seed`, `hours` ("always" | "venue"), `start_ns` (of step 0; default: now)."""
+    """Options `seed`, `hours` ("always" | "venue"), `start_ns` (of step 0; default: now), `instruments`;
+    `sealed` instead of `seed` in a sealed season.
+    """
     start_ns = int(world.options.get("start_ns", 0)) or clock.now_ns()
     offset = clock.from_ns(start_ns).astimezone(ZoneInfo(world.timezone)).utcoffset()
+    season = Season.objects.filter(world=world).first() if world.options.get("sealed") else None
+    if season is not None:
+        seed = int(season.seed)
     return SeededSource(
         int(world.options.get("seed", settings.SEED)) if seed is None else seed,
         start_ns,
         hours=world.options.get("hours", settings.SEEDED_HOURS),
         utc_offset_s=int(offset.total_seconds()) if offset else 0,
         count=int(world.options.get("instruments", len(COMPANIES))),
+        sealed=season.commitment if season is not None and season.revealed_at is None else "",
+        over=season is not None and season.ended_at is not None,
     )
 
 

@@ -64,10 +64,13 @@ class SeededSource(Paced):
         utc_offset_s: int = 0,
         count: int = 30,
         sealed: str = "",
+        over: bool = False,
     ):
-        """sealed: the published hash under which the seed is hidden; "" for an open seed."""
+        """sealed: the published hash under which the seed is hidden; "" for an open seed. over: its season
+        has ended, so a market that cannot go on does not begin anew either.
+        """
         super().__init__()
-        self.hours, self.sealed = hours, sealed
+        self.hours, self.sealed, self._over = hours, sealed, over
         self._place = utc_offset_s, count
         self.market = self._market(seed, start_ns)
         self.market_day = 0
@@ -87,7 +90,7 @@ class SeededSource(Paced):
         market = self.market
         owed, self._owed = self._owed, []
         ticks: list[Quote | Print] = []
-        if market.mode != "closed" or market.busy:
+        if not market.ended and (market.mode != "closed" or market.busy):
             if now_ns - market.now_ns > CATCH_UP_NS_MAX:  # after a pause, an outage or closed hours
                 self._skip_to(now_ns - STEP_NS)
             until = now_ns if market.mode != "closed" else min(now_ns, market.now_ns + STEP_NS)
@@ -120,6 +123,8 @@ class SeededSource(Paced):
         if self._code != code_hash() and not self.market.ended:
             self._code = code_hash()
             self.happen("code", model=MODEL, code=self._code)
+        if self._over and not self.market.ended:
+            self.happen("end")
 
     def happen(self, what: str, **detail: Any) -> Event:
         """Log it, then let it happen."""

@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts import audit
-from market.models import CorporateAction
+from market.models import CorporateAction, World
 from simgame.kernel.errors import SimGameError
-from trading import corporate, halts, repair_pages, shown
+from trading import corporate, halts, repair_pages, scenarios, shown
 from trading.admin.books import ReadOnly
 from trading.models import AppliedAction, Listing, Proposal
 
@@ -94,13 +94,23 @@ class CorporateActionAdmin(admin.ModelAdmin):
             messages.error(request, f"{row.key}: {refusal.detail}")
 
 
+def _scenario_action(kind: str) -> Any:
+    """A button that plays a scenario in the chosen instruments."""
+
+    @admin.action(permissions=["scenario"], description=f"Scenario: {kind} (usual size and length)")
+    def action(page: ListingAdmin, request: HttpRequest, chosen: QuerySet[Listing]) -> None:
+        page._scenario(request, chosen, kind)
+
+    return action
+
+
 @admin.register(Listing)
 class ListingAdmin(ReadOnly):
     list_display = ["symbol", "name", "world", "halted", "halt_reason", "tradable"]
     list_filter = ["world", "halted"]
     list_select_related = ["world"]
     search_fields = ["symbol", "name", "name_zh"]
-    actions = ["halt", "resume"]
+    actions = ["halt", "resume", *(f"scenario_{kind}" for kind in scenarios.KINDS)]
 
     def has_halt_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.change_listing")
@@ -119,6 +129,25 @@ class ListingAdmin(ReadOnly):
     def resume(self, request: HttpRequest, chosen: QuerySet[Listing]) -> None:
         for row in chosen:
             self._try(request, row, lambda row=row: halts.resume(row.world, row.symbol, by=request.user.pk))
+
+    scenario_crash = _scenario_action("crash")
+    scenario_squeeze = _scenario_action("squeeze")
+    scenario_drought = _scenario_action("drought")
+    scenario_news = _scenario_action("news")
+    scenario_halt = _scenario_action("halt")
+
+    def has_scenario_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.change_listing")
+
+    def _scenario(self, request: HttpRequest, chosen: QuerySet[Listing], kind: str) -> None:
+        """One event per world, at its usual size and length."""
+        by_world: dict[World, list[Listing]] = {}
+        for row in chosen:
+            by_world.setdefault(row.world, []).append(row)
+        for world, rows in by_world.items():
+            symbols = [row.symbol for row in rows]
+            self._try(request, rows[0], lambda world=world, symbols=symbols: scenarios.play(
+                world, kind, symbols=symbols, by=request.user.pk))  # fmt: skip
 
     def _try(self, request: HttpRequest, row: Listing, does: Any) -> None:
         try:

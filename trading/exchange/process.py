@@ -34,6 +34,7 @@ from trading.exchange.lease import Fenced, Lease, end_sleeper
 from trading.exchange.loop import BooksBroken, DatabaseLost, Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
+from trading.exchange.takings import Takings
 from trading.exchange.version import engine_version
 from trading.exchange.writer import Reader, Writer
 from trading.invariants import breaks
@@ -164,6 +165,9 @@ class Exchange:
             ticks.follow(aiter(feed), life.rules, life.loop.submit_ticks, _closes(life.loop))
         )
         following.add_done_callback(lambda done: self._feed_ended(done, life))
+        fills = life.loop.applier.engine.state
+        taking = asyncio.ensure_future(Takings(self.world, lambda: fills.fills_n).run())
+        taking.add_done_callback(_takings_ended)
         await life.server.open()
         if self._stopping:
             life.loop.stop()
@@ -171,6 +175,7 @@ class Exchange:
             await life.loop.run()
         finally:
             following.cancel()
+            taking.cancel()
             await life.server.close()
             await feed.close()
             self._life = None
@@ -204,6 +209,12 @@ class Exchange:
             log.critical("exchange_quarantined", breaks=breaks, count=len(books.breaks), **facts)
         else:
             log.info("exchange_recovered", **facts)
+
+
+def _takings_ended(taking: asyncio.Future[None]) -> None:
+    """The exchange serves on without it: the market only does not feel its players."""
+    if not taking.cancelled() and (error := taking.exception()) is not None:
+        log.error("takings_ended", why=f"{type(error).__name__}: {error}", exc_info=error)
 
 
 def _closes(loop: Loop) -> Callable[[str], int]:
