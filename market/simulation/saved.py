@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,12 +19,19 @@ class BadState(ValueError):
     """The bytes given to `restore` are no state of this market."""
 
 
+def named(seed: int) -> int | str:
+    """The seed as states and messages name it: one that is worth hiding, by its hash."""
+    if abs(seed) < 1 << 63:
+        return seed
+    return "hidden " + hashlib.sha256(str(seed).encode()).hexdigest()[:16]
+
+
 def freeze(market: SeededMarket) -> bytes:
     tide = market.tide
     return msgspec.msgpack.encode(
         [
             MODEL,
-            market.seed,
+            named(market.seed),
             market.start_ns,
             [market.step_no, market.beats, market.source_seq, market.events, market.ticks],
             [market.taken_upto, market.next_mark, market.mode, market.ended],
@@ -40,10 +48,10 @@ def thaw(market: SeededMarket, state: bytes) -> None:
         model, seed, start_ns, *lived = msgspec.msgpack.decode(state)
     except (msgspec.DecodeError, ValueError, TypeError) as error:
         raise BadState(f"the saved state of the seeded market cannot be read: {error}") from error
-    if (model, seed, start_ns) != (MODEL, market.seed, market.start_ns):
+    if (model, seed, start_ns) != (MODEL, named(market.seed), market.start_ns):
         raise BadState(
             f"the saved state is of model {model}, seed {seed}, start {start_ns}; this market is of"
-            f" model {MODEL}, seed {market.seed}, start {market.start_ns}"
+            f" model {MODEL}, seed {named(market.seed)}, start {market.start_ns}"
         )
     counts, more, digests, tide, stocks = lived
     if [frozen[0] for frozen in stocks] != [company.symbol for company in market.companies]:

@@ -17,6 +17,7 @@ from market.rulebook import Phase
 from market.simulation import ALWAYS, MODEL, STEP_NS, VENUE, BadState, Event, Mark, SeededMarket, code_hash
 from market.simulation import SOURCE as NAME
 from market.simulation import events as happenings
+from market.simulation.saved import named
 from market.sources import injected
 from market.sources.base import Kept, Paced, PastBar, Stage
 from market.sources.items import Item
@@ -38,7 +39,7 @@ log = structlog.get_logger(__name__)
 class Saved(msgspec.Struct, array_like=True):
     """A world of an earlier release has the first six only, and a market that says so itself."""
 
-    seed: int
+    seed: int | str  # market.simulation.saved.named
     start_ns: int
     hours: str
     market_day: int
@@ -162,7 +163,7 @@ class SeededSource(Paced):
         market.marks.clear()
         return msgspec.msgpack.encode(
             Saved(
-                market.seed,
+                named(market.seed),
                 market.start_ns,
                 self.hours,
                 self.market_day,
@@ -196,9 +197,9 @@ class SeededSource(Paced):
             whole = not self._remembered or self._remembered[0].n == 1
             long = self._remembered and self._remembered[-1].step > RELIVED_STEPS_MAX
             return "" if whole and self._remembered and not long else "no saved state"
-        if (kept.seed, kept.hours) != (self.market.seed, self.hours):
+        if (kept.seed, kept.hours) != (named(self.market.seed), self.hours):
             return "the saved state is of another seed or other hours"
-        market = self._market(kept.seed, kept.start_ns)
+        market = self._market(self.market.seed, kept.start_ns)
         try:
             market.restore(kept.market)
         except BadState as error:
