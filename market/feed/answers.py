@@ -117,6 +117,7 @@ def status(feed: Feed, _: Question) -> Answer:
             "gaps": sequence.gaps,
             "missing": sequence.missing,
             "late": sequence.late,
+            "out_of_order": sequence.out_of_order,
             "old_epoch": sequence.old_epoch,
         },
         "quarantined": dict(gate.refused),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -66,11 +67,16 @@ class BarBuilder:
         self.too_late = 0  # prints older than the bars still held: counted in no bar
         self.dirty: dict[Key, Bar] = {}
         self.seconds: dict[str, deque[Bar]] = {}  # the last 1s bars, for charts
+        # Per instrument the second of its last print and the bars that this second goes into: prints come
+        # in bursts, and what holds for the first of a second holds for the others.
+        self._running: dict[str, tuple[int, list[tuple[Key, Bar]]]] = {}
 
     def apply(self, tick: Tick) -> None:
         if isinstance(tick, Print):
             self._add(tick)
         elif isinstance(tick, PhaseTick):
+            if tick.market_day != self.market_day:
+                self._running.clear()
             self.market_day = tick.market_day
 
     def gap(self, gap: Gap) -> None:
@@ -78,6 +84,7 @@ class BarBuilder:
         for symbol in [gap.symbol] if gap.symbol else list(self.series):
             series = self.series.setdefault(symbol, Series())
             series.gap_pending = list(INTERVALS)
+            self._running.pop(symbol, None)
             for interval, bar in series.forming.items():
                 bar.partial = True
                 self.dirty[symbol, interval, bar.start] = bar
@@ -85,6 +92,7 @@ class BarBuilder:
     def fill(self, symbol: str, interval: str, bar: Bar) -> None:
         """The whole bar of an interval that is over, in the place of a partial one or of none."""
         series = self.series.setdefault(symbol, Series())
+        self._running.pop(symbol, None)
         for kept in (series.before, series.forming):
             if interval in kept and kept[interval].start == bar.start:
                 kept[interval] = bar
@@ -95,14 +103,26 @@ class BarBuilder:
         return dirty
 
     def _add(self, tick: Print) -> None:
+        second = tick.at_ns // NS_PER_S
+        running = self._running.get(tick.symbol)
+        if running is not None and running[0] == second:
+            price, size, dirty = tick.price, tick.size, self.dirty
+            for key, bar in running[1]:
+                bar.add(price, size)
+                dirty[key] = bar
+            return
         series = self.series.get(tick.symbol)
         if series is None:
             series = self.series[tick.symbol] = Series()
-        second = tick.at_ns // NS_PER_S
-        for interval, length in SECONDS.items():
-            self._add_to(series, tick, interval, second - second % length)
+        starts = {interval: second - second % length for interval, length in SECONDS.items()}
         if self.market_day:
-            self._add_to(series, tick, DAY, day_start(self.market_day))
+            starts[DAY] = day_start(self.market_day)
+        for interval, start in starts.items():
+            self._add_to(series, tick, interval, start)
+        forming = series.forming
+        if all(forming[interval].start == start for interval, start in starts.items()):
+            bars = [((tick.symbol, one, start), forming[one]) for one, start in starts.items()]
+            self._running[tick.symbol] = (second, bars)
 
     def _add_to(self, series: Series, tick: Print, interval: str, start: int) -> None:
         bar = series.forming.get(interval)
@@ -132,6 +152,7 @@ class BarBuilder:
         return bar
 
 
+@lru_cache(8)
 def day_start(market_day: int) -> int:
     """Unix seconds of 00:00 UTC of a market day (20261102)."""
     day = datetime(market_day // 10_000, market_day // 100 % 100, market_day % 100, tzinfo=UTC)

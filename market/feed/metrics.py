@@ -84,6 +84,7 @@ def _trouble(feed: Feed) -> Iterator[Family]:
     yield _counter("missing", "Messages known to be missing", sequence.missing)
     yield _counter("duplicates", "Messages refused as said before", sequence.duplicates)
     yield _counter("late", "Messages refused as older than the last one", sequence.late)
+    yield _counter("out_of_order", "Messages refused as behind their successors", sequence.out_of_order)
     yield _counter("old_epoch", "Messages of a connection that is over", sequence.old_epoch)
     refused = {str(reason): count for reason, count in feed.pipeline.gate.refused.items()}
     yield _by("quarantined", "counter", "Messages that the quality gate refused", "reason", refused)

@@ -32,7 +32,8 @@ class Sequence:
 
     def __init__(self, numbering: Numbering = Numbering.RISING):
         self.numbering = numbering
-        self.duplicates = self.gaps = self.missing = self.late = self.old_epoch = 0
+        self.duplicates = self.gaps = self.missing = self.late = self.out_of_order = self.old_epoch = 0
+        self._holes: dict[tuple[str, str, bool], tuple[int, int]] = {}  # the last gap: first, last missing
         self._heads: dict[tuple[str, str, bool], tuple[int, int]] = {}  # → (epoch, last number)
 
     def judge(self, tick: Numbered) -> Verdict:
@@ -51,10 +52,11 @@ class Sequence:
             self.duplicates += 1
             return REFUSED
         if number < last:
-            self.late += 1
+            self._count_lower(key, number)
             return REFUSED
         self._heads[key] = (tick.source_epoch, number)
         if self.numbering is Numbering.DENSE and last and number > last + 1:
+            self._holes[key] = (last + 1, number - 1)
             return self._gap(tick, last + 1, number - 1)
         return PASSES
 
@@ -64,6 +66,14 @@ class Sequence:
         head = (tick.source_epoch, tick.source_seq)
         if head > self._heads.get(key, (0, 0)):
             self._heads[key] = head
+
+    def _count_lower(self, key: tuple[str, str, bool], number: int) -> None:
+        """Lower than the last one: out of order when it was missing until now, else late."""
+        first, last = self._holes.get(key, (0, -1))
+        if first <= number <= last:
+            self.out_of_order += 1
+        else:
+            self.late += 1
 
     def _gap(self, tick: Numbered, first: int, last: int) -> Verdict:
         self.gaps += 1

@@ -119,11 +119,13 @@ def test_after_hours_nothing_passes():
 
 def test_duplicates_gaps_and_late_messages_are_counted_exactly():
     gate = pipeline(Numbering.DENSE)
-    passed = [gate.take(trade(source_seq=n), NOW) for n in (1, 2, 2, 5, 4, 6, 6, 10)]
-    assert [p.tick.source_seq if p.tick else None for p in passed] == [1, 2, None, 5, None, 6, None, 10]
+    passed = [gate.take(trade(source_seq=n), NOW) for n in (1, 2, 2, 5, 4, 1, 6, 6, 10)]
+    numbers = [p.tick.source_seq if p.tick else None for p in passed]
+    assert numbers == [1, 2, None, 5, None, None, 6, None, 10]
     assert [(p.gap.first_missing, p.gap.last_missing) for p in passed if p.gap] == [(3, 4), (7, 9)]
     sequence = gate.sequence
-    assert (sequence.duplicates, sequence.gaps, sequence.missing, sequence.late) == (2, 2, 5, 1)
+    assert (sequence.duplicates, sequence.gaps, sequence.missing) == (2, 2, 5)
+    assert (sequence.out_of_order, sequence.late) == (1, 1)
 
 
 def test_quotes_and_trades_are_numbered_apart_and_instruments_too():

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from market.feed import recovery, wal
 from market.feed.bars import BarBuilder
@@ -247,3 +249,29 @@ def test_bars_over_a_gap_are_partial(tmp_path):
     assert (first.open, first.high, first.low, first.close, first.volume) == (100, 105, 95, 95, 3)
     assert (first.turnover, first.prints) == (300, 3)
     assert bars.series["ALB"].forming["1d"].partial
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4 * 60 * 1_000), st.integers(1, 200), st.integers(1, 9), st.booleans()),
+        max_size=60,
+    )
+)
+def test_bars_are_the_same_however_the_prints_are_spread(prints):
+    """Beside the builder: what a person would do with pencil and paper, per minute."""
+    bars = BarBuilder()
+    sums: dict[int, list[tuple[int, int]]] = {}
+    for at_ms, price, size, gap in sorted(prints, key=lambda one: one[0]):
+        if gap:
+            bars.gap(Gap("t", "", NOW))
+        tick = Print("ALB", price, size, "", NOW + at_ms * 10**6, NOW, "t")
+        bars.apply(tick)
+        sums.setdefault((NOW // 10**9 + at_ms // 1_000) // 60 * 60, []).append((price, size))
+    minutes = {start: bar for (_, interval, start), bar in bars.dirty.items() if interval == "1m"}
+    assert minutes.keys() == sums.keys()
+    for start, bar in minutes.items():
+        told = [price for price, _ in sums[start]]
+        assert (bar.open, bar.high, bar.low, bar.close) == (told[0], max(told), min(told), told[-1])
+        assert bar.volume == sum(size for _, size in sums[start])
+        assert bar.prints == len(told)
