@@ -20,7 +20,7 @@ def trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dic
     position = portfolio.positions.get(market.symbol) or state.position(portfolio, market)
     own_cash, own_asset = _cash_of(state, order), position.held
     market_cash, market_asset = state.system(MARKET, own_cash.asset), state.system(MARKET, own_asset.asset)
-    _book(turn, order, position, n, price, qty, cash, "market", facts)
+    _book(turn, order, position, own_cash, n, price, qty, cash, "market", facts)
     paid = 0 if position.is_contract else cash
     if order.buys:
         turn.transfer(TRADE_CASH, own_cash, market_cash, paid, n)
@@ -49,11 +49,13 @@ def trade_with_player(
     buyer, seller = (taker, maker) if taker.buys else (maker, taker)
     given = state.position(seller.portfolio, seller.market)
     gotten = state.position(buyer.portfolio, buyer.market)
-    _book(turn, taker, gotten if taker.buys else given, n, price, qty, cash, "player", facts)
+    takers_cash, makers_cash = _cash_of(state, taker), _cash_of(state, maker)
+    _book(turn, taker, gotten if taker.buys else given, takers_cash, n, price, qty, cash, "player", facts)
     facts = {**facts, **makers} if makers else facts
-    _book(turn, maker, gotten if maker.buys else given, n, price, qty, cash, "player", facts)
+    _book(turn, maker, gotten if maker.buys else given, makers_cash, n, price, qty, cash, "player", facts)
     if not given.is_contract:
-        turn.transfer(TRADE_CASH, _cash_of(state, buyer), _cash_of(state, seller), cash, n)
+        debit, credit = (takers_cash, makers_cash) if taker.buys else (makers_cash, takers_cash)
+        turn.transfer(TRADE_CASH, debit, credit, cash, n)
     turn.transfer(TRADE_ASSET, given.held, gotten.held, qty, n)
 
 
@@ -67,6 +69,7 @@ def _book(
     turn: Turn,
     order: Order,
     position: Position,
+    payer: Balance,  # of its fees
     match: int,  # n of its first fill row
     price: int,
     qty: int,
@@ -96,7 +99,6 @@ def _book(
     else:
         _book_position(turn, order, position, qty, cash, fee)
     if fee:
-        payer = _cash_of(state, order)
         turn.transfer(FEE, payer, state.system(FEES, payer.asset), fee, n)
     receipt = {
         "decided": "filled",

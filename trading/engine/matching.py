@@ -86,8 +86,8 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
 
 def _bound(order: Order) -> receipts.Facts:
     """The rule that decided how far the order went."""
-    if order.terms is not None and order.terms.forced:
-        return receipts.rule("margin", order.terms.forced)
+    if (terms := order.terms) is not None and terms.forced:
+        return receipts.rule("margin", terms.forced)
     return COLLAR if order.limit_price is None else LIMIT
 
 

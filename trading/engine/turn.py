@@ -54,9 +54,12 @@ class Turn(msgspec.Struct, gc=False):
             self.balances.append(balance)
 
     def touch_position(self, position: Position) -> None:
-        self.touch(position.held)
-        if position.turn != self.number:
-            position.turn = self.number
+        number, held = self.number, position.held
+        if held.turn != number:
+            held.turn = number
+            self.balances.append(held)
+        if position.turn != number:
+            position.turn = number
             self.positions.append(position)
 
     def enter(self, order: Order) -> None:
