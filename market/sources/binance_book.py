@@ -15,6 +15,7 @@ from market.ticks import Level, Quote
 from simgame.kernel import money
 from simgame.kernel.clock import NS_PER_MS
 
+SPAN_MAX = 10**7  # changes in one update
 BUFFERED_MAX = 10_000  # updates waiting for a snapshot
 
 
@@ -77,6 +78,8 @@ class Symbol(msgspec.Struct, frozen=True):
                 at = _scaled(price, prices)
             except money.NotExact:
                 continue
+            if at <= 0:
+                raise ValueError("a price of nothing")
             found.append((at, _rounded_down(size, sizes)))
         return found
 
@@ -114,7 +117,11 @@ class Update(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> Update:
-        return cls(body["U"], body["u"], body.get("pu"), int(body["E"]) * NS_PER_MS, body["b"], body["a"])
+        """Raises KeyError, and ValueError for numbers that would make all true ones late."""
+        first, last = body["U"], body["u"]
+        if type(first) is not int or type(last) is not int or not 0 <= first <= last < first + SPAN_MAX:
+            raise ValueError(f"{first!r} to {last!r} are no numbers of an update")
+        return cls(first, last, body.get("pu"), int(body["E"]) * NS_PER_MS, body["b"], body["a"])
 
 
 class Book:
@@ -148,10 +155,11 @@ class Book:
             yield Gap(self.source, self.symbol.name, update.at_ns, self.last_id + 1, update.first - 1)
             self.last_id, self._waiting = 0, [update]  # nothing is known until another snapshot
             return
+        bids, asks = self.symbol.levels(update.bids), self.symbol.levels(update.asks)
         # From here it must succeed.
         shows = False
-        for side, levels in ((self.bids, update.bids), (self.asks, update.asks)):
-            for price, size in self.symbol.levels(levels):
+        for side, levels in ((self.bids, bids), (self.asks, asks)):
+            for price, size in levels:
                 shows |= side.put(price, size)
         self.last_id, self.bridged = update.last, True
         if shows:
@@ -176,7 +184,14 @@ _scaled = lru_cache(65_536)(money.parse)  # of texts only: the prices of a day c
 
 @lru_cache(65_536)
 def _rounded_down(size: str, exponent: int) -> int:
-    return int(Decimal(size).scaleb(exponent))
+    """Raises ValueError for what is no size: "abc", "1e999999999", "-1"."""
+    try:
+        scaled = money.parse(size, exponent)
+    except money.NotExact:
+        scaled = int(Decimal(size).scaleb(exponent))
+    if scaled < 0:
+        raise ValueError("a size below nothing")
+    return scaled
 
 
 @lru_cache(1_024)

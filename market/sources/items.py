@@ -81,4 +81,10 @@ class Reached(msgspec.Struct, frozen=True, gc=False):
     at_ns: int
 
 
+# What reading a message of a venue may raise: the message is Malformed, whatever it was. RecursionError:
+# brackets in brackets, as no venue sends and an attacker does.
+NOT_UNDERSTOOD = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, msgspec.DecodeError,
+)  # fmt: skip
+
 Item = Reached | Quote | Print | RawQuote | RawPrint | Malformed | Gap | Settled

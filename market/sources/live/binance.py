@@ -16,7 +16,7 @@ import msgspec
 
 from market.sources.base import HistoryAway, PastBar
 from market.sources.binance_book import Book, Symbol, Update
-from market.sources.items import Gap, Item, Malformed
+from market.sources.items import NOT_UNDERSTOOD, Gap, Item, Malformed
 from market.sources.live.websocket import (
     Acknowledged,
     Fault,
@@ -36,9 +36,6 @@ STREAMS = ("depth@100ms", "aggTrade")
 JUMP_MAX = 10**8  # trades between two that we hear: believing more would make all true ones late
 KLINES_MAX = 1_000
 SNAPSHOT_LEVELS = 1000  # weight 50 of 6,000 a minute
-# RecursionError: brackets in brackets, as no venue sends and an attacker does.
-NOT_UNDERSTOOD = (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError, RecursionError)
-
 decode = msgspec.json.Decoder().decode
 
 
@@ -108,7 +105,7 @@ class BinanceDialect:
         self._awaiting.discard(symbol)
         try:
             yield from self._numbered(symbol, self._books[symbol].snapshot(body, received_ns))
-        except (KeyError, TypeError, ValueError) as error:
+        except NOT_UNDERSTOOD as error:
             yield Malformed(NAME, "unreadable_snapshot", str(body)[:500], symbol)
             yield Fault("snapshot", f"the snapshot of {symbol} cannot be read: {error}")
 

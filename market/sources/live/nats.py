@@ -28,7 +28,7 @@ from nats.aio.subscription import Subscription
 
 from market.feed.sequence import Numbering
 from market.sources.base import Stage
-from market.sources.items import Gap, Item, Malformed, RawPrint, RawQuote
+from market.sources.items import NOT_UNDERSTOOD, Gap, Item, Malformed, RawPrint, RawQuote
 from market.sources.live.life import Live, LoginRefused, Lost
 from simgame.kernel import clock
 
@@ -163,7 +163,7 @@ class NatsSource(Live):
                 yield Gap(NAME, symbol, at_ns, int(body["f"]), int(body["l"]))
             else:
                 raise ValueError(f"kind {kind!r} is neither q nor t nor g")
-        except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
+        except NOT_UNDERSTOOD as error:
             yield Malformed(NAME, "unreadable_message", f"{error}: {payload[:300]!r}", symbol)
 
     def _hole(self, symbol: str, kind: str, life: int, number: int, at_ns: int) -> Iterable[Gap]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from market.sources.binance_book import Symbol
-from market.sources.items import Gap, Malformed
+from market.sources.items import NOT_UNDERSTOOD, Gap, Malformed
 from market.sources.ladder import Ladder
 from market.sources.live.websocket import Acknowledged, Again, Fault, Heard, Refused, WebSocketVenue, nothing
 from market.ticks import Print, Quote
@@ -116,7 +116,7 @@ class OkxDialect:
             return
         try:
             yield from self._meaning(msgspec.json.decode(frame), received_ns)
-        except (KeyError, TypeError, ValueError, AttributeError, msgspec.DecodeError) as error:
+        except NOT_UNDERSTOOD as error:
             yield Malformed(NAME, "unreadable_message", f"{error}: {str(frame)[:500]}")
 
     def _meaning(self, body: dict[str, Any], received_ns: int) -> Iterator[Heard]:
