@@ -1,7 +1,6 @@
 """`manage.py soak cuts`: the network between feed and venue is cut, and what was missed must be told exactly.
 
-First cuts of chance length at chance moments, then two of 30 s: the cable pulled, and packets dropped
-silently. Of every cut: how long after the network's return the source is live with every subscription
+First two of 30 s, packets dropped silently and the cable pulled, then short ones at chance moments. Of every cut: how long after the network's return the source is live with every subscription
 acknowledged, until the first tick, until every instrument ticks. All missing trades, by the venue's own
 numbers, must be named in the log's gaps, and nothing else.
 """
@@ -23,7 +22,7 @@ LONG_S = 30.0
 LIVE_MS_MAX = 5_000  # after the return of a network that was away for LONG_S
 SHORT_S = (0.2, 3.0)
 BETWEEN_S = (0.5, 3.0)
-HOWS = ("refused", "silent")
+HOWS = ("silent", "refused")
 PATIENCE_S = 90.0
 
 
@@ -42,10 +41,10 @@ class Cuts(Drill):
     def work(self) -> None:
         self.chance = random.Random(self.options["seed"])
         self.place.venue("go", rate=self.options["rate"])
+        for how in HOWS if self.options["long"] else ():  # first: a series makes the feed patient on purpose
+            self._cut(how, LONG_S)
         for _ in range(self.options["cycles"]):
             self._cut(self.chance.choice(HOWS), self.chance.uniform(*SHORT_S))
-        for how in HOWS if self.options["long"] else ():
-            self._cut(how, LONG_S)
 
     def _cut(self, how: str, seconds: float) -> None:
         """Cut, mend, wait until everything is as before."""

@@ -25,6 +25,7 @@ from market.ticks import PhaseTick, Print, Quote
 from simgame.kernel import clock, tasks
 from simgame.kernel.clock import NS_PER_S
 
+PROBE_S = (0.5, 1.5)  # between looks whether the network is back, so that not everybody comes at once
 WATCH_S = 0.5  # how often the connection is looked at
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,10 @@ class Lost(Exception):
     def __init__(self, reason: str, text: str = ""):
         super().__init__(text or reason)
         self.reason = reason
+
+
+class Unreachable(Lost):
+    """The network does not lead to the venue."""
 
 
 class LoginRefused(Lost):
@@ -70,6 +75,7 @@ class Live(Source):
         self.rate_limited = 0  # how often the venue said that we ask too often
         self.heard_s = 0.0  # of the last message of any kind
         self.market_open = True
+        self._chance = chance or random.Random()
         self._backoff = Backoff(chance)
         self._live_since_s = 0.0
 
@@ -81,6 +87,10 @@ class Live(Source):
     @abc.abstractmethod
     async def connect(self) -> None:
         """Open the connection. Raises Lost."""
+
+    async def reachable(self) -> bool:
+        """Whether the network leads to the venue at all; asked while backing off. Never raises."""
+        return True
 
     async def log_in(self) -> None:
         """Raises Lost, or LoginRefused. Called when `needs_login`."""
@@ -112,10 +122,20 @@ class Live(Source):
                 wait_s = self.login_pause_s if isinstance(lost, LoginRefused) else self._backoff.next(lived_s)
                 self._live_since_s = 0.0
                 self.become(State.BACKOFF, f"{lost}; the next attempt in {wait_s:.1f} s")
-                await asyncio.sleep(wait_s)
+                await self._back_off(wait_s, away=isinstance(lost, Unreachable))
         finally:
             if self.state is not State.DISCONNECTED:
                 self.become(State.DISCONNECTED, "stopped")
+
+    async def _back_off(self, wait_s: float, *, away: bool) -> None:
+        """Wait. A network that was away and is back ends it: waiting longer would spare nobody."""
+        end_s = clock.monotonic_s() + wait_s
+        while (left_s := end_s - clock.monotonic_s()) > 0:
+            await asyncio.sleep(min(left_s, self._chance.uniform(*PROBE_S)))
+            there = await self.reachable()
+            if there and away:
+                return
+            away = away or not there
 
     async def _session(self, stage: Stage) -> Lost:
         """One connection from its beginning to its end; why it ended."""

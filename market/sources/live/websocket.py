@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -20,12 +21,13 @@ from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketExcepti
 from market.feed.sequence import Numbering
 from market.sources.base import HistoryAway, Stage
 from market.sources.items import Item
-from market.sources.live.life import Live, Lost
+from market.sources.live.life import Live, Lost, Unreachable
 from simgame.kernel import clock
 
 FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 SNAPSHOT_PAUSE_S = 0.3  # between REST snapshots: a venue that is asked for all books at once bans us
 PING_S = 20.0
+PROBE_TIMEOUT_S = 1.0
 # A pong waits behind all that we have not read yet: when we are slow it is no sign of a dead venue, and
 # hanging up would lose what `block` has kept. `Live.silent_s` tells a dead one.
 PING_TIMEOUT_S = None
@@ -96,7 +98,6 @@ class WebSocketVenue(Live):
         self._rest: httpx.AsyncClient | None = None
         self._snapshots: asyncio.Queue[str] = asyncio.Queue()
         self._dialect: Dialect | None = None
-        self._chance = chance or random.Random()
 
     @abc.abstractmethod
     def dialect(self) -> Dialect:
@@ -113,10 +114,23 @@ class WebSocketVenue(Live):
                 ping_timeout=PING_TIMEOUT_S,
                 proxy=None,
             )
-        except (OSError, InvalidHandshake, InvalidURI, WebSocketException) as error:
+        except OSError as error:
+            raise Unreachable("connect", f"{self.address}: {error}") from error
+        except (InvalidHandshake, InvalidURI, WebSocketException) as error:
             raise Lost("connect", f"{self.address}: {error}") from error
         if self.rest_address:
             self._rest = httpx.AsyncClient(base_url=self.rest_address, timeout=self.connect_s)
+
+    async def reachable(self) -> bool:
+        address = urlsplit(self.address)
+        port = address.port or (443 if address.scheme == "wss" else 80)
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                _, writer = await asyncio.open_connection(address.hostname, port)
+        except (OSError, TimeoutError):
+            return False
+        writer.transport.abort()
+        return True
 
     async def hang_up(self) -> None:
         socket, self._socket = self._socket, None
