@@ -1,8 +1,9 @@
 """`manage.py soak cuts`: the network between feed and venue is cut, and what was missed must be told exactly.
 
-First two of 30 s, packets dropped silently and the cable pulled, then short ones at chance moments. Of every cut: how long after the network's return the source is live with every subscription
-acknowledged, until the first tick, until every instrument ticks. All missing trades, by the venue's own
-numbers, must be named in the log's gaps, and nothing else.
+First two of 30 s, packets dropped silently and the cable pulled, then short ones at chance moments. Of
+every cut: how long after the network's return the source is live with every subscription acknowledged,
+until the first tick, until every instrument ticks. All missing trades, by the venue's own numbers, must be
+named in the log's gaps, and nothing else.
 """
 
 from __future__ import annotations
