@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +22,7 @@ from market.feed import client
 from market.feed.bars import Bar, Key
 from market.models import Bar as StoredBar
 from market.models import World
-from ops.chaos.town import Lines, Town, python, wait_for
+from ops.chaos.town import PAUSE_S, Lines, Town, python, wait_for
 from ops.soak import meter
 from ops.soak.home import VENUE
 from ops.soak.ledger import Ledger
@@ -32,7 +33,7 @@ from trading.exchange.client import ask_sync
 from trading.exchange.wire import Status
 
 QUIET = 20.0  # messages a second until a drill begins
-STILL_LOOKS = 100  # of 20 ms each: nothing more comes
+STILL_LOOKS = 250  # of 20 ms each: nothing more comes
 Facts = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -162,17 +163,13 @@ class Place:
             self.ledger.take(written)
 
     def drain(self, *, trades_only: bool = False) -> None:
-        """The venue is silent: wait until what it said is in the log, or no more comes. Raises InVain."""
-        heads = self.venue("facts")["heads"]
-        looks = count = 0
-
-        def done() -> bool:
-            nonlocal looks, count
+        """The venue is silent: read until what it said is in the log, or nothing more comes for a while."""
+        heads, still = self.venue("facts")["heads"], 0
+        while still < STILL_LOOKS and self.ledger.absent(heads, trades_only=trades_only):
+            count = self.ledger.count
+            time.sleep(PAUSE_S)
             self.read()
-            looks, count = (looks + 1 if self.ledger.count == count else 0), self.ledger.count
-            return looks > STILL_LOOKS or not self.ledger.absent(heads, trades_only=trades_only)
-
-        wait_for(done, "the feed to read what was said")
+            still = still + 1 if self.ledger.count == count else 0
 
     def wait_for_links(self) -> Facts | None:
         """What the links counted when they had everything that is in the log."""
