@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from market import errors
 from market.feed.pipeline import Pipeline
 from market.feed.sequence import Numbering
 from market.models import Instrument
 from market.sources.items import Gap, Item, Malformed
-from market.sources.replay import describe, open_recording, way
+from market.sources.replay import describe, open_recording, shelf, way
 from market.sources.replay.bars import BarRecording
 from market.ticks import Print, Quote
 from tests.feed import recordings as made
@@ -147,3 +149,21 @@ def test_the_real_minutes_come_out_as_they_were_recorded(recordings: Path, name,
     assert played == recorded
     assert len(recording.days) == 5
     assert all(later > earlier for earlier, later in pairwise(recording.days))
+
+
+def test_the_command_tells_what_a_recording_holds_and_what_is_made(tmp_path, capsys, monkeypatch):
+    path = made.futures(tmp_path)
+    call_command("replay", "show", f"{path}@2014-01-03", "--format", "json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["world"], told["symbols"]) == ("replay-if-hot-5m-20140103", ["IF.HOT"])
+    assert told["made"] == ["way", "depth"]
+    monkeypatch.setattr(
+        shelf, "SHORT_NAMES", {"mine": str(path), "broken": str(made.futures(tmp_path, name="x.csv"))}
+    )
+    call_command("replay", "list", "--format", "json")
+    mine, broken = json.loads(capsys.readouterr().out)
+    assert (mine["recording"], mine["format"]) == ("mine", "futures_bars")
+    assert (broken["format"], "no recording that can be replayed" in broken["name"]) == ("unreadable", True)
+    with pytest.raises(CommandError, match="There is no recording 'nowhere'") as refused:
+        call_command("replay", "show", "nowhere")
+    assert refused.value.returncode == 1

@@ -147,6 +147,26 @@ async def test_after_any_end_of_the_connection_wanted_is_acknowledged_again(
         assert sum(source.reconnects.values()) >= 1
 
 
+@pytest.mark.parametrize("state", [State.AUTH, State.SUBSCRIBING, State.DEGRADED])
+async def test_killed_on_its_way_or_while_it_is_ill_it_comes_back_whole(
+    source: Live, there: Venue, state: State
+) -> None:
+    if state is State.AUTH and not source.needs_login:
+        pytest.skip(f"{source.name} has no login to be killed in")
+    source.batch_size, source.acknowledge_s = 1, 60.0
+    ill = {State.AUTH: "mute", State.SUBSCRIBING: "forget", State.DEGRADED: "deny"}
+    there.control(ill[state], symbol=ONE)
+    async with playing(source, scales()) as stage:
+        await until(lambda: source.state is state, f"the state {state}")
+        if state is State.SUBSCRIBING:
+            await until(lambda: there.control("status")["asked"], "the request that is forgotten")
+        for do in ("drop", "unmute", "allow"):
+            there.control(do, symbol=ONE)
+        await until(lambda: source.epoch >= 2 and live(source), "the source is whole again")
+        assert there.control("status")["subscribed"] == sorted(WANTED)
+        await flowing(stage)
+
+
 async def test_a_venue_that_is_away_at_the_start_is_waited_for(source: Live, there: Venue) -> None:
     there.control("down")
     async with playing(source, scales()) as stage:

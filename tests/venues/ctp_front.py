@@ -50,7 +50,8 @@ class Front(Exchange):
 
     async def obey(self, socket: Any, request: dict[str, Any]) -> None:
         if request["do"] == "login":
-            await self.send(socket, said("login"))
+            if not self.muted:
+                await self.send(socket, said("login"))
             return
         self.asked += 1
         if self.forgetful:
