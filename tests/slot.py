@@ -16,7 +16,7 @@ from typing import BinaryIO
 from simgame import env
 
 SLOTS_MAX = 32
-KEPT = {"postgres", "valkey", "run", "keys", "npm", ".embedded.lock"}
+KEPT = {"postgres", "valkey", "run", "keys", "npm", "pycache", ".embedded.lock"}
 _held: list[BinaryIO] = []  # the lock lives as long as this process
 
 

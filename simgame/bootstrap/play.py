@@ -78,7 +78,9 @@ def _environment(asked: Request) -> dict[str, str]:
         "SIMGAME_ALLOWED_HOSTS": ",".join(_names_of(asked.host)),
         "MALLOC_ARENA_MAX": "2",  # glibc gives every thread an arena of its own: memory for nothing
     }
-    return {**defaults, **os.environ, "SIMGAME_WORLD": asked.world, "PYTHONUNBUFFERED": "1"}
+    made = {**defaults, **os.environ, "SIMGAME_WORLD": asked.world, "PYTHONUNBUFFERED": "1"}
+    env.keep_bytecode(made, env.home())
+    return made
 
 
 def _names_of(host: str) -> list[str]:

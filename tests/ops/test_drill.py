@@ -22,7 +22,7 @@ def test_two_engines_over_a_range_of_sequences(capsys: pytest.CaptureFixture[str
 def test_a_difference_ends_it_and_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = Differ(400, "a command", "fills: engine [1], naive [2]", 5)
+    found = Differ(40, "a command", "fills: engine [1], naive [2]", 5)
     monkeypatch.setattr(engine, "_duels", lambda *_: iter([(1_000, 9), found]))
     with pytest.raises(SystemExit) as ended:
         call_command("drill", "engine", "--commands", "2000")
