@@ -15,6 +15,8 @@ from simgame.kernel import clock
 
 TAKE_MAX = 512  # items in one turn of the loop
 TURN_S = 0.001  # between two turns: at 5,000/s some ten messages share one record, one frame, one write
+RELEASE_S = 0.02  # how often conflated quotes are looked at, at most; a quarter of the pause else
+IDLE_S = 0.25  # while nothing is conflated
 DRAINED_MAX = 2 * TAKE_MAX  # waiting items that a checkpoint takes in first; with more it waits itself
 
 log = structlog.get_logger(__name__)
@@ -70,7 +72,8 @@ class Intake:
     async def release_for_ever(self) -> None:
         while True:
             self.release()
-            await asyncio.sleep(max(0.02, self.valve.switches.conflate_ms / 4_000))
+            conflate_s = self.valve.switches.conflate_ms / 1_000
+            await asyncio.sleep(max(RELEASE_S, conflate_s / 4) if conflate_s else IDLE_S)
 
 
 def _shown(value: object) -> object:
