@@ -303,3 +303,11 @@ def test_a_step_shows_its_end_and_its_failure(screen: io.StringIO, progress: Pro
     assert first.startswith("  ✓ Pack")
     assert second.startswith("  ✗ Lift")
     assert "\x1b" not in screen.getvalue()
+
+
+def test_compiled_modules_lie_in_the_home_where_none_may_lie_beside_the_code():
+    forbidden, free = {"PYTHONDONTWRITEBYTECODE": "1", "HOME": "/h"}, {"HOME": "/h"}
+    for given in (forbidden, free):
+        env.keep_bytecode(given, Path("/games"))
+    assert forbidden == {"PYTHONPYCACHEPREFIX": "/games/pycache", "HOME": "/h"}
+    assert free == {"HOME": "/h"}
