@@ -89,7 +89,8 @@ class SeededSource(Paced):
 
     def due(self, now_ns: int, stage: Stage) -> list[Item]:
         market = self.market
-        owed, self._owed = self._owed, []
+        owed = [msgspec.structs.replace(tick, received_ns=stage.wall_ns()) for tick in self._owed]
+        self._owed.clear()
         ticks: list[Quote | Print] = []
         if not market.ended and (market.mode != "closed" or market.busy):
             if now_ns - market.now_ns > CATCH_UP_NS_MAX:  # after a pause, an outage or closed hours

@@ -32,7 +32,7 @@ FROM (SELECT id, symbol, side, price, qty, against, reverses, receipt, at FROM t
       WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) fill
 GROUP BY GROUPING SETS ((symbol, side, price), ())
 HAVING GROUPING(symbol) = 1 OR bool_or(against = 'market' AND reverses IS NULL
-       AND NOT jsonb_exists(receipt, 'print') AND at > now() - make_interval(secs => %s))"""
+       AND receipt -> 'print' IS NULL AND at > now() - make_interval(secs => %s))"""
 
 log = structlog.get_logger(__name__)
 Rows = list[list[Any]]
@@ -54,7 +54,8 @@ class Takings:
                 await self._tell()
                 await asyncio.sleep(LOOK_S)
             except (errors.MarketError, DatabaseError) as error:
-                log.debug("takings_wait", world=self.world.slug, why=str(error))
+                if self.upto >= 0:  # once, however long it takes
+                    log.warning("takings_wait", world=self.world.slug, why=str(error))
                 self.upto = -1
                 await asyncio.sleep(RETRY_S)
 
