@@ -27,12 +27,13 @@ FILLS_MAX = 5_000  # in one question
 FORGOTTEN_S = 60  # fills of longer ago (an outage, another life of the market) no longer move it
 # Where a print filled a resting order, the market's own taker moved it already.
 READ = """
-SELECT symbol, side, price, sum(qty)::bigint, max(id)
-FROM (SELECT id, symbol, side, price, qty, against, reverses, receipt, at FROM trading_fill
-      WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) fill
+SELECT symbol, side, price, (sum(qty) FILTER (WHERE counts))::bigint, max(id)
+FROM (SELECT id, symbol, side, price, qty,
+             against = 'market' AND reverses IS NULL AND receipt -> 'print' IS NULL
+             AND at > now() - make_interval(secs => %s) AS counts
+      FROM trading_fill WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) fill
 GROUP BY GROUPING SETS ((symbol, side, price), ())
-HAVING GROUPING(symbol) = 1 OR bool_or(against = 'market' AND reverses IS NULL
-       AND receipt -> 'print' IS NULL AND at > now() - make_interval(secs => %s))"""
+HAVING GROUPING(symbol) = 1 OR bool_or(counts)"""
 
 log = structlog.get_logger(__name__)
 Rows = list[list[Any]]
@@ -79,7 +80,7 @@ def read(world_number: int, after: int) -> tuple[int, Rows]:
     """(the last committed fill, what was taken between): rows of symbol, side, price, size."""
     first, last = world_key(world_number, after), world_key(world_number + 1, 0) - 1
     with connection.cursor() as cursor:
-        cursor.execute(READ, [first, last, FILLS_MAX, FORGOTTEN_S])
+        cursor.execute(READ, [FORGOTTEN_S, first, last, FILLS_MAX])
         found = cursor.fetchall()
     highest = max((row[4] for row in found if row[4] is not None), default=0)
     rows = sorted(list(row[:4]) for row in found if row[0] is not None)
