@@ -70,10 +70,11 @@ class Stage:
         began, before, sent = time.monotonic(), place.usage(), place.venue("facts")["sent"]
         time.sleep(self.seconds)
         after, facts, said = place.usage(), links.say("facts"), place.venue("pause")
-        seconds, count = time.monotonic() - began, said["sent"] - sent
+        seconds, count = time.monotonic() - began, max(1.0, facts["counted"] / self.asked["links"])
         cpu_s = after[name].cpu_s - before[name].cpu_s
         return {
-            "rate": round(count / seconds),
+            "rate": round((said["sent"] - sent) / seconds),
+            "passed_on_per_s": round(count / seconds),
             **{
                 f"{kind}_{part}": value
                 for kind, parts in facts["latency"].items()
