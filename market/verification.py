@@ -12,6 +12,7 @@ from market import season as seasons
 from market.feed import wal
 from market.models import MarketEvent, Season, TickMark
 from market.simulation import SOURCE, STEP_NS, Event, SeededMarket, code_hash
+from market.simulation import events as happenings
 from market.sources import choose
 from market.ticks import Print, Quote
 from simgame.kernel.errors import Invalid
@@ -44,6 +45,7 @@ def verify(season: Season, commitment: str = "", progress: Said = lambda _done, 
     lives = sorted(set(MarketEvent.objects.filter(world=season.world).values_list("life", flat=True)))
     for life in lives:
         _live_again(season, life, verified, progress)
+    _check_the_journal(season, verified)
     if not lives:
         verified.notes.append("Nothing has happened in it: no feed has run.")
     return verified
@@ -62,6 +64,19 @@ def _check_the_seal(season: Season, commitment: str, verified: Verified) -> None
         verified.notes.append(
             f"recomputed by other code ({code_hash()[:12]}) than was sealed ({season.code[:12]})"
         )
+
+
+def _check_the_journal(season: Season, verified: Verified) -> None:
+    """Every event in the write-ahead log, as far back as it is kept, must stand in the journal as it was."""
+    rows = MarketEvent.objects.filter(world=season.world)
+    told = {happenings.encode(Event(row.n, row.step, row.what, row.detail)) for row in rows}
+    folder = settings.WAL_DIR / season.world.slug
+    for written in wal.replay(folder) if folder.is_dir() else ():
+        if isinstance(written, wal.Happened) and written.event not in told:
+            event = happenings.decode(written.event)
+            verified.findings.append(
+                f"event {event.n} after step {event.step} ({event.what}) stands otherwise in the log"
+            )
 
 
 def _live_again(season: Season, life: int, verified: Verified, progress: Said) -> None:
