@@ -39,6 +39,7 @@ def main(words: Sequence[str]) -> int:
     progress = Progress()
     try:
         options = _parsed(command, words[1:]) if command in OURS else None
+        environment.keep_bytecode()
         environment.prepare(progress)
         if not environment.is_inside():
             _again_inside(words)

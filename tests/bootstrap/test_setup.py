@@ -311,3 +311,12 @@ def test_compiled_modules_lie_in_the_home_where_none_may_lie_beside_the_code():
         env.keep_bytecode(given, Path("/games"))
     assert forbidden == {"PYTHONPYCACHEPREFIX": "/games/pycache", "HOME": "/h"}
     assert free == {"HOME": "/h"}
+
+
+def test_who_wants_no_files_beside_the_sources_has_them_compiled_once_all_the_same(tmp_path):
+    """Django and what is ours is not compiled anew by each process of the game."""
+    kept = tmp_path / "bytecode"
+    said = manage("check", PYTHONDONTWRITEBYTECODE="1", PYTHONPYCACHEPREFIX=str(kept))
+    assert said.returncode == 0, said.stderr
+    assert list(kept.rglob("django/core/management/__init__.*.pyc"))
+    assert list(kept.rglob("simgame/settings/*.pyc")) or list(kept.rglob("simgame/settings.*.pyc"))
