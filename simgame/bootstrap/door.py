@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> int:
     progress = Progress()
     try:
         options = _parsed(command, words[1:]) if command in OURS else None
-        environment.keep_bytecode()
+        _keep_bytecode()
         environment.prepare(progress)
         if not environment.is_inside():
             _again_inside(words)
@@ -52,6 +52,13 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         progress.say()
         return 130
+
+
+def _keep_bytecode() -> None:
+    """For this process too: whatever it starts is told by the environment."""
+    env.keep_bytecode(os.environ, env.home())
+    if folder := os.environ.get("PYTHONPYCACHEPREFIX"):
+        sys.pycache_prefix, sys.dont_write_bytecode = folder, False
 
 
 def _again_inside(words: Sequence[str]) -> None:

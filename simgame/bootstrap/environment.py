@@ -20,7 +20,6 @@ from .progress import Progress, SetupFailed
 REQUIREMENTS = env.BASE_DIR / "requirements.txt"
 STAMP = "simgame-requirements.sha256"
 LOCK = "simgame.lock"
-BYTECODE = "bytecode"
 NO_PIP = (
     "This Python has neither pip nor ensurepip, so packages cannot be installed. "
     "On Debian and Ubuntu: sudo apt install python3-venv. Then run the same command again."
@@ -42,15 +41,6 @@ def is_inside() -> bool:
 def is_ready() -> bool:
     stamp = folder() / STAMP
     return python().exists() and stamp.is_file() and stamp.read_text(encoding="ascii") == _wanted()
-
-
-def keep_bytecode() -> None:
-    """Who sets PYTHONDONTWRITEBYTECODE wants no files beside the sources. Compiling everything anew costs
-    each process of ours 2.5 s of processor, so what is compiled goes into a folder of the environment."""
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(folder() / BYTECODE))
-        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
-        sys.dont_write_bytecode = False
 
 
 def prepare(progress: Progress) -> None:
