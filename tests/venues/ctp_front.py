@@ -15,6 +15,7 @@ from market.sources.ctp.ticks import calendar_day
 from simgame.kernel import clock
 from tests.venues.crypto import Book, Exchange, main
 
+NO_TICKS_NOW = "it is a weekend's night in China: no tick of CTP can say this time"
 CHINA_NS = 8 * 3600 * clock.NS_PER_S
 LEVELS = range(1, 6)
 
@@ -103,6 +104,12 @@ def stamped(symbol: str) -> dict[str, Any]:
         "UpdateTime": f"{now:%H:%M:%S}",
         "UpdateMillisec": now.microsecond // 1000,
     }
+
+
+def has_ticks_now() -> bool:
+    """On a weekend's night in China no trading day has a tick that says this time."""
+    now = clock.from_ns(clock.now_ns() + CHINA_NS)
+    return calendar_day(trading_day(now.date(), now.time()), now.time()) == now.date()
 
 
 def trading_day(today: date, moment: Any) -> date:
