@@ -23,7 +23,7 @@ def test_the_journal_of_every_world_makes_what_is_stored(town: Town) -> None:
 def test_every_receipt_of_every_world_is_what_its_ticks_make_of_it(town: Town) -> None:
     report = told(town, "verify_receipts")
     assert report["mistakes"] == 0
-    assert len(report["worlds"]) == len(town.slugs)
+    assert {each["world"] for each in report["worlds"]} >= set(town.slugs.values())
 
 
 def told(town: Town, *command: str) -> Any:
