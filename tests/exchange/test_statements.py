@@ -124,6 +124,14 @@ def test_a_batch_with_a_row_that_is_not_there_is_not_committed_and_nothing_behin
     assert written() == [1]
 
 
+def test_a_run_of_no_statements_waits_for_no_answer(connection):
+    """A failpoint parts a small batch so."""
+    whole = [BEGIN, heard(1), COMMIT]
+    first, none, last = asyncio.run(outcomes(connection, whole[:2], whole[2:-1], whole[-1:]))
+    assert (len(first), none, last[0].command_status) == (2, [], b"COMMIT")
+    assert written() == [1]
+
+
 def test_after_a_failure_nothing_is_done_any_more_and_nobody_waits_in_vain(connection):
     async def one_after_another():
         pipeline = Pipeline(connection)

@@ -79,6 +79,8 @@ class Pipeline:
         """The result of each. Raises psycopg.Error for the first one that failed, Aborted for what came
         behind it, and psycopg.OperationalError when the connection broke.
         """
+        if not statements:  # nothing that an answer could come to
+            return []
         loop, wire = asyncio.get_running_loop(), self._wire
         if wire.pipeline_status == pq.PipelineStatus.OFF:
             wire.enter_pipeline_mode()
