@@ -1,9 +1,10 @@
 """One socket: carries between ASGI and the conversation, and never lets a slow reader wait for us.
 
-Sending has a short way and a long way. The short way runs the server's `send` at once, without a
-task: it ends there as long as the write buffer has room. When it does not, the half-done send is
-finished by a task, and until then everything else for this socket waits in its bounded outbox,
-conflated. The loop that fans a message out never awaits.
+Sending has three ways. Straight to the server's transport, where we know it and it has room
+(`wire`). Else the server's `send`, run at once, without a task: it ends there as long as the write
+buffer has room. When it has none, the half-done send is finished by a task, and until then everything
+else for this socket waits in its bounded outbox, conflated. The loop that fans a message out never
+awaits.
 
 Not every server tells when its buffer is full (Daphne never does). So a socket also counts what its
 client has not shown to have read: it asks for a pong early, and holds what follows until that comes.
@@ -18,7 +19,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from realtime import origin
+from realtime import origin, wire
 from realtime.close_codes import CloseCode
 from realtime.conversation import (
     Conversation,
@@ -34,10 +35,11 @@ from realtime.conversation import (
     refusal,
     results,
 )
-from realtime.groups import Group, text_event
+from realtime.groups import Group
 from realtime.identity import Who, authentication
 from realtime.outbox import Entry, Outbox, frames_of
 from realtime.subscriptions import subscribe
+from realtime.wire import TextFrame
 from simgame.kernel import clock
 from simgame.kernel.errors import SimGameError, Unavailable
 
@@ -84,23 +86,25 @@ class Socket:
         self.groups: dict[tuple[int, bool], Group] = {}
         self._receive = receive
         self._send = send
+        self._straight: wire.Straight | None = None
         self._outbox = Outbox(hub.limits.every_messages, hub.limits.every_bytes)
-        self._replies: list[Event] = []  # waiting, while the socket is slow
+        self._replies: list[TextFrame] = []  # waiting, while the socket is slow
         self._slow: asyncio.Task[None] | None = None
-        self._unheard = self._unheard_at_ping = 0  # characters sent; sent before the last ping
+        self._unheard = self._unheard_at_ping = 0  # bytes sent; sent before the last ping
         self._unheard_most = hub.limits.unheard_most_bytes
         self._ask_at: float = hub.limits.unheard_ask_bytes
         self._closing: CloseCode | None = None
+        self._last_words: Event | None = None  # the close frame, until it is under way
         self._life: asyncio.Task[Any] | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     # --- out ----------------------------------------------------------------------------------
-    def push(self, event: Event, entries: Sequence[Entry]) -> None:
-        """`event` is the frame of `entries`, made once for many sockets."""
+    def push(self, frame: TextFrame, entries: Sequence[Entry]) -> None:
+        """`frame` is that of `entries`, made once for many sockets."""
         if self._closing is not None:
             return
         if self._slow is None and self._unheard < self._unheard_most:
-            self._send_at_once(event)
+            self._send_at_once(frame)
             return
         self.hub.counters.pushes_held += 1
         if not self._outbox.add_all(entries):
@@ -110,10 +114,11 @@ class Socket:
         """An answer or a ping: these are never dropped; the reader sends one at a time."""
         if self._closing is not None:
             return
+        frame = TextFrame(text)
         if self._slow is None:
-            self._send_at_once(text_event(text))
+            self._send_at_once(frame)
         else:
-            self._replies.append(text_event(text))
+            self._replies.append(frame)
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """Sends the close frame after what is under way; what is waiting is dropped."""
@@ -122,14 +127,17 @@ class Socket:
         self._closing = code
         self.hub.counters.closed[code] += 1
         self._outbox.clear()
-        self._replies = [{"type": "websocket.close", "code": int(code), "reason": reason or code.reason}]
+        self._replies.clear()
+        self._last_words = {"type": "websocket.close", "code": int(code), "reason": reason or code.reason}
         if self._slow is None:
             self._slow = asyncio.create_task(self._drain(None))
         self._patience = asyncio.get_running_loop().call_later(self.hub.limits.close_s, self._give_up)
 
-    def _send_at_once(self, event: Event) -> None:
-        self._count(event)
-        sending = self._send(event)
+    def _send_at_once(self, frame: TextFrame) -> None:
+        self._count(frame)
+        if self._straight is not None and self._straight(frame.wire):
+            return
+        sending = self._send(frame.event)
         try:
             waiting_for = sending.send(None)
         except StopIteration:
@@ -139,9 +147,9 @@ class Socket:
             return
         self._slow = asyncio.create_task(self._drain(_Rest(sending, waiting_for)))
 
-    def _count(self, event: Event) -> None:
+    def _count(self, frame: TextFrame) -> None:
         """What is sent counts until a pong shows that it was read."""
-        self._unheard += len(event.get("text", ""))
+        self._unheard += frame.size
         if self._unheard >= self._ask_at:
             self._ask_at = math.inf  # until the pong
             asyncio.get_running_loop().call_soon(self._ask_for_pong)
@@ -170,15 +178,18 @@ class Socket:
                     continue
                 for text, _ in frames_of(self._outbox.take(), self.hub.limits.array_bytes):
                     if self._closing is None:
-                        await self._send_counted(text_event(text))
+                        await self._send_counted(TextFrame(text))
+            if self._last_words is not None:
+                event, self._last_words = self._last_words, None
+                await self._send(event)
         except Exception as error:  # noqa: BLE001 - as above
             self._lost(error)
         finally:
             self._slow = None
 
-    async def _send_counted(self, event: Event) -> None:
-        self._count(event)
-        await self._send(event)
+    async def _send_counted(self, frame: TextFrame) -> None:
+        self._count(frame)
+        await self._send(frame.event)
 
     def _lost(self, error: Exception) -> None:
         """The server cannot send any more; `receive` is about to say that the client is gone."""
@@ -198,6 +209,7 @@ class Socket:
         if (await self._receive())["type"] != "websocket.connect":
             return
         await self._send({"type": "websocket.accept"})
+        self._straight = wire.straight_way(self._send)
         try:
             if await self._welcome():
                 self.say(self.conversation.hello(self.session, clock.rfc3339(clock.now_ns())))
@@ -306,7 +318,7 @@ class Socket:
             return
         self.say(results(deed.id, rows))
         for text, part in frames_of(following, self.hub.limits.array_bytes):
-            self.push(text_event(text), part)
+            self.push(TextFrame(text), part)
 
     async def _caught_up(self) -> None:
         """A client that does not read its answers is not asked for more questions."""

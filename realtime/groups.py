@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from realtime.outbox import Entry, Outbox, frames_of
+from realtime.wire import TextFrame
 
 if TYPE_CHECKING:
     from realtime.connection import Socket
@@ -52,9 +53,9 @@ class Group:
             return
         self._pending = []
         for text, part in frames_of(entries, self._array_bytes):
-            event = text_event(text)
+            frame = TextFrame(text)
             for member in self.members:
-                member.push(event, part)
+                member.push(frame, part)
             self._counters.frames_out += len(self.members)
 
     def join(self, socket: Socket) -> None:
@@ -70,7 +71,3 @@ class Group:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def text_event(text: str) -> dict[str, Any]:
-    return {"type": "websocket.send", "text": text}

@@ -234,22 +234,26 @@ class House:
         headers = [("Cookie", f"session={cookie}")] if cookie else []
         if origin:
             headers.append(("Origin", origin))
-        async with websockets.connect(
-            self.url, additional_headers=headers, compression=None, close_timeout=1, **options
-        ) as socket:
+        options = {"compression": None, "close_timeout": 1} | options
+        async with websockets.connect(self.url, additional_headers=headers, **options) as socket:
             yield Reader(socket)
 
 
 @asynccontextmanager
-async def open_house(limits: Limits, redis_url: str | None = None) -> AsyncIterator[House]:
+async def open_house(
+    limits: Limits,
+    redis_url: str | None = None,
+    around: Callable[[Any], Any] = lambda application: application,
+    deflate: bool = False,
+) -> AsyncIterator[House]:
     hub = Hub(redis_url, limits)
     hubs.use(hub)
     await hub.start()
     config = uvicorn.Config(
-        URLRouter(websocket_urlpatterns),
+        around(URLRouter(websocket_urlpatterns)),
         port=0,
         ws="websockets-sansio",
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=deflate,
         lifespan="off",
         log_level="error",
         timeout_graceful_shutdown=1,

@@ -1,0 +1,90 @@
+"""Frames ready for the network, and the short way there.
+
+What a server sends is not masked (RFC 6455, 5.1), so the same bytes suit every socket: a frame is
+built once, however many read it. Where we know the server, the bytes go straight to its transport;
+ASGI's `send` would build them again for each socket. What cannot be sent that way just now (the
+transport is full, a compressed socket, a server or a middleware that we do not know) goes by `send`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet import tcp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+Straight = Callable[[bytes], bool]  # False: not written, go by `send`
+
+TEXT_WHOLE = 0x81  # first byte of an unfragmented text frame
+LENGTH_IN_16_BITS, LENGTH_IN_64_BITS = 126, 127
+DAPHNE = "daphne.ws_protocol"  # by name: importing it would choose Twisted's reactor
+
+
+class TextFrame:
+    """`event` for ASGI, `wire` for a transport; `size` in bytes."""
+
+    __slots__ = ("event", "size", "wire")
+
+    def __init__(self, text: str):
+        payload = text.encode()
+        self.size = len(payload)
+        self.wire = _head(self.size) + payload
+        self.event = {"type": "websocket.send", "text": text}
+
+
+def _head(size: int) -> bytes:
+    """https://www.rfc-editor.org/rfc/rfc6455#section-5.2"""
+    if size < LENGTH_IN_16_BITS:
+        return bytes((TEXT_WHOLE, size))
+    if size < 2**16:
+        return struct.pack("!BBH", TEXT_WHOLE, LENGTH_IN_16_BITS, size)
+    return struct.pack("!BBQ", TEXT_WHOLE, LENGTH_IN_64_BITS, size)
+
+
+def straight_way(send: Any) -> Straight | None:
+    """Past this `send`, once the socket is accepted; None when there is no such way."""
+    uvicorns = getattr(send, "__self__", None)
+    if isinstance(uvicorns, WebSocketsSansIOProtocol):
+        return _through_uvicorn(uvicorns)
+    daphnes = send.args[0] if isinstance(send, partial) and send.args else None
+    if type(daphnes).__module__ == DAPHNE:
+        return _through_daphne(daphnes)
+    return None
+
+
+def _through_uvicorn(protocol: WebSocketsSansIOProtocol) -> Straight | None:
+    if protocol.conn.extensions:  # compressed: each socket has bytes of its own
+        return None
+    write, is_closing = protocol.transport.write, protocol.transport.is_closing
+    has_room = protocol.writable.is_set
+
+    def straight(data: bytes) -> bool:
+        if not has_room() or is_closing():
+            return False
+        write(data)
+        return True
+
+    return straight
+
+
+def _through_daphne(protocol: Any) -> Straight | None:
+    """Twisted's `write` waits for the loop to call back, which costs more than the writing: what the
+    kernel takes at once is given to it, and only the rest is left to Twisted."""
+    transport = protocol.transport
+    if protocol._perMessageCompress is not None or type(transport) is not tcp.Server or transport.TLS:
+        return None
+    is_open, write, write_some = protocol.STATE_OPEN, transport.write, transport.writeSomeData
+
+    def straight(data: bytes) -> bool:
+        if protocol.state != is_open:
+            return False
+        waiting = transport.dataBuffer or transport._tempDataBuffer or transport.disconnecting
+        sent = 0 if waiting else write_some(data)
+        if sent != len(data):
+            write(data[sent:] if isinstance(sent, int) else data)
+        return True
+
+    return straight
