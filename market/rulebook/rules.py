@@ -57,7 +57,7 @@ class FeeRule(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One fee line: worth x rate_ppb + quantity x unit_ppb, at least `least` and at most `most`.
 
     `least` and `most` hold **per order**, in minor units, over all its fills. Where a venue tells makers
-    from takers (`role`), every fill pays the taker's line: the engine does not tell them apart yet.
+    from takers (`role`), each fill pays for itself, and there is neither a least nor a most.
     """
 
     name: str  # commission | transfer | stamp | …

@@ -32,7 +32,10 @@ SHARE = InstrumentRules(
 )  # fmt: skip
 COIN = msgspec.structs.replace(
     SHARE, symbol="COIN", asset="COIN", qty_exponent=2, tick=5, lot=10, least_qty=10, cage_ppb=0, lock_days=0,
-    fees=(FeeRule("commission", "both", 1_000_000, 0, ""),),
+    fees=(
+        FeeRule("commission", "both", 800_000, 0, "", role="maker"),
+        FeeRule("commission", "both", 1_000_000, 0, "", role="taker"),
+    ),
 )  # fmt: skip
 RULES = {"SHARE": SHARE, "COIN": COIN}
 SYMBOLS = tuple(RULES)

@@ -6,6 +6,10 @@ the difference, so the minimum is taken once per order and the fills' fees add u
 
 A sell never costs more than it brings: while its proceeds are smaller than the minimum, the lines
 take, in their order, what there is, and the rest with the next fill. So selling needs no free cash.
+
+Where a venue tells makers from takers, each fill pays for itself, as those venues charge: n x rate of its
+own worth, rounded down, by what the order did in that trade. A buy holds what the dearer of the two would
+cost, over the whole order: never less than its fills, each rounded down, can come to.
 """
 
 from __future__ import annotations
@@ -71,6 +75,11 @@ class FeeLines:
         self._forms = [_form(rule) for rule in rules]
         self._nothing = [0] * len(rules)
 
+    @property
+    def tells_roles(self) -> bool:
+        """Whether makers and takers pay differently here; then a fill is charged by `of_fill`."""
+        return any(rule.role for rule in self.rules)
+
     def charge(self, worth: int, qty: int, *, capped: bool) -> list[int]:
         """F(worth, qty) of each line, in minor units. `capped`: together at most `worth` (sells)."""
         if worth == 0:
@@ -114,6 +123,19 @@ class FeeLines:
             told.append(line)
         return fee, tuple(named), told
 
+    def of_fill(self, worth: int, qty: int) -> tuple[int, tuple[tuple[str, int], ...], list[dict[str, Any]]]:
+        """What one fill of (worth, qty) pays by itself; in the form of `fill`."""
+        left, named, told = worth, [], []
+        for form, rule, line in zip(self._forms, self.rules, self._lines, strict=True):
+            amount = min((worth * line.rate + qty * line.unit) // line.of, left)
+            left -= amount
+            facts = {**form, "base": worth, "amount": amount, "role": rule.role}
+            if "qty" in facts:
+                facts["qty"] = qty
+            named.append((rule.name, amount))
+            told.append(facts)
+        return worth - left, tuple(named), told
+
     def total(self, worth: int, qty: int) -> int:
         """F(worth, qty) of all lines of a buy, in minor units."""
         asked = 0
@@ -129,9 +151,9 @@ class FeeLines:
         return asked
 
 
-def lines_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
-    """The lines that a fill of this side pays, which opens or closes a position."""
-    sides, effects, roles = ("both", side), ("", effect), ("", "taker")
+def lines_for(rules: InstrumentRules, side: str, effect: str, role: str) -> FeeLines:
+    """The lines that a fill of this side pays, which opens or closes a position, as maker or as taker."""
+    sides, effects, roles = ("both", side), ("", effect), ("", role)
     return FeeLines(
         tuple(
             line
@@ -139,3 +161,9 @@ def lines_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
             if line.side in sides and line.effect in effects and line.role in roles
         )
     )
+
+
+def dearest_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
+    """What an order must be able to pay, whichever role it will have: the taker's lines, if not dearer ones."""
+    by_role = [lines_for(rules, side, effect, role) for role in ("taker", "maker")]
+    return max(by_role, key=lambda lines: sum(rule.rate_ppb for rule in lines.rules))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from trading.engine import positions
 from trading.engine.accounts import FEES, MARKET
@@ -11,8 +11,13 @@ from trading.engine.orders import Order
 from trading.engine.state import Balance, Position, State
 from trading.engine.turn import FEE, TRADE_ASSET, TRADE_CASH, Turn
 
+TAKER: Final = "taker"  # it met what was there
+MAKER: Final = "maker"  # it rested, and was met
 
-def trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dict[str, Any]) -> None:
+
+def trade_with_market(
+    turn: Turn, order: Order, price: int, qty: int, facts: dict[str, Any], role: str = TAKER
+) -> None:
     """One row: the world's own account takes the other side."""
     state, market, portfolio = turn.state, order.market, order.portfolio
     cash = market.worth(price, qty)
@@ -20,7 +25,7 @@ def trade_with_market(turn: Turn, order: Order, price: int, qty: int, facts: dic
     position = portfolio.positions.get(market.symbol) or state.position(portfolio, market)
     own_cash, own_asset = _cash_of(state, order), position.held
     market_cash, market_asset = state.system(MARKET, own_cash.asset), state.system(MARKET, own_asset.asset)
-    _book(turn, order, position, own_cash, n, price, qty, cash, "market", facts)
+    _book(turn, order, position, own_cash, n, price, qty, cash, "market", facts, role)
     paid = 0 if position.is_contract else cash
     if order.buys:
         turn.transfer(TRADE_CASH, own_cash, market_cash, paid, n)
@@ -41,7 +46,8 @@ def trade_with_player(
 ) -> None:
     """Two rows of one match: at the price of the order that rested, or at an auction's.
 
-    `facts` are the taker's receipt's; `makers` are what differs for the maker.
+    `facts` are the taker's receipt's; `makers` are what differs for the maker. In an auction nobody rests:
+    both are takers.
     """
     state = turn.state
     cash = maker.market.worth(price, qty)
@@ -52,7 +58,8 @@ def trade_with_player(
     takers_cash, makers_cash = _cash_of(state, taker), _cash_of(state, maker)
     _book(turn, taker, gotten if taker.buys else given, takers_cash, n, price, qty, cash, "player", facts)
     facts = {**facts, **makers} if makers else facts
-    _book(turn, maker, gotten if maker.buys else given, makers_cash, n, price, qty, cash, "player", facts)
+    role = MAKER if makers else TAKER
+    _book(turn, maker, gotten if maker.buys else given, makers_cash, n, price, qty, cash, "player", facts, role)
     if not given.is_contract:
         debit, credit = (takers_cash, makers_cash) if taker.buys else (makers_cash, takers_cash)
         turn.transfer(TRADE_CASH, debit, credit, cash, n)
@@ -76,6 +83,7 @@ def _book(
     cash: int,  # price x qty in minor units
     against: Literal["market", "player"],
     facts: dict[str, Any],
+    role: str = TAKER,
 ) -> None:
     """One side of a fill, before the trade's own transfers: the position still shows what was held."""
     assert price <= order.price if order.buys else price >= order.price
@@ -83,13 +91,16 @@ def _book(
     state.fills_n += 1
     n = state.fills_n
     buys = order.buys
-    if order.effect:
-        lines = market.fees(order.effect, buys=buys)
-    else:
-        lines = market.buy_fees if buys else market.sell_fees
     worth = order.filled_cash + cash
-    before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
-    fee, charged, told = lines.fill(before, worth, order.filled_qty + qty, capped=not buys)
+    if market.tells_roles:
+        fee, charged, told = market.fees_as(role, order.effect, buys=buys).of_fill(cash, qty)
+    else:
+        if order.effect:
+            lines = market.fees(order.effect, buys=buys)
+        else:
+            lines = market.buy_fees if buys else market.sell_fees
+        before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
+        fee, charged, told = lines.fill(before, worth, order.filled_qty + qty, capped=not buys)
     order.filled_qty += qty
     order.filled_value += price * qty
     order.filled_cash = worth

@@ -71,13 +71,14 @@ class Market:
         "_cage_of_buys", "_cage_of_sells", "_fees", "_looked_at", "_looked_at_ns", "_round_by", "_times",
         "aside", "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "has_opened",
         "holders", "in_auction", "last_price", "limits", "parts_today", "permit", "phase", "quote",
-        "reference", "rules", "sell_fees", "stops", "symbol", "trailing", "unsettled", "waiting",
+        "reference", "rules", "sell_fees", "stops", "symbol", "tells_roles", "trailing", "unsettled", "waiting",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.rules: InstrumentRules | None = None
-        self.buy_fees = self.sell_fees = FeeLines(())
+        self.buy_fees = self.sell_fees = FeeLines(())  # what an order must be able to pay
+        self.tells_roles = False  # makers and takers pay differently
         self.quote: Quote | None = None
         self.fresh_until_ns = NEVER_FRESH  # engine time up to which its quote may be traded on
         self.bids = Side(bids=True)
@@ -90,7 +91,7 @@ class Market:
         self.holders: dict[int, Portfolio] = {}  # margin portfolios with a position in it
         self.parts_today = False  # closing today's lots is another thing than closing yesterday's
         self.unsettled = False  # a contract whose settlement price of yesterday has not come yet
-        self._fees: dict[tuple[str, bool], FeeLines] = {}  # of margin portfolios: by effect and side
+        self._fees: dict[tuple[str, bool, str], FeeLines] = {}  # by effect, side and role
         self.waiting: dict[str, Order] = {}  # in the book, but came when nothing could match
         self.aside: dict[str, Order] = {}  # open, but not in the book: untriggered stops, auction-only
         self.stops: dict[str, Book[Trigger]] = {}  # what fires them ("print", "quote") → armed stops
@@ -106,8 +107,9 @@ class Market:
 
     def set_rules(self, rules: InstrumentRules) -> None:
         self.rules = rules
-        self.buy_fees = fees.lines_for(rules, "buy", "open")
-        self.sell_fees = fees.lines_for(rules, "sell", "close")
+        self.buy_fees = fees.dearest_for(rules, "buy", "open")
+        self.sell_fees = fees.dearest_for(rules, "sell", "close")
+        self.tells_roles = any(line.role for line in rules.fees)
         self._fees = {}
         self.parts_today = rules.is_contract and (
             rules.close_today_apart or any(line.effect == "close_today" for line in rules.fees)
@@ -291,12 +293,22 @@ class Market:
         return self.reservation(order.price, order.leaves, order.filled_cash, order.filled_qty)
 
     def fees(self, effect: str, *, buys: bool) -> FeeLines:
-        """The fee lines of a margin portfolio's order."""
-        found = self._fees.get((effect, buys))
+        """The fee lines of a margin portfolio's order: what it must be able to pay."""
+        found = self._fees.get((effect, buys, ""))
         if found is None:
             assert self.rules is not None
-            found = fees.lines_for(self.rules, "buy" if buys else "sell", effect)
-            self._fees[effect, buys] = found
+            found = fees.dearest_for(self.rules, "buy" if buys else "sell", effect)
+            self._fees[effect, buys, ""] = found
+        return found
+
+    def fees_as(self, role: str, effect: str, *, buys: bool) -> FeeLines:
+        """The fee lines of a fill where makers and takers pay differently. `effect`: "" as a cash order."""
+        found = self._fees.get((effect, buys, role))
+        if found is None:
+            assert self.rules is not None
+            done = effect or ("open" if buys else "close")
+            found = fees.lines_for(self.rules, "buy" if buys else "sell", done, role)
+            self._fees[effect, buys, role] = found
         return found
 
     @property

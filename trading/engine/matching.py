@@ -11,7 +11,7 @@ from typing import Any
 
 from market.ticks import Print, Quote
 from trading.engine import liquidity, receipts
-from trading.engine.fills import trade_with_market, trade_with_player
+from trading.engine.fills import MAKER, trade_with_market, trade_with_player
 from trading.engine.liquidity import Step
 from trading.engine.markets import AFTER_HOURS, Market, Side
 from trading.engine.orders import (
@@ -221,7 +221,7 @@ def _meet_quote(turn: Turn, market: Market, *, buys: bool) -> None:
             "queue_ahead": 0,
             "rule": receipts.rule("resting_price", "The market came to your price."),
         }
-        trade_with_market(turn, order, order.price, qty, facts)
+        trade_with_market(turn, order, order.price, qty, facts, MAKER)
         _tell_maker(turn, order, facts)
 
 
@@ -293,7 +293,7 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
             "queue_ahead": before,
             "rule": receipts.rule("resting_price", text),
         }
-        trade_with_market(turn, order, order.price, qty, facts)
+        trade_with_market(turn, order, order.price, qty, facts, MAKER)
         _tell_maker(turn, order, facts)
     return left
 

@@ -11,6 +11,7 @@ from trading.engine import at_close, liquidity, margin, receipts, risk
 from trading.engine.commands import NewOrder
 from trading.engine.draft import Draft, draft_of
 from trading.engine.fees import FeeLines
+from trading.engine.fills import TAKER
 from trading.engine.liquidity import Walk
 from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.orders import AUCTION_ONLY, IMMEDIATE
@@ -63,6 +64,8 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
     cash = sum(market.worth(step.price, step.size) for step in walk.steps)
     lines = market.fees(draft.effect, buys=buys) if draft.effect else _lines(market, buys=buys)
     fee, _, told = lines.fill(lines.charge(0, 0, capped=False), cash, walk.filled, capped=not buys)
+    if market.tells_roles:
+        fee, told = _by_step(market.fees_as(TAKER, draft.effect, buys=buys), market, walk)
     left = draft.qty - walk.filled
     may_rest = aside or (new.limit_price is not None and new.time_in_force not in IMMEDIATE)
     rests = left if may_rest and not walk.own else 0
@@ -89,6 +92,16 @@ def _estimate(state: State, new: NewOrder, draft: Draft, at_ns: int) -> dict[str
         "free_cash_after": _free_after(draft, walk.filled, moved, reserved),
         **({"position_intent": f"{new.side}_to_{draft.effect}"} if draft.effect else {}),
     }
+
+
+def _by_step(lines: FeeLines, market: Market, walk: Walk) -> tuple[int, list[dict[str, Any]]]:
+    """Where each fill pays for itself: what they come to together."""
+    paid = [lines.of_fill(market.worth(step.price, step.size), step.size) for step in walk.steps]
+    told = lines.of_fill(0, 0)[2]
+    for _, _, each in paid:
+        for sums, line in zip(told, each, strict=True):
+            sums |= {name: sums[name] + line[name] for name in ("base", "amount", "qty") if name in sums}
+    return sum(fee for fee, _, _ in paid), told
 
 
 def _lines(market: Market, *, buys: bool) -> FeeLines:

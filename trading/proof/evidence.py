@@ -165,13 +165,22 @@ def _tick_facts(tick: Quote | Print, at_ns: int) -> Facts:
     }
 
 
-def lines_of(rules: InstrumentRules, side: str, effect: str) -> list[FeeRule]:
+def lines_of(rules: InstrumentRules, side: str, effect: str, role: str) -> list[FeeRule]:
     """The fee lines that a fill of this side must carry."""
     return [
         line
         for line in rules.fees
-        if line.side in ("both", side) and line.effect in ("", effect) and line.role in ("", "taker")
+        if line.side in ("both", side) and line.effect in ("", effect) and line.role in ("", role)
     ]
+
+
+def charged_alone(lines: list[FeeRule], worth: int, qty: int) -> list[int]:
+    """What one fill pays by itself, where makers and takers pay differently: rounded down."""
+    left, amounts = worth, []
+    for line in lines:
+        amounts.append(min((worth * line.rate_ppb + qty * line.unit_ppb) // PPB, left))
+        left -= amounts[-1]
+    return amounts
 
 
 def charged(lines: list[FeeRule], worth: int, qty: int, *, buys: bool) -> list[int]:

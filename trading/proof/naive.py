@@ -110,7 +110,7 @@ class Books:
         left = worth
         asked = 0
         for line in self.rules[symbol].fees if worth else ():
-            if line.side in ("both", "buy" if buys else "sell"):
+            if line.side in ("both", "buy" if buys else "sell") and line.role != "maker":
                 amount = max(half_up(worth * line.rate_ppb, PPB), line.least)
                 amount = amount if buys else min(amount, left)
                 left -= amount
@@ -138,9 +138,16 @@ class Books:
         key = (who, symbol)
         return self.held.get(key, 0) - self.bought.get(key, 0) - self.reserved_qty(who, symbol)
 
-    def fill(self, o: Resting, price: int, qty: int) -> None:
+    def fee(self, o: Resting, cash: int, role: str) -> int:
+        """Of a fill that is not booked yet. Where makers and takers pay differently, each pays for itself."""
+        lines = [line for line in self.rules[o.symbol].fees if line.side in ("both", "buy" if o.buys else "sell")]
+        if any(line.role for line in self.rules[o.symbol].fees):
+            return sum(cash * line.rate_ppb // PPB for line in lines if line.role in ("", role))
+        return self.charged(o.symbol, o.buys, o.cash + cash) - self.charged(o.symbol, o.buys, o.cash)
+
+    def fill(self, o: Resting, price: int, qty: int, role: str = "taker") -> None:
         cash = self.worth(o.symbol, price, qty)[0]
-        fee = self.charged(o.symbol, o.buys, o.cash + cash) - self.charged(o.symbol, o.buys, o.cash)
+        fee = self.fee(o, cash, role)
         o.filled, o.cash, o.fees = o.filled + qty, o.cash + cash, o.fees + fee
         key = (o.who, o.symbol)
         self.cash[o.who] += (-cash if o.buys else cash) - fee
@@ -268,7 +275,7 @@ class Books:
                     got += size
             if not got:
                 return
-            self.fill(o, o.price, got)
+            self.fill(o, o.price, got, "maker")
 
     def printed(self, tick: Print) -> None:
         """A print goes through the lines that it reaches; together they get no more than was printed."""
@@ -291,7 +298,7 @@ class Books:
                 size = min(o.leaves, left)
                 if size:
                     left -= size
-                    self.fill(o, o.price, size)
+                    self.fill(o, o.price, size, "maker")
 
     # auctions ---------------------------------------------------------------------------------------
     def reference(self, symbol: str, only: str) -> int:

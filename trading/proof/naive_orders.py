@@ -55,7 +55,7 @@ class Orders(Books):
                 self.use(o.symbol, not o.buys, price, size)
             self.fill(o, price, size)
             if maker is not None:
-                self.fill(maker, price, size)
+                self.fill(maker, price, size, "maker")
         if o.leaves and rests:
             o.waits, o.ahead = "", self.side(o.symbol, o.buys).left(o.price)
         elif o.leaves:

@@ -10,7 +10,7 @@ from typing import Any
 
 from market.rulebook.rules import FeeRule
 from trading.engine.events import OrderRow
-from trading.proof.evidence import Evidence, Facts, charged, lines_of
+from trading.proof.evidence import Evidence, Facts, charged, charged_alone, lines_of
 from trading.proof.naive import Resting
 
 Wrong = tuple[str, Any, Any]  # what of it, stored, recomputed
@@ -148,8 +148,13 @@ class Judge:
         worth, qty = was + cash, had + row["qty"]
         evidence.sums[row["order_id"]] = (worth, qty)
         buys = row["side"] == "buy"
-        lines = lines_of(rules, row["side"], receipt.get("effect") or ("open" if buys else "close"))
-        before, after = charged(lines, was, had, buys=buys), charged(lines, worth, qty, buys=buys)
+        effect = receipt.get("effect") or ("open" if buys else "close")
+        lines = lines_of(rules, row["side"], effect, _role(row))
+        if any(line.role for line in rules.fees):
+            worth, before = cash, [0] * len(lines)
+            after = charged_alone(lines, cash, row["qty"])
+        else:
+            before, after = charged(lines, was, had, buys=buys), charged(lines, worth, qty, buys=buys)
         due = [_line(*each, worth) for each in zip(lines, before, after, strict=True)]
         stored = [{name: line.get(name) for name in FEE_FACTS} for line in receipt["fees"]]
         yield from _same("receipt.fees", stored, due)
@@ -183,7 +188,7 @@ class _Counting(Evidence):
         self.__dict__.update(evidence.__dict__)
         self.made: list[Made] = []
 
-    def fill(self, o: Any, price: int, qty: int) -> None:
+    def fill(self, o: Any, price: int, qty: int, role: str = "taker") -> None:
         self.made.append((o.id, price, qty))
         o.filled += qty
 
@@ -240,6 +245,15 @@ def _refusal(row: Facts, limits: tuple[int, int], tick: int) -> Iterator[Wrong]:
 def _line(line: FeeRule, before: int, after: int, worth: int) -> Facts:
     values = (line.name, worth, before, line.rate_ppb, line.least, after - before, line.row)
     return dict(zip(FEE_FACTS, values, strict=True))
+
+
+def _role(row: Facts) -> str:
+    """Maker, if it rested when it was met: by a tick, or by the order that the match is named after."""
+    receipt = row["receipt"]
+    if "auction" in receipt or "close" in receipt:
+        return "taker"
+    rested = receipt["rule"]["name"] == "resting_price" or row["id"] != row["match"]
+    return "maker" if rested else "taker"
 
 
 def _same(what: str, stored: Any, due: Any) -> Iterator[Wrong]:
