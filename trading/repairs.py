@@ -17,7 +17,7 @@ from market.models import Instrument, World
 from simgame.kernel import ids, money
 from simgame.kernel.errors import Invalid
 from simgame.kernel.ids import WORLD_SHIFT
-from trading import errors
+from trading import errors, margin_repairs
 from trading.corporate import issuers
 from trading.engine.commands import Correct, OrderWas, Settlement, Undone, UndoneFill
 from trading.messages import scale_of
@@ -119,6 +119,7 @@ def bust(
         for each in transfers_of(world, {each.seq for each in fills})
         if each.fill_id and n_of(each.fill_id) in numbers
     ]
+    undone = tuple(_undone(each, row.symbol) for each in moved)
     by_portfolio: dict[int, list[Fill]] = defaultdict(list)
     for each in fills:
         by_portfolio[each.portfolio_id].append(each)
@@ -127,17 +128,24 @@ def bust(
         client_id=client_id,
         reason=reason,
         what="bust",
-        transfers=tuple(_undone(each, row.symbol) for each in moved),
+        transfers=undone,
         fills=tuple(map(_undone_fill, fills)),
-        settlements=tuple(_settlement(row, who, mine, fair) for who, mine in sorted(by_portfolio.items())),
+        settlements=tuple(
+            _settlement(row, who, mine, fair, undone) for who, mine in sorted(by_portfolio.items())
+        ),
         house_pays=house_pays,
     )
 
 
-def _settlement(row: Instrument, portfolio: int, fills: list[Fill], fair: int) -> Settlement:
-    """The position folded again without these fills; if its history holds more than a fold knows, by
-    what these fills alone added to its cost.
+def _settlement(
+    row: Instrument, portfolio: int, fills: list[Fill], fair: int, moved: tuple[Undone, ...]
+) -> Settlement:
+    """The position folded again without these fills; if a cash portfolio's history holds more than a fold
+    knows, by what these fills alone added to its cost.
     """
+    if margin_repairs.is_on_margin(portfolio):
+        without = frozenset(n_of(each.pk) for each in fills)
+        return margin_repairs.settlement(row, portfolio, fair, moved, without=without)
     position = Position.objects.get(portfolio_id=portfolio, symbol=row.symbol)
     now = position.qty, position.cost, position.realised
     scale, steps = scale_of(row), _history(row, portfolio)
@@ -179,24 +187,31 @@ def reinstate(world: World, busted: Command, *, client_id: str, reason: str, hou
     added: dict[int, int] = defaultdict(int)
     for each in fills:
         added[each.portfolio_id] += -(each.cash + each.fee) if each.side == "buy" else each.cash - each.fee
-    settlements = [_as_before(each, added[each[0]]) for each in before["settlements"]]
+    undone = tuple(_undone(each, fills[0].symbol) for each in moved)
+    again = frozenset(n_of(each.reverses) for each in fills if each.reverses)
+    settlements = [_as_before(world, each, added[each[0]], undone, again) for each in before["settlements"]]
     return Correct(
         account=issuers(world.number),
         client_id=client_id,
         reason=reason,
         what="reinstate",
-        transfers=tuple(_undone(each, fills[0].symbol) for each in moved),
+        transfers=undone,
         fills=tuple(map(_undone_fill, fills)),
         settlements=tuple(settlements),
         house_pays=house_pays,
     )
 
 
-def _as_before(was: list[Any], added: int) -> Settlement:
+def _as_before(
+    world: World, was: list[Any], added: int, moved: tuple[Undone, ...], again: frozenset[int]
+) -> Settlement:
     """Where nothing has happened since, the position is again what it was; else its cost grows by the
-    fills' own.
+    fills' own. A margin portfolio's is folded with the fills that count again.
     """
-    portfolio, symbol, fair, _, _, cost, found = was
+    portfolio, symbol, fair, _, _, cost, found, *_ = was
+    if margin_repairs.is_on_margin(portfolio):
+        row = instrument(world, symbol)
+        return margin_repairs.settlement(row, portfolio, fair, moved, without=frozenset(), again=again)
     now = Position.objects.get(portfolio_id=portfolio, symbol=symbol)
     if found is not None and now.cost == cost:
         return Settlement(portfolio, symbol, fair, 0, 0, found[1], (now.qty, now.cost, now.realised))

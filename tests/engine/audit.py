@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from simgame.kernel.money import half_up
-from trading.engine.accounts import MINT, system_account
+from trading.engine.accounts import CLEARING, MINT, system_account
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, Event, FillRow, OrderRow, PositionRow, TransferRow
 from trading.engine.orders import OPEN, TERMINAL
-from trading.engine.turn import INTEREST, VARIATION
+from trading.engine.turn import INTEREST
 
 PPB = 1_000_000_000
 CURRENCIES = ("CNY", "USDT", "USD")
@@ -28,6 +28,7 @@ class Audit:
         self.folded: dict[tuple[int, str], int] = {}
         self.granted: dict[int, int] = {}
         self.interest: dict[int, int] = {}
+        self.receipts: dict[int, Any] = {}  # by fill; of one that takes another back, the other's
         self.fill_n = 0
         self.transfer_n = 0
         self.found: list[str] = []
@@ -72,6 +73,7 @@ class Audit:
 
     def _fill(self, row: FillRow) -> None:
         self.fill_n += 1
+        self.receipts[row.n] = self.receipts.get(row.reverses, row.receipt)
         self.expect(row.n == self.fill_n, "I14 fills are dense", row)
         self.expect(row.fee == sum(amount for _, amount in row.fees), "fee lines add up", row)
         if row.reverses:
@@ -125,11 +127,13 @@ class Audit:
                         leg.debit == row.portfolio
                     ) * leg.amount
             wanted = -(row.cash + row.fee) if row.side == "buy" else row.cash - row.fee
-            if row.receipt.get("contract"):  # nothing is paid for it: the result of a close, and the fee
-                results = [leg for leg in legs.get(row.n, []) if leg.code == VARIATION]
+            told = self.receipts.get(row.reverses, row.receipt)  # taken back: what that was
+            if told.get("contract"):  # nothing is paid for it: the result of a close, and the fee
+                clearing = system_account(1, CLEARING)
+                results = [leg for leg in legs.get(row.n, []) if clearing in (leg.debit, leg.credit)]
                 wanted = sum(leg.amount if leg.credit == row.portfolio else -leg.amount for leg in results)
                 wanted -= row.fee
-                self.expect(not results or row.receipt["effect"] != "open", "opening pays nothing", row)
+                self.expect(not results or told["effect"] != "open", "opening pays nothing", row)
             self.expect(moved == wanted, "I8 legs", (row, moved, wanted))
 
     def breaches(self, engine: Engine) -> list[str]:

@@ -236,6 +236,9 @@ class Settlement(msgspec.Struct, frozen=True, gc=False, array_like=True):
     What the portfolio would have to give back and has not any more counts as bought at `price`, the fair
     one. `cost` is the position's after it, with `found`, what the position must be now for that to hold:
     (qty, cost, realised). Without them its cost changes by `cost_change`.
+
+    A margin portfolio's may be the other way round: what it covered of a short position that is no more
+    counts as sold at the fair price, and `missing` is below nothing.
     """
 
     portfolio: int
@@ -245,6 +248,8 @@ class Settlement(msgspec.Struct, frozen=True, gc=False, array_like=True):
     cost_change: int = 0
     cost: int | None = None
     found: tuple[int, int, int] | None = None
+    result: int = 0  # of a contract: what its days would have paid more, or less, without the fills
+    day: tuple[int, int, int] | None = None  # bought_today, day_cash, day_start_qty after it
 
 
 class OrderWas(msgspec.Struct, frozen=True, gc=False, array_like=True):

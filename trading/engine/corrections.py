@@ -13,6 +13,10 @@ Players have traded on meanwhile. The rule, the same for everybody:
    the way.
 4. If cash is lacking still, the correction is refused with a list; or, where both approvers wanted it, the
    house pays the rest, and that is written down too. Nobody's cash goes below nothing.
+
+A margin portfolio may owe, so 2 and 4 are not for it: what it lacks it owes, and a margin call follows where
+one is due. Rule 1 holds both ways: what it covered of a short position that is no more counts as sold at the
+fair price. A contract's days were paid in cash; what they would have paid without the fills is paid now.
 """
 
 from __future__ import annotations
@@ -20,12 +24,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from trading.engine import margin, receipts
-from trading.engine.accounts import CORPORATE, MARKET, MINT
+from trading.engine import receipts
+from trading.engine.accounts import CLEARING, CORPORATE, MARKET, MINT
 from trading.engine.actions import RETIRES, retire
 from trading.engine.commands import CorporateAction, Correct, Settlement, UndoneFill
 from trading.engine.entry import refuse
 from trading.engine.events import ActionEntryRow, ActionRow, FillRow
+from trading.engine.margin import CLOSE, CLOSE_TODAY, OPEN
 from trading.engine.markets import Market
 from trading.engine.matching import end
 from trading.engine.orders import MASS_CANCEL, Order, by_priority
@@ -95,14 +100,12 @@ def _refuse(state: State, asked: Correct) -> Refusal | None:
         market, portfolio = state.markets.get(one.symbol), state.portfolios.get(one.portfolio)
         if portfolio is None:
             return NO_BOOKS
-        if market is None or market.rules is None or one.price < 0 or one.missing < 0:
+        lends = portfolio.margin is not None  # then what is missing may be missing the other way round
+        if market is None or market.rules is None or one.price < 0 or (one.missing < 0 and not lends):
             return _invalid(f"{one.symbol}: no instrument, or no fair price.")
         position = state.position(portfolio, market)
-        if position.is_contract or position.held.posted < 0:
-            return _invalid(
-                f"Portfolio {one.portfolio} is short of {one.symbol}, or it is a contract: "
-                "that is not taken back by command."
-            )
+        if position.is_contract and one.cost is None:
+            return _invalid(f"{one.symbol} is a contract: what it was settled at must be worked out again.")
         if one.found is not None and one.found != (position.held.posted, position.cost, position.realised):
             facts = {"portfolio": one.portfolio, "symbol": one.symbol}
             return Refusal("BOOKS_MOVED", "The position has changed since the correction was made.", facts)
@@ -144,14 +147,19 @@ def _plan(state: State, asked: Correct) -> Plan | Refusal:
 
 def _begun(state: State, one: Settlement) -> Touched:
     market, portfolio = state.markets[one.symbol], state.portfolios[one.portfolio]
-    free = portfolio.cash.posted if portfolio.margin is None else max(margin.available(portfolio), 0)
-    return Touched(state.position(portfolio, market), market, one, free)
+    terms, rules = portfolio.margin, market.rules
+    assert rules is not None
+    may_owe = terms is not None and (rules.is_contract or (terms.shorts and rules.short_allowed))
+    cash = state.cash(portfolio, rules.currency)
+    return Touched(state.position(portfolio, market), market, one, cash.posted, may_owe=may_owe)
 
 
 def _shortages(touched: Iterable[Touched]) -> dict[int, int]:
-    """What each portfolio lacks after selling what it gets back."""
+    """What each portfolio that may not owe lacks after selling what it gets back."""
     by_portfolio: dict[int, list[Touched]] = {}
     for each in touched:
+        if each.position.held.may_owe:
+            continue
         by_portfolio.setdefault(each.settlement.portfolio, []).append(each)
     short: dict[int, int] = {}
     for portfolio, mine in by_portfolio.items():
@@ -199,20 +207,27 @@ def _move_back(turn: Turn, asked: Correct, numbers: dict[int, int]) -> None:
 def _settle(turn: Turn, each: Touched, asked: Correct) -> None:
     """The missing shares, what is sold of those that come back, and the position's own figures."""
     state, position = turn.state, each.position
-    own_cash, market_cash = (
-        state.balance(position.portfolio, each.currency),
-        state.system(MARKET, each.currency),
-    )
+    own_cash = state.cash(state.portfolios[position.portfolio], each.currency)
+    market_cash = state.system(MARKET, each.currency)
     market_asset = state.system(MARKET, position.held.asset)
-    if each.missing:
+    if each.missing > 0:
         turn.transfer(SETTLEMENT, market_asset, position.held, each.missing)
         turn.transfer(SETTLEMENT, own_cash, market_cash, each.paid)
+    elif each.missing:
+        turn.transfer(SETTLEMENT, position.held, market_asset, -each.missing)
+        turn.transfer(SETTLEMENT, market_cash, own_cash, -each.paid)
+    if position.is_contract and (result := each.settlement.result):
+        clearing = state.system(CLEARING, each.currency)
+        debit, credit = (clearing, own_cash) if result > 0 else (own_cash, clearing)
+        turn.transfer(SETTLEMENT, debit, credit, abs(result))
     if each.sold:
         turn.transfer(SETTLEMENT, position.held, market_asset, each.sold)
         turn.transfer(SETTLEMENT, market_cash, own_cash, each.received)
     was = position.cost, position.realised
     each.refold()
-    if asked.what == "action":
+    if each.settlement.day is not None:
+        position.bought_today, position.day_cash, position.day_start_qty = each.settlement.day
+    elif asked.what == "action":
         _unscale_day(each, state.actions[asked.action].command)
     else:
         _refold_day(turn, each, [one for one in asked.fills if _is_of(one, position)], asked.what)
@@ -277,6 +292,9 @@ def _make_room(turn: Turn, plan: Plan, asked: Correct) -> None:
     why = receipts.rule("corrected", asked.reason, asked.client_id)
     for each in plan.touched:
         position, cash = each.position, turn.state.balance(each.position.portfolio, each.currency)
+        if position.held.may_owe:
+            _make_room_on_margin(turn, each, why)
+            continue
         for order in _newest_first(turn, each.market, position.portfolio, buys=False):
             if position.sellable >= 0:
                 break
@@ -288,6 +306,24 @@ def _make_room(turn: Turn, plan: Plan, asked: Correct) -> None:
             if cash.available >= 0 or cash.may_owe:
                 break
             if order.id in turn.state.orders:
+                end(turn, order, MASS_CANCEL, CANCELED, why)
+
+
+def _make_room_on_margin(turn: Turn, each: Touched, why: receipts.Facts) -> None:
+    """Orders that would open against the position, or close what is not there any more, are canceled."""
+    position, mine = each.position, each.position.portfolio
+    size = abs(position.held.posted)
+    if position.bought_today > size:
+        position.bought_today = size
+        turn.touch_position(position)
+    for buys in (True, False):
+        against = position.held.posted < 0 if buys else position.held.posted > 0
+        for order in _newest_first(turn, each.market, mine, buys=buys):
+            if order.effect == OPEN and against and order.id in turn.state.orders:
+                end(turn, order, MASS_CANCEL, CANCELED, why)
+        for order in _newest_first(turn, each.market, mine, buys=buys):
+            closes = order.effect in (CLOSE, CLOSE_TODAY) and order.id in turn.state.orders
+            if closes and (not against or position.closable(order.effect) < 0):
                 end(turn, order, MASS_CANCEL, CANCELED, why)
 
 

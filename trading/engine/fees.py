@@ -164,6 +164,6 @@ def lines_for(rules: InstrumentRules, side: str, effect: str, role: str) -> FeeL
 
 
 def dearest_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
-    """What an order must be able to pay, whichever role it will have: the taker's lines, if not dearer ones."""
+    """What an order must be able to pay, whichever role it will have: mostly the taker's lines."""
     by_role = [lines_for(rules, side, effect, role) for role in ("taker", "maker")]
     return max(by_role, key=lambda lines: sum(rule.rate_ppb for rule in lines.rules))

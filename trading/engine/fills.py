@@ -59,7 +59,9 @@ def trade_with_player(
     _book(turn, taker, gotten if taker.buys else given, takers_cash, n, price, qty, cash, "player", facts)
     facts = {**facts, **makers} if makers else facts
     role = MAKER if makers else TAKER
-    _book(turn, maker, gotten if maker.buys else given, makers_cash, n, price, qty, cash, "player", facts, role)
+    _book(
+        turn, maker, gotten if maker.buys else given, makers_cash, n, price, qty, cash, "player", facts, role
+    )
     if not given.is_contract:
         debit, credit = (takers_cash, makers_cash) if taker.buys else (makers_cash, takers_cash)
         turn.transfer(TRADE_CASH, debit, credit, cash, n)

@@ -71,7 +71,8 @@ class Market:
         "_cage_of_buys", "_cage_of_sells", "_fees", "_looked_at", "_looked_at_ns", "_round_by", "_times",
         "aside", "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "has_opened",
         "holders", "in_auction", "last_price", "limits", "parts_today", "permit", "phase", "quote",
-        "reference", "rules", "sell_fees", "stops", "symbol", "tells_roles", "trailing", "unsettled", "waiting",
+        "reference", "rules", "sell_fees", "stops", "symbol", "tells_roles", "trailing", "unsettled",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:

@@ -18,10 +18,12 @@ from trading.engine.turn import VARIATION, Turn
 def book(turn: Turn, order: Order, position: Position, fill: int, qty: int, cash: int, fee: int) -> None:
     """Before the trade's own transfers: the position still shows what was held."""
     state = turn.state
-    if not position.is_contract or not position.held.posted:
-        position.market_day = state.market_day  # a contract's day begins when it is settled
     if not position.is_contract:
+        position.market_day = state.market_day
         state.traded[order.portfolio.id, position.symbol] = position
+    elif not position.held.posted and position.market_day != state.market_day:
+        position.market_day = state.market_day  # otherwise its day begins when it is settled
+        position.day_cash = position.day_start_qty = 0
     turn.touch_position(position)
     moved = -cash if order.buys else cash
     if order.effect == OPEN:

@@ -14,12 +14,15 @@ class Touched:
     """`qty` and `cash` are what moving back gives the portfolio, negative when it takes."""
 
     __slots__ = (
-        "cash", "cash_before", "currency", "granted", "market", "missing", "paid", "position", "qty",
-        "received", "settlement", "sold",
+        "cash", "cash_before", "currency", "granted", "market", "may_owe", "missing", "paid", "position",
+        "qty", "received", "settlement", "sold",
     )  # fmt: skip
 
-    def __init__(self, position: Position, market: Market, settlement: Settlement, cash_before: int) -> None:
+    def __init__(
+        self, position: Position, market: Market, settlement: Settlement, cash_before: int, *, may_owe: bool
+    ) -> None:
         assert market.rules is not None
+        self.may_owe = may_owe  # of this instrument: it may end below nothing
         self.position = position
         self.market = market
         self.settlement = settlement
@@ -38,10 +41,22 @@ class Touched:
         return self.cash + self.received
 
     def miss(self) -> None:
-        """Shares to give back that are not there any more count as bought at the fair price."""
-        held = self.position.held.posted
-        self.missing = max(self.settlement.missing, -(held + self.qty), 0)
-        self.paid = self.market.worth(self.settlement.price, self.missing)
+        """Shares to give back that are not there any more count as bought at the fair price.
+
+        Where a short position may be: what was covered of one that is no more, as sold. Nothing is paid
+        for a contract; what its days would have paid otherwise is.
+        """
+        one, held = self.settlement, self.position.held.posted
+        self.missing = one.missing
+        if not self.may_owe:
+            self.missing = max(one.missing, -(held + self.qty), 0)
+        elif one.cost is None and held * (held + self.qty) < 0:
+            self.missing = -(held + self.qty)  # nobody has asked to be on the other side
+        if self.position.is_contract:
+            self.cash += one.result
+            return
+        worth = self.market.worth(one.price, abs(self.missing))
+        self.paid = worth if self.missing > 0 else -worth
         self.cash -= self.paid
 
     def sell_back(self, lacks: int) -> int:
@@ -67,8 +82,12 @@ class Touched:
         after = position.held.posted
         if self.sold:
             cost -= cost * self.sold // (after + self.sold)
-        position.cost = max(cost, 0) if after else 0
-        position.realised += self.cash_change - self.granted + position.cost - before
+        if after > 0:
+            position.cost = max(cost, 0)
+        else:
+            position.cost = min(cost, 0) if after else 0
+        paid = 0 if position.is_contract else position.cost - before  # a contract costs nothing
+        position.realised += self.cash_change - self.granted + paid
 
     def facts(self, house: int) -> dict[str, str]:
         """In decimals, for people."""
@@ -80,7 +99,7 @@ class Touched:
             "cash": show(self.cash_change + house, rules.cash_exponent),
         }
         if self.missing or self.sold:
-            found["settled_qty"] = show_trimmed(self.missing or self.sold, rules.qty_exponent)
+            found["settled_qty"] = show_trimmed(abs(self.missing) or self.sold, rules.qty_exponent)
             found["settled_price"] = show(self.settlement.price, rules.price_exponent)
         if house:
             found["house"] = show(house, rules.cash_exponent)

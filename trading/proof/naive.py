@@ -140,7 +140,9 @@ class Books:
 
     def fee(self, o: Resting, cash: int, role: str) -> int:
         """Of a fill that is not booked yet. Where makers and takers pay differently, each pays for itself."""
-        lines = [line for line in self.rules[o.symbol].fees if line.side in ("both", "buy" if o.buys else "sell")]
+        lines = [
+            line for line in self.rules[o.symbol].fees if line.side in ("both", "buy" if o.buys else "sell")
+        ]
         if any(line.role for line in self.rules[o.symbol].fees):
             return sum(cash * line.rate_ppb // PPB for line in lines if line.role in ("", role))
         return self.charged(o.symbol, o.buys, o.cash + cash) - self.charged(o.symbol, o.buys, o.cash)
