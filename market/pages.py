@@ -25,7 +25,7 @@ def token(*position: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
-def position(text: str, kinds: type) -> Any:
+def position(text: str, kinds: Any) -> Any:
     """What `token` was made of. Raises Invalid."""
     try:
         raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
@@ -100,3 +100,21 @@ def alpaca_bars(rows: list[Instrument], wanted: BarsWanted) -> tuple[dict[str, l
         return bars, None
     last = page[wanted.limit - 1]
     return bars, token(by_id[last.instrument_id].symbol, int(last.start.timestamp()))
+
+
+def snapshots(world: World, symbols: list[str]) -> dict[str, JSON]:
+    """Symbol → Alpaca's snapshot. Raises UnknownInstrument."""
+    rows = queries.known(world, symbols)
+    names = [row.symbol for row in rows]
+    quotes, trades = queries.quotes(world, names), queries.last_trades(world, names)
+    return {
+        row.symbol: shapes.alpaca_snapshot(trades.get(row.symbol), quotes[row.symbol], _newest_bars(row))
+        for row in rows
+    }
+
+
+def _newest_bars(row: Instrument) -> dict[str, JSON]:
+    minute = queries.stored_bars(row, Bar.Interval.M1).order_by("-start")[:1]
+    days = queries.stored_bars(row, Bar.Interval.D1).order_by("-start")[:2]
+    named = [*(("minute", bar) for bar in minute), *zip(("day", "before"), days, strict=False)]
+    return {name: shapes.alpaca_bar(row, bar) for name, bar in named}

@@ -6,6 +6,8 @@ Alpaca's data objects have one-letter names (`docs/api.md`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from market.charts import Found
 from market.messages import JSON, bar_row
 from market.models import Bar, Instrument, World
@@ -134,6 +136,17 @@ def alpaca_bar(row: Instrument, bar: Bar) -> JSON:
         "v": shown["v"],
         "n": bar.prints,
         "vw": money.show(average, row.price_exponent),
+    }
+
+
+def alpaca_snapshot(trade: JSON | None, quote: JSON | None, bars: Mapping[str, JSON]) -> JSON:
+    """`bars`: Alpaca's, named `minute`, `day` and `before`. What is not known is null."""
+    return {
+        "latestTrade": alpaca_trade(trade) if trade else None,
+        "latestQuote": alpaca_quote(quote) if quote and quote["at"] else None,
+        "minuteBar": bars.get("minute"),
+        "dailyBar": bars.get("day"),
+        "prevDailyBar": bars.get("before"),
     }
 
 

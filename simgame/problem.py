@@ -33,7 +33,8 @@ from simgame.kernel.errors import (
     Unavailable,
 )
 
-API_PREFIXES: Final = ("/api/", "/v2/", "/udf/")
+API_PREFIXES: Final = ("/api/", "/v2/", "/udf/", "/v1beta1", "/v1beta3")
+ALPACA_PREFIXES: Final = ("/v2/", "/v1beta1", "/v1beta3")
 CONTENT_TYPE: Final = "application/problem+json"
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -84,7 +85,7 @@ def body(error: SimGameError, path: str, request_id: str = "") -> dict[str, Any]
     """The problem document. `instance` is the path that was asked for."""
     facts = dict(error.facts)
     errors = facts.pop("errors", None) or [{"pointer": error.pointer, "detail": error.detail}]
-    on_v2 = path.startswith("/v2/")
+    on_v2 = path.startswith(ALPACA_PREFIXES)
     return {
         "type": f"urn:simgame:error:{error.code}",
         "title": error.title,

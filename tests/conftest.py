@@ -9,7 +9,7 @@ import pytest
 from simgame.bootstrap import chromium as browser
 from trading import portfolios
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.live"]  # one game for every room that plays it
 
 
 @pytest.fixture(autouse=True)

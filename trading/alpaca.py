@@ -17,6 +17,7 @@ from market import queries as market_queries
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
 from trading import margins, queries, ranking
+from trading.errors import Unsupported
 from trading.messages import JSON, Scale, nested, order_json, position_json
 from trading.models import Balance, Order, Portfolio, Position
 from trading.portfolios import value_now, value_of
@@ -40,7 +41,7 @@ def account(portfolio_id: int) -> JSON:
     equity = money.show(worth.equity, exponent)
     powers = ("buying_power", "regt_buying_power", "effective_buying_power")
     return {
-        "id": str(uuid.uuid5(ACCOUNT_NAMES, str(portfolio_id))),
+        "id": account_id(portfolio_id),
         "account_number": str(portfolio_id),
         "status": "ACTIVE" if portfolio.status != Portfolio.Status.OPENING else "APPROVAL_PENDING",
         "crypto_status": "ACTIVE",
@@ -71,6 +72,11 @@ def account(portfolio_id: int) -> JSON:
     }
 
 
+def account_id(portfolio_id: int) -> str:
+    """The UUID under which their clients know a portfolio."""
+    return str(uuid.uuid5(ACCOUNT_NAMES, str(portfolio_id)))
+
+
 def configurations(portfolio_id: int) -> JSON:
     """What Alpaca lets one configure: here the game has chosen."""
     terms = margins.terms_of(_portfolio(portfolio_id))
@@ -84,6 +90,18 @@ def configurations(portfolio_id: int) -> JSON:
         "suspend_trade": False,
         "trade_confirm_email": "none",
     }
+
+
+def configure(portfolio_id: int, wanted: Mapping[str, Any]) -> JSON:
+    """What holds already may be asked for again; the rest is the game's to decide. Raises Unsupported."""
+    chosen = configurations(portfolio_id)
+    for name, value in wanted.items():
+        if value is not None and str(value) != str(chosen.get(name)):
+            raise Unsupported(
+                f"{name}: the game has chosen {chosen.get(name)!r}, and its players cannot change it.",
+                pointer=f"/{name}",
+            )
+    return chosen
 
 
 def positions(portfolio_id: int) -> list[JSON]:
@@ -194,16 +212,16 @@ def _position(row: Position, scale: Scale, reserved: int, mark: tuple[int, int])
         "cost_basis": scale.cash(row.cost),
         "market_value": scale.cash(value),
         "unrealized_pl": scale.cash(value - row.cost),
-        "unrealized_plpc": _share(value - row.cost, abs(row.cost)),
+        "unrealized_plpc": share(value - row.cost, abs(row.cost)),
         "unrealized_intraday_pl": scale.cash(today),
-        "unrealized_intraday_plpc": _share(today, abs(before or row.cost)),
+        "unrealized_intraday_plpc": share(today, abs(before or row.cost)),
         "current_price": scale.price(last) if last else None,
         "lastday_price": scale.price(previous) if previous else None,
-        "change_today": _share(last - previous, previous) if last and previous else None,
+        "change_today": share(last - previous, previous) if last and previous else None,
     }
 
 
-def _share(part: int, whole: int) -> str:
+def share(part: int, whole: int) -> str:
     """part / whole as a decimal, halves away from zero; "0" of nothing."""
     if whole <= 0:
         return "0"

@@ -5,10 +5,10 @@ The gateway answers writes to `/v2/orders…` before they come here; the views d
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from trading.api import auth, desk, games, keys, orders, rights, v2
+from trading.api import absent, account, auth, desk, games, keys, orders, rights, v2, watchlists
 
 V1 = "api/v1/"
 
@@ -37,10 +37,18 @@ urlpatterns = [
     path(V1 + "games/<str:game>/join", games.Join.as_view()),
     path(V1 + "games/<str:game>/standings", games.Standings.as_view()),
     path("v2/account", v2.Account.as_view()),
-    path("v2/account/configurations", v2.Configurations.as_view()),
+    path("v2/account/configurations", account.Configurations.as_view()),
+    path("v2/account/portfolio/history", account.History.as_view()),
+    path("v2/account/activities", account.Activities.as_view()),
+    path("v2/account/activities/<str:activity_type>", account.ActivitiesOfType.as_view()),
+    path("v2/watchlists", watchlists.Watchlists.as_view()),
+    path("v2/watchlists:by_name", watchlists.WatchlistByName.as_view()),
+    path("v2/watchlists/<str:watchlist_id>", watchlists.OneWatchlist.as_view()),
+    path("v2/watchlists/<str:watchlist_id>/<str:symbol>", watchlists.WatchlistSymbol.as_view()),
     path("v2/orders", orders.Orders.as_view()),
     path("v2/orders:by_client_order_id", v2.OrderByClientId.as_view()),
     path("v2/orders/<str:order_id>", orders.Order.as_view()),
     path("v2/positions", orders.Positions.as_view()),
     path("v2/positions/<str:symbol>", orders.Position.as_view()),
+    *(re_path(f"^{begin}(?:/.*)?$", absent.Absent.as_view(why=why)) for begin, why in absent.WHY.items()),
 ]

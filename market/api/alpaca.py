@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, Final
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.doors import Door
-from market import pages, queries, shapes
+from accounts.throttling import spend
+from market import pages, queries, shapes, tape, trading_days
 from market.api import asked
 from market.caller import world_of
+from market.ticks import Print, Quote
 
 OBJECT = OpenApiTypes.OBJECT
+TAPE_RATE: Final = 10  # pages of quotes and trades a second and player: each may read 4 MB
 
 
 class LatestQuotes(Door):
@@ -58,6 +63,82 @@ class BarsOfOne(Door):
         wanted = asked.bars_wanted(self.query(asked.OfOneBars))
         bars, after = pages.alpaca_bars(queries.known(world_of(request), [symbol]), wanted)
         return Response({"symbol": symbol, "bars": bars.get(symbol, []), "next_page_token": after})
+
+
+class Ticks(Door):
+    """Quotes or trades as they were said, from the feed's log: dearer than other reads, so fewer a second."""
+
+    kind: ClassVar[type[Quote] | type[Print]]
+
+    def found(self, request: Request, symbols: list[str], query: dict[str, Any]) -> Any:
+        spend(request, f"tape:{self.identity.player_id}", TAPE_RATE)
+        world = world_of(request)
+        return tape.page(world, queries.known(world, symbols), asked.ticks_wanted(self.kind, query))
+
+
+class Quotes(Ticks):
+    kind = Quote
+
+    @extend_schema(parameters=[asked.OfManyTicks], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request) -> Response:
+        """Quotes in the order they were said, of the last hours; `next_page_token` leads on."""
+        query = self.query(asked.OfManyTicks)
+        quotes, after = self.found(request, query["symbols"], query)
+        return Response({"quotes": quotes, "next_page_token": after})
+
+
+class Trades(Ticks):
+    kind = Print
+
+    @extend_schema(parameters=[asked.OfManyTicks], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request) -> Response:
+        """Trades in the order they were said, of the last hours; `next_page_token` leads on."""
+        query = self.query(asked.OfManyTicks)
+        trades, after = self.found(request, query["symbols"], query)
+        return Response({"trades": trades, "next_page_token": after})
+
+
+class QuotesOfOne(Ticks):
+    kind = Quote
+
+    @extend_schema(parameters=[asked.OfOneTicks], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request, symbol: str) -> Response:
+        """Quotes of one symbol."""
+        quotes, after = self.found(request, [symbol], self.query(asked.OfOneTicks))
+        return Response({"symbol": symbol, "quotes": quotes.get(symbol, []), "next_page_token": after})
+
+
+class TradesOfOne(Ticks):
+    kind = Print
+
+    @extend_schema(parameters=[asked.OfOneTicks], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request, symbol: str) -> Response:
+        """Trades of one symbol."""
+        trades, after = self.found(request, [symbol], self.query(asked.OfOneTicks))
+        return Response({"symbol": symbol, "trades": trades.get(symbol, []), "next_page_token": after})
+
+
+class Snapshots(Door):
+    @extend_schema(parameters=[asked.OfLatest], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request) -> Response:
+        """Last trade, last quote, newest minute bar and the bars of two days, by symbol."""
+        return Response(pages.snapshots(world_of(request), self.query(asked.OfLatest)["symbols"]))
+
+
+class Snapshot(Door):
+    @extend_schema(parameters=[asked.OfOneLatest], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request, symbol: str) -> Response:
+        """The snapshot of one symbol."""
+        self.query(asked.OfOneLatest)
+        return Response({"symbol": symbol, **pages.snapshots(world_of(request), [symbol])[symbol]})
+
+
+class Calendar(Door):
+    @extend_schema(parameters=[asked.OfCalendar], responses=OBJECT, tags=["market data"])
+    def get(self, request: Request) -> Response:
+        """The days on which the venue trades, with its hours."""
+        query = self.query(asked.OfCalendar)
+        return Response(trading_days.rows(world_of(request), query["start"], query["end"]))
 
 
 class Assets(Door):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from accounts.doors import Strict
-from market import pages, queries, udf
+from market import pages, queries, tape, udf
 from simgame.kernel import clock
 
 SYMBOLS_MAX: Final = 1_000  # in one question
@@ -123,6 +123,28 @@ class OfManyBars(OfOneBars):
     symbols = Symbols(help_text="Separated by commas.")
 
 
+class OfOneTicks(Alpaca):
+    start = Instant(required=False, default=None)
+    end = Instant(required=False, default=None)
+    limit = limit(BARS_PAGE, BARS_MAX)
+    sort = serializers.ChoiceField([pages.OLDEST, pages.NEWEST], required=False, default=pages.OLDEST)
+    page_token = text(TOKEN_MAX)
+
+
+class OfManyTicks(OfOneTicks):
+    symbols = Symbols(help_text="Separated by commas.")
+
+
+class OfOneLatest(Alpaca):
+    pass
+
+
+class OfCalendar(Strict):
+    start = serializers.DateField(required=False, default=None)
+    end = serializers.DateField(required=False, default=None)
+    date_type = text(help_text="TRADING or SETTLEMENT: the same day here.")
+
+
 class OfAssets(Strict):
     status = serializers.ChoiceField(["active", "inactive", "all"], required=False, default="all")
     asset_class = text()
@@ -172,6 +194,17 @@ class OfUdfQuotes(serializers.Serializer):
 def bars_wanted(asked: dict[str, Any]) -> pages.BarsWanted:
     return pages.BarsWanted(
         interval=TIMEFRAMES[asked["timeframe"]],
+        start_ns=asked["start"],
+        end_ns=asked["end"],
+        limit=asked["limit"],
+        sort=asked["sort"],
+        page_token=asked["page_token"],
+    )
+
+
+def ticks_wanted(kind: Any, asked: dict[str, Any]) -> tape.Wanted:
+    return tape.Wanted(
+        kind=kind,
         start_ns=asked["start"],
         end_ns=asked["end"],
         limit=asked["limit"],

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.live import LiveGame, live_game
-
-__all__ = ["live_game"]
+from tests.live import LiveGame
 
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 WIDE = {"width": 1440, "height": 900}

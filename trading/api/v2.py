@@ -53,13 +53,6 @@ class Account(Door):
         return Response(alpaca.account(self.portfolio().id))
 
 
-class Configurations(Door):
-    @extend_schema(responses=ONE, parameters=[X_PORTFOLIO], tags=["v2 account"])
-    def get(self, request: Request) -> Response:
-        """What the portfolio's game has chosen."""
-        return Response(alpaca.configurations(self.portfolio().id))
-
-
 class OrderByClientId(Door):
     @extend_schema(responses=ONE, parameters=[ClientIdQuery, X_PORTFOLIO], tags=["v2 orders"])
     def get(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ from trading.models.order import Fill, Order
 from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
 from trading.models.proposal import Proposal
 from trading.models.report import Break, CheckerState, Reconciliation
+from trading.models.watchlist import Watchlist
 
 __all__ = [
     "AccountEvent",
@@ -29,4 +30,5 @@ __all__ = [
     "Rank",
     "Reconciliation",
     "Transfer",
+    "Watchlist",
 ]
