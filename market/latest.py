@@ -44,11 +44,33 @@ class Latest(msgspec.Struct):
 
 
 class Tail(msgspec.Struct):
-    """The newest rows of a topic (trades, bars) with its position."""
+    """The newest rows of a topic (trades, bars) with its position.
+
+    `at`: in which message each row was last said; `forgot`: the newest message about a row that is not here.
+    """
 
     epoch: str
     offset: int
     rows: list[JSON]
+    at: list[int]
+    forgot: int = 0
+
+    def since(self, offset: int) -> list[tuple[int, list[JSON]]] | None:
+        """What followed on `offset`, as (offset, rows) without a gap; None when that is not all here.
+
+        A row that was said again since stands where it was said last; an offset whose rows all were has
+        those that come next, so that offsets go on by one.
+        """
+        if not self.forgot <= offset <= self.offset:
+            return None
+        later = [(at, row) for at, row in zip(self.at, self.rows, strict=True) if at > offset]
+        if self.offset > offset and self.offset not in self.at:
+            return None
+        said: list[tuple[int, list[JSON]]] = []
+        for number in range(self.offset, offset, -1):
+            rows = [row for at, row in later if at == number]
+            said.append((number, rows or said[-1][1]))
+        return said[::-1]
 
 
 class _Patience:
@@ -111,21 +133,15 @@ def of_phase(world: World) -> Latest | None:
 
 def trades(world: World, symbol: str) -> Tail | None:
     """The last 50 TradeRows, oldest first."""
-    row = _tail_in_redis(world, "trades", symbol)
-    if row is not None:
-        return Tail(row["epoch"], row["offset"], row["trades"])
-    answer = _ask_feed(world, {"op": "latest"})
-    if answer is None:
-        return None
-    offset = answer["offsets"].get(f"trades:{world.slug}:{symbol}", 0)
-    return Tail(answer["epoch"], offset, answer["trades"].get(symbol, []))
+    row = _tail_in_redis(world, "trades", symbol) or _ask_feed(world, {"op": "trades", "symbol": symbol})
+    return Tail(row["epoch"], row["offset"], row["trades"], row["at"], row["forgot"]) if row else None
 
 
 def bars(world: World, symbol: str, interval: str) -> Tail | None:
     """The newest BarRows, the forming one among them, oldest first: two, or 300 of one second."""
     row = _tail_in_redis(world, "bars", f"{symbol}:{interval}") if interval != "1s" else None
     row = row or _ask_feed(world, {"op": "bars", "symbol": symbol, "interval": interval})
-    return Tail(row["epoch"], row["offset"], row["bars"]) if row else None
+    return Tail(row["epoch"], row["offset"], row["bars"], row["at"], row["forgot"]) if row else None
 
 
 def _tail_in_redis(world: World, kind: str, field: str) -> dict[str, Any] | None:

@@ -11,20 +11,26 @@ from collections.abc import Callable
 from channels.db import database_sync_to_async
 
 from market import latest, queries
-from market.errors import BadInterval, UnknownInstrument
+from market.errors import BadInterval, FeedUnavailable, UnknownInstrument
+from market.messages import JSON
 from market.models import World
 from realtime.identity import Who
+from realtime.publish import Message
 from realtime.topics import Policy, Snapshot, TopicKind, register
 
 Found = Snapshot | None
+Data = Callable[[list[JSON]], JSON]  # rows to the data of a message
 ON_DEMAND = {"trades", "bars"}  # of hundreds of instruments: what nobody reads is not sent
 
 
 def register_topics() -> None:
     """Call once, from AppConfig.ready()."""
-    ask = database_sync_to_async(snapshot, thread_sensitive=False)  # gives its connection back
+    # In a thread that gives its connection back.
+    ask = database_sync_to_async(snapshot, thread_sensitive=False)
+    ask_since = database_sync_to_async(messages_since, thread_sensitive=False)
     for name, (policy, _) in KINDS.items():
-        register(TopicKind(name, policy, ask, _anybody, on_demand=name in ON_DEMAND))
+        since = ask_since if name in TAILS else None
+        register(TopicKind(name, policy, ask, _anybody, since=since, on_demand=name in ON_DEMAND))
 
 
 def snapshot(topic: str) -> Found:
@@ -38,6 +44,36 @@ def snapshot(topic: str) -> Found:
         return KINDS[kind][1](world, rest)
     except (UnknownInstrument, BadInterval):
         return None
+
+
+def messages_since(topic: str, epoch: str, offset: int, limit: int) -> list[Message] | None:
+    """What a trades or bars topic said after a position; None when that is no longer known.
+
+    Raises FeedUnavailable when nobody can say.
+    """
+    kind, _, name = topic.partition(":")
+    slug, _, rest = name.partition(":")
+    world = World.objects.filter(slug=slug).first()
+    if world is None:
+        return None
+    tail, data = TAILS[kind](world, rest)
+    if tail is None:
+        if (epoch, offset) == (queries.no_epoch(world), 0):
+            return []
+        raise FeedUnavailable
+    said = tail.since(offset) if epoch == tail.epoch else None
+    if said is None:
+        return None
+    return [Message.of(topic, epoch, at, data(rows)) for at, rows in said[:limit]]
+
+
+def _trades_tail(world: World, symbol: str) -> tuple[latest.Tail | None, Data]:
+    return latest.trades(world, symbol), lambda rows: {"trades": rows}
+
+
+def _bars_tail(world: World, rest: str) -> tuple[latest.Tail | None, Data]:
+    symbol, _, interval = rest.rpartition(":")
+    return latest.bars(world, symbol, interval), lambda rows: {"bar": rows[-1]}
 
 
 async def _anybody(_topic: str, _who: Who | None) -> bool:
@@ -107,3 +143,5 @@ KINDS: dict[str, tuple[Policy, Callable[[World, str], Found]]] = {
     "board": (Policy.MERGE, _board),
     "phase": (Policy.LATEST, _phase),
 }
+
+TAILS = {"trades": _trades_tail, "bars": _bars_tail}

@@ -220,8 +220,9 @@ class Hub:
             if state.kind.since is None:
                 return False  # the reader sees the gap, and asks
             if verdict is Verdict.OTHER_EPOCH:
-                self.lose_position(state)
-                return False
+                if state.kind.private:
+                    self.lose_position(state)
+                return False  # as above: readers of a public topic see the other epoch, and ask
         state.ahead = message.offset
         self._watch.refresh_soon(state)
         return True

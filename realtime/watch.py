@@ -97,7 +97,7 @@ class Watch:
         while True:
             await asyncio.sleep(self.hub.limits.sweep_s)
             for state in self._read_topics():
-                if state.kind.since is not None:
+                if state.kind.private and state.kind.since is not None:
                     self.refresh_soon(state)
 
     async def _revoke(self) -> None:

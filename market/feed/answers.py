@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from market.feed import rows, store
 from market.feed.intake import standing
 from market.feed.metrics import families
+from market.feed.publisher import encode
 from market.feed.worldclock import SPEED_MAX
 from market.rulebook import as_date
 from market.sources.failover import Failover
@@ -27,6 +30,7 @@ def answer(feed: Feed, question: Question) -> Answer:
         "status": status,
         "metrics": metrics,
         "control": control,
+        "trades": trades,
         "bars": bars,
         "subscriptions": subscriptions,
         "subscribe": subscribe,
@@ -56,13 +60,15 @@ def latest(feed: Feed, _: Question) -> Answer:
         "depth": {
             symbol: rows.depth_row(plan.scales[symbol], quote) for symbol, quote in state.quotes.items()
         },
-        "trades": {
-            symbol: [rows.trade_row(plan.scales[symbol], trade) for trade in trades]
-            for symbol, trades in state.trades.items()
-        },
         "phase": phase,
         "offsets": dict(publisher.offsets),
     }
+
+
+def trades(feed: Feed, question: Question) -> Answer:
+    """`symbol`: the last 50 trades that were said, with the position of their topic."""
+    said = encode(feed.publisher.trades_of(str(question.get("symbol"))))
+    return dict(msgspec.json.decode(said))
 
 
 def bars(feed: Feed, question: Question) -> Answer:
@@ -70,12 +76,12 @@ def bars(feed: Feed, question: Question) -> Answer:
     symbol, interval = str(question.get("symbol")), str(question.get("interval"))
     series = feed.bars.series.get(symbol)
     if series is None or interval not in series.forming:
-        return {"epoch": feed.publisher.epoch, "offset": 0, "bars": []}
+        return {**feed.publisher.bars_said(symbol, interval, []), "bars": []}
     newest = [kept[interval] for kept in (series.before, series.forming) if interval in kept]
     if interval == "1s":
         newest = list(feed.bars.seconds.get(symbol, ()))
     scale = feed.plan.scales[symbol]
-    where = feed.publisher.position(f"bars:{feed.plan.world.slug}:{symbol}:{interval}")
+    where = feed.publisher.bars_said(symbol, interval, [bar.start for bar in newest])
     return {**where, "bars": [rows.bar_row(scale, bar) for bar in newest]}
 
 

@@ -1,16 +1,20 @@
 """The feed's downstream to Redis: one frame of news per batch, and the last state for whoever asks.
 
-Slow or dead Redis costs freshness, never the feed: what waits is a set of changed symbols and the
-newest trades, so it is bounded, and the next flush that gets through carries the present state.
+Slow or dead Redis costs freshness, never the feed: messages are counted as if they had gone out, web
+workers ask for what followed their position (`market.topics`), and the next flush that gets through
+carries the present state.
 
 Keys (all of a world, `<slug>`), written in one transaction before the news goes out:
 
     sg:latest:<slug>  hash  symbol → QuoteRow                     (topic offset: its seq)
     sg:depth:<slug>   hash  symbol → DepthRow                     (topic offset: its seq)
-    sg:trades:<slug>  hash  symbol → {epoch, offset, trades: the last 50}
-    sg:bars:<slug>    hash  symbol:interval → {epoch, offset, bars: [the one before, forming]}
+    sg:trades:<slug>  hash  symbol → {epoch, offset, trades: the last 50, at, forgot}
+    sg:bars:<slug>    hash  symbol:interval → {epoch, offset, bars: [the one before, forming], at, forgot}
     sg:phase:<slug>   string  PhaseRow
     sg:offset:<slug>  hash  epoch, board, phase
+
+`at` is the offset of the message that brought each row last; `forgot` that of the newest message about a
+row that is not among them. So whoever stands at an offset can be told what followed.
 """
 
 from __future__ import annotations
@@ -40,11 +44,27 @@ FLUSH_S = 0.1  # at most ten frames a second: what arrives in between is conflat
 PHASE_S = 15  # the phase is said every second: gone after this long, the feed is
 TRADES_WAITING_MAX = 1_000  # per instrument between two flushes; the oldest are left out
 
+BARS_KEPT = 2  # the forming one and the one before it
 BARS_WAITING_MAX = 50_000  # changed bars while Redis is away: most of a quiet hour
 
 log = structlog.get_logger(__name__)
 encode = msgspec.json.Encoder().encode
 Raw = msgspec.Raw
+
+
+class BarsSaid:
+    """In which message each of the newest bars of one topic was last said."""
+
+    __slots__ = ("at", "forgot")
+
+    def __init__(self) -> None:
+        self.at: dict[int, int] = {}  # start → offset
+        self.forgot = 0
+
+    def note(self, start: int, offset: int) -> None:
+        self.at[start] = offset
+        if len(self.at) > BARS_KEPT:
+            self.forgot = max(self.forgot, self.at.pop(min(self.at)))
 
 
 class RedisPublisher:
@@ -82,7 +102,8 @@ class RedisPublisher:
         self._quotes: set[str] = set()
         self._depths: set[str] = set()
         self._trades: dict[str, list[Print]] = {}
-        self._kept: dict[str, deque[bytes]] = {}
+        self._kept: dict[str, deque[tuple[int, bytes]]] = {}  # the offset that brought it, TradeRow
+        self._said: dict[str, BarsSaid] = {}  # by topic
         self._bars: dict[Key, Any] = {}
         self._phase = False
         self._changed = asyncio.Event()
@@ -105,8 +126,8 @@ class RedisPublisher:
     def offer_bars(self, dirty: Mapping[Key, Any]) -> None:
         self._bars.update(dirty)
         if len(self._bars) > BARS_WAITING_MAX:
-            for symbol, interval, _ in self._bars:
-                self.offsets[f"bars:{self.slug}:{symbol}:{interval}"] += 1  # readers see a gap and ask
+            for symbol, interval, start in self._bars:
+                self._note_bar(f"bars:{self.slug}:{symbol}:{interval}", start)  # readers see a gap and ask
             self._bars.clear()
             self._behind = True
 
@@ -120,13 +141,14 @@ class RedisPublisher:
 
     async def flush(self) -> None:
         self._before_flush()
-        if not self._breaker.allows(clock.monotonic_s()):
-            return  # what changed waits, bounded
-        if self._behind:
+        may_write = self._breaker.allows(clock.monotonic_s())
+        whole = self._behind and may_write
+        if whole:
             self._everything_changed()
-        messages, writes = self._render()
+        messages, writes = self._render(whole)
         self.flushes += 1
-        await self._write(writes)
+        if may_write:
+            await self._write(writes)
         await self.news.publish_now(messages)
 
     async def close(self) -> None:
@@ -136,8 +158,14 @@ class RedisPublisher:
     def trades_of(self, symbol: str) -> dict[str, Any]:
         """The snapshot of a trades topic."""
         kept = self._kept.get(symbol, ())
-        topic = f"trades:{self.slug}:{symbol}"
-        return {"epoch": self.epoch, "offset": self.offsets[topic], "trades": [Raw(row) for row in kept]}
+        # The oldest message may have lost some of its trades.
+        forgot = kept[0][0] if len(kept) == TRADES_KEPT else 0
+        return {
+            **self.position(f"trades:{self.slug}:{symbol}"),
+            "trades": [Raw(row) for _, row in kept],
+            "at": [offset for offset, _ in kept],
+            "forgot": forgot,
+        }
 
     def _everything_changed(self) -> None:
         self._quotes.update(self.scales)
@@ -145,15 +173,16 @@ class RedisPublisher:
         self._phase = self.state.phase is not None
         for symbol, trades in self.state.trades.items():
             if symbol not in self._kept:
-                self._keep(symbol, list(trades))
+                self._keep(symbol, list(trades), self.offsets[f"trades:{self.slug}:{symbol}"])
 
-    def _render(self) -> tuple[list[Message], dict[str, dict[str, bytes]]]:
-        """The messages of this flush, and the hash fields to write (key → field → value)."""
+    def _render(self, whole: bool) -> tuple[list[Message], dict[str, dict[str, bytes]]]:
+        """The messages of this flush, and the hash fields to write (key → field → value); `whole`: also
+        those that did not change."""
         messages: list[Message] = []
         writes: dict[str, dict[str, bytes]] = {}
         self._render_quotes(messages, writes)
-        self._render_trades(messages, writes)
-        self._render_bars(messages, writes)
+        self._render_trades(messages, writes, whole)
+        self._render_bars(messages, writes, whole)
         self._render_phase(messages, writes)
         writes["offset"] = {
             "epoch": self.epoch.encode(),
@@ -179,38 +208,51 @@ class RedisPublisher:
             messages.append(Message(f"depth:{self.slug}:{symbol}", self.epoch, quote.seq, row_json))
             writes.setdefault("depth", {})[symbol] = row_json
 
-    def _render_trades(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+    def _render_trades(
+        self, messages: list[Message], writes: dict[str, dict[str, bytes]], whole: bool
+    ) -> None:
         trades, self._trades = self._trades, {}
         for symbol, new in trades.items():
+            topic = f"trades:{self.slug}:{symbol}"
             if len(new) > TRADES_WAITING_MAX:
                 self.trades_left_out += len(new) - TRADES_WAITING_MAX
-                self.offsets[f"trades:{self.slug}:{symbol}"] += 1  # readers see a gap and ask
-            fresh = self._keep(symbol, new[-TRADES_WAITING_MAX:])
-            topic = f"trades:{self.slug}:{symbol}"
+                self.offsets[topic] += 1  # readers see a gap and ask
+            offset = self._next(topic)
+            fresh = self._keep(symbol, new[-TRADES_WAITING_MAX:], offset)
             if self._is_read(topic):
-                messages.append(self._dense(topic, encode({"trades": [Raw(row) for row in fresh]})))
-        for symbol in self._kept if self._behind else trades:
+                data = encode({"trades": [Raw(row) for row in fresh]})
+                messages.append(Message(topic, self.epoch, offset, data))
+        for symbol in self._kept if whole else trades:
             writes.setdefault("trades", {})[symbol] = encode(self.trades_of(symbol))
 
-    def _keep(self, symbol: str, trades: list[Print]) -> list[bytes]:
+    def _keep(self, symbol: str, trades: list[Print], offset: int) -> list[bytes]:
         scale = self.scales[symbol]
         fresh = [encode(rows.trade_row(scale, trade)) for trade in trades]
-        self._kept.setdefault(symbol, deque(maxlen=TRADES_KEPT)).extend(fresh)
+        kept = self._kept.setdefault(symbol, deque(maxlen=TRADES_KEPT))
+        kept.extend((offset, row) for row in fresh)
         return fresh
 
-    def _render_bars(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+    def _render_bars(self, messages: list[Message], writes: dict[str, dict[str, bytes]], whole: bool) -> None:
         dirty, self._bars = self._bars, {}
-        for (symbol, interval, _), bar in sorted(dirty.items(), key=lambda entry: entry[0][2]):
+        for (symbol, interval, start), bar in sorted(dirty.items(), key=lambda entry: entry[0][2]):
             topic = f"bars:{self.slug}:{symbol}:{interval}"
+            offset = self._note_bar(topic, start)
             if self._is_read(topic):
                 row = encode({"bar": rows.bar_row(self.scales[symbol], bar)})
-                messages.append(self._dense(topic, row))
+                messages.append(Message(topic, self.epoch, offset, row))
         touched = {(symbol, interval) for symbol, interval, _ in dirty}
-        if self._behind:
+        if whole:
             touched |= {(s, i) for s, series in self.bars.series.items() for i in series.forming}
         for symbol, interval in touched:
             value = encode(self.bars_of(symbol, interval))
             writes.setdefault("bars", {})[f"{symbol}:{interval}"] = value
+
+    def _note_bar(self, topic: str, start: int) -> int:
+        offset = self._next(topic)
+        if topic not in self._said:
+            self._said[topic] = BarsSaid()
+        self._said[topic].note(start, offset)
+        return offset
 
     def bars_of(self, symbol: str, interval: str) -> dict[str, Any]:
         """The newest two bars of an interval, as JSON, with the position of their topic."""
@@ -219,7 +261,16 @@ class RedisPublisher:
         newest = [] if before is None else [Raw(self._row_before(symbol, interval, before))]
         if forming is not None:
             newest.append(Raw(encode(rows.bar_row(self.scales[symbol], forming))))
-        return {**self.position(f"bars:{self.slug}:{symbol}:{interval}"), "bars": newest}
+        starts = [bar.start for bar in (before, forming) if bar is not None]
+        return {**self.bars_said(symbol, interval, starts), "bars": newest}
+
+    def bars_said(self, symbol: str, interval: str, starts: list[int]) -> dict[str, Any]:
+        """The position of a bars topic, and how far back these bars (by start) tell what was said."""
+        topic = f"bars:{self.slug}:{symbol}:{interval}"
+        said = self._said.get(topic) or BarsSaid()
+        at = [said.at.get(start, 0) for start in starts]
+        others = [offset for start, offset in said.at.items() if start not in starts]
+        return {**self.position(topic), "at": at, "forgot": max([said.forgot, *others])}
 
     def position(self, topic: str) -> dict[str, Any]:
         return {"epoch": self.epoch, "offset": self.offsets[topic]}
@@ -241,16 +292,17 @@ class RedisPublisher:
         writes["phase"] = {"": row}
 
     def _dense(self, topic: str, data: bytes) -> Message:
+        return Message(topic, self.epoch, self._next(topic), data)
+
+    def _next(self, topic: str) -> int:
         self.offsets[topic] += 1
-        return Message(topic, self.epoch, self.offsets[topic], data)
+        return self.offsets[topic]
 
     def _is_read(self, topic: str) -> bool:
-        """False: the message is left out, and counted, so that a reader who comes now sees a gap."""
-        if self._read is None or topic in self._read:
-            return True
-        self.offsets[topic] += 1
-        self.unread += 1
-        return False
+        """False: the message is left out, though counted: a reader who comes now sees a gap."""
+        read = self._read is None or topic in self._read
+        self.unread += not read
+        return read
 
     async def _write(self, writes: dict[str, dict[str, bytes]]) -> None:
         try:

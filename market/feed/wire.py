@@ -6,7 +6,7 @@ conflated because the reader was slow (`{"op": "conflated", "ticks": [...]}`).
 
     client → {"role": "exchange"}                     first frame; then the feed answers with the
     feed   → [PhaseTick, Reference…, Quote…]          snapshot and goes on with live ticks
-    client → {"op": "latest" | "status" | "control", …}     at any time, also without a role
+    client → {"op": "latest" | "trades" | "status" | "control", …}     at any time, also without a role
     feed   → {"op": "latest", "ticks": […], "quotes": {…}, "depth": {…}, "phase": {…}, …}
     feed   → {"op": "gap", "gap": {"source": …, "symbol": "" for all, "at_ns": …,
               "first_missing": …, "last_missing": …}}      messages are missing before the next tick

@@ -25,6 +25,7 @@ from realtime.routing import websocket_urlpatterns
 from realtime.topics import Policy, Snapshot, TopicKind
 
 WAIT_S = 10.0
+EVERY = ("trades:", "tape:", "purse:")
 hypothesis.settings.register_profile("unhurried", deadline=None)  # the machine may be busy
 hypothesis.settings.load_profile("unhurried")
 ALICE = Who(1, "login-alice", frozenset({7}))
@@ -34,14 +35,16 @@ TOKENS = {"alice-token": ALICE, "bob-token": BOB}
 
 @dataclass
 class Town:
-    """Owns four kinds of topics, and keeps what it said: the truth behind the news.
+    """Owns five kinds of topics, and keeps what it said: the truth behind the news.
 
-    quote:<x> LATEST · board:<x> MERGE · trades:<x> EVERY, last three only · purse:<player> EVERY,
-    private, with a table of everything (`kept_from`: what was pruned).
+    quote:<x> LATEST · board:<x> MERGE · trades:<x> EVERY, nothing kept · tape:<x> EVERY, kept by its
+    owner · purse:<player> EVERY, private, with a table of everything (`kept_from`: what was pruned).
     """
 
     epoch: str = "e1"
-    known: set[str] = field(default_factory=lambda: {"quote:gold", "quote:tin", "board:all", "trades:gold"})
+    known: set[str] = field(
+        default_factory=lambda: {"quote:gold", "quote:tin", "board:all", "trades:gold", "tape:gold"}
+    )
     said: dict[str, list[Message]] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     kept_from: int = 1
@@ -65,7 +68,7 @@ class Town:
     def truth(self, topic: str) -> Snapshot:
         messages = self.said.get(topic, [])
         data = dict(self.rows.get(topic, {}))
-        if topic.startswith(("trades:", "purse:")):
+        if topic.startswith(EVERY):
             data = {"notices": [json.loads(message.data) for message in messages]}
         return Snapshot(self.epoch, len(messages), data)
 
@@ -113,6 +116,7 @@ def town() -> Iterator[Town]:
         TopicKind("quote", Policy.LATEST, town.snapshot, town.anybody),
         TopicKind("board", Policy.MERGE, town.snapshot, town.anybody),
         TopicKind("trades", Policy.EVERY, town.snapshot, town.anybody),
+        TopicKind("tape", Policy.EVERY, town.snapshot, town.anybody, since=town.since),
         TopicKind("purse", Policy.EVERY, town.snapshot, town.owner_only, since=town.since, private=True),
     ]
     before = dict(topics._KINDS)
@@ -205,7 +209,7 @@ class Reader:
         self.position[topic] = (push["epoch"], push["offset"])
         if topic.startswith("board:"):
             self.state[topic] = {k: v for k, v in {**self.state[topic], **data}.items() if v is not None}
-        elif topic.startswith(("trades:", "purse:")):
+        elif topic.startswith(EVERY):
             assert push["epoch"] != epoch or push["offset"] == offset + 1, "a gap on an every-message topic"
             self.state[topic] = {"notices": [*self.state[topic]["notices"], data]}
         else:

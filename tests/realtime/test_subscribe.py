@@ -11,7 +11,7 @@ from realtime.publish import Message
 from tests.realtime.conftest import House, Town, eventually, open_house, quick
 
 SAID = 6  # messages on each topic before the reader comes back
-TOPICS = ["quote:gold", "board:all", "trades:gold", "purse:1"]
+TOPICS = ["quote:gold", "board:all", "trades:gold", "tape:gold", "purse:1"]
 
 
 def row(topic: str, number: int) -> dict[str, Any]:
@@ -88,8 +88,8 @@ async def test_a_topic_this_worker_has_never_seen_comes_from_its_owner(house: Ho
         alice.state[topic] = town.truth_at(topic, 2)
         [result] = await alice.subscribe(topic, since={"epoch": "e1", "offset": 2})
         assert result["offset"] == 3
-        # Only the owner of the purse keeps messages; the others can but show how things stand.
-        assert result["recovered"] is topic.startswith("purse:")
+        # Only the owners of tape and purse keep messages; the others can but show how things stand.
+        assert result["recovered"] is topic.startswith(("tape:", "purse:"))
         if not result["recovered"]:
             assert result["snapshot"] == dict(town.truth(topic).data)
 
@@ -159,7 +159,7 @@ async def test_messages_that_the_bus_repeats_or_delays_do_no_harm(house: House, 
         assert guest.state["quote:gold"] == {"n": 2}
 
 
-@pytest.mark.parametrize("topic", ["board:all", "purse:1"])
+@pytest.mark.parametrize("topic", ["board:all", "tape:gold", "purse:1"])
 async def test_a_gap_is_filled_by_the_owner_before_anybody_sees_it(house: House, town: Town, topic: str):
     async with house.visit() as alice:
         await alice.ask(op="auth", token="alice-token")
