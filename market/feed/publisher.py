@@ -157,7 +157,7 @@ class RedisPublisher:
 
     def trades_of(self, symbol: str) -> dict[str, Any]:
         """The snapshot of a trades topic."""
-        kept = self._kept.get(symbol, ())
+        kept = self._kept.get(symbol) or deque()
         # The oldest message may have lost some of its trades.
         forgot = kept[0][0] if len(kept) == TRADES_KEPT else 0
         return {
