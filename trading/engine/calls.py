@@ -38,7 +38,7 @@ def follow(turn: Turn) -> None:
     """Marks have moved, or the clock has gone on and a deadline may have passed: whoever has a position
     there, or a margin call, is looked at, in order of their ids.
     """
-    concerned = {number for market in turn.marked.values() for number in market.holders}
+    concerned = set(turn.marked.holders) if turn.marked is not None else set()
     if turn.clocked:
         concerned |= set(turn.state.called)
     for number in sorted(concerned):

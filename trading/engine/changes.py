@@ -40,7 +40,7 @@ def replace(turn: Turn, asked: ReplaceOrder) -> None:
     keeps its place. A quantity that is filled already ends it, filled (FIX D11, D12).
     """
     order = turn.state.orders.get(asked.order_id)
-    refusal = risk.refuse_late(asked.deadline_ns, turn.at_ns) or refuse_touching(turn, asked, order)
+    refusal = refuse_touching(turn, asked, order)
     if refusal or order is None:
         refuse(turn, refusal, asked.order_id)
         return
@@ -148,14 +148,15 @@ def _refuse_terms(turn: Turn, asked: ReplaceOrder, order: Order, wanted: Wanted)
 
 def _become(turn: Turn, order: Order, wanted: Wanted, draft: Draft, *, renewed: bool) -> None:
     """The change itself: each kind goes back to where its kind waits."""
-    moved = draft.worst_price() != order.price or wanted.qty > order.qty
+    price = draft.worst_price()
+    moved = price != order.price or wanted.qty > order.qty
     held, armed, aside = order.status == HELD, order.trigger is not None, order.id in order.market.aside
     if held:
         order.market.disarm(order)
     elif moved or aside:
         leave(order)
         order.priority = turn.seq
-    order.qty, order.limit_price, order.price = wanted.qty, wanted.limit_price, draft.worst_price()
+    order.qty, order.limit_price, order.price = wanted.qty, wanted.limit_price, price
     order.terms = wanted.terms
     if renewed:
         order.time_in_force = wanted.time_in_force

@@ -69,9 +69,10 @@ class Draft(msgspec.Struct, gc=False):
     def cash_needed(self) -> int:
         """What it must hold back: a buy see Market.reservation, in margin portfolios margin.hold."""
         if self._needed is None:
-            of = self.of
-            filled_cash = of.filled_cash if of is not None else 0
-            leaves = self.qty - self.filled_qty
+            price, leaves = self.price, self.qty - self.filled_qty
+            if price is None:
+                price = self.worst_price()
+            filled_cash = self.of.filled_cash if self.of is not None else 0
             if self.basis is not None:
                 self._needed = margin.hold(
                     self.portfolio.margin,
@@ -79,12 +80,12 @@ class Draft(msgspec.Struct, gc=False):
                     self.basis,
                     self.effect,
                     buys=self.buys,
-                    price=self.worst_price(),
+                    price=price,
                     leaves=leaves,
                     filled=(filled_cash, self.filled_qty),
                 )
                 return self._needed
-            self._needed = self.market.reservation(self.worst_price(), leaves, filled_cash, self.filled_qty)
+            self._needed = self.market.reservation(price, leaves, filled_cash, self.filled_qty)
         return self._needed
 
 

@@ -91,7 +91,7 @@ class Engine:
         VERBS[type(command)](turn, command)
         if turn.links:
             linked.follow(turn)
-        if turn.marked or turn.clocked:
+        if turn.marked is not None or turn.clocked:
             calls.follow(turn)
         return turn.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simgame.kernel.money import PPB
-from trading.engine import at_close, credit, linked, margin, receipts, risk, terms, triggers
+from trading.engine import at_close, credit, linked, margin, receipts, refusals, risk, terms, triggers
 from trading.engine.commands import (
     CancelAll,
     CancelOrder,
@@ -45,6 +45,7 @@ def place(turn: Turn, new: NewOrder) -> None:
         return
 
     # From here it must succeed.
+    price, effect = draft.price, draft.effect
     order = Order(
         new.order_id,
         portfolio,
@@ -54,19 +55,19 @@ def place(turn: Turn, new: NewOrder) -> None:
         new.type,
         new.time_in_force,
         draft.qty,
-        new.limit_price,
-        draft.worst_price(),
-        _begun(new, draft) if draft.effect else None,
+        price,
+        draft.worst_price() if price is None else price,
+        _begun(new, draft) if effect else None,
     )
     turn.enter(order)
-    if order.opens or order.effect:
+    if order.opens or effect:
         turn.reserve_cash(order, draft.cash_needed())
     if not order.opens:
         turn.reserve_qty(order, order.qty)
-    if type(new) is NewOrderWithTerms:
+    if asked is not None:
         order.terms = order.terms or terms.begun(new, draft)
         state.note_expiry(order)
-        linked.hold_legs(turn, order, new.terms)
+        linked.hold_legs(turn, order, asked)
     _set_out(turn, order, ACCEPT)
 
 
@@ -156,7 +157,7 @@ def close_position(turn: Turn, asked: ClosePosition) -> None:
 
 def cancel(turn: Turn, asked: CancelOrder) -> None:
     order = turn.state.orders.get(asked.order_id)
-    refusal = risk.refuse_late(asked.deadline_ns, turn.at_ns) or refuse_touching(turn, asked, order)
+    refusal = refuse_touching(turn, asked, order)
     if refusal or order is None:
         refuse(turn, refusal, asked.order_id)
         return
@@ -193,6 +194,8 @@ def refuse(turn: Turn, refusal: Refusal | None, order_id: str = "") -> None:
 
 def refuse_touching(turn: Turn, asked: CancelOrder | ReplaceOrder, order: Order | None) -> Refusal | None:
     """Whether the caller may cancel or change this order. A foreign order looks like an unknown one."""
+    if 0 < asked.deadline_ns < turn.at_ns:
+        return refusals.late(asked.deadline_ns, turn.at_ns)
     if order is None:
         owner, status = turn.state.closed.get(asked.order_id, (0, ""))
         if owner != asked.portfolio:

@@ -72,7 +72,7 @@ class FeeLines:
         self.rules = rules
         self._lines = [_line(rule) for rule in rules]
         self._plain = _plain(self._lines)
-        self._forms = [_form(rule) for rule in rules]
+        self._forms = [(rule.name, _form(rule), bool(rule.unit_ppb)) for rule in rules]
         self._nothing = [0] * len(rules)
 
     @property
@@ -110,29 +110,29 @@ class FeeLines:
         """
         fee, named, told = 0, [], []
         afterwards = self.charge(worth, qty, capped=capped)
-        for form, was, now in zip(self._forms, before, afterwards):  # noqa: B905 - as many as there are rules
+        for (name, form, has_units), was, now in zip(self._forms, before, afterwards):  # noqa: B905 - as many as there are rules
             amount = now - was
             line = form.copy()
             line["base"] = worth
             line["charged"] = was
             line["amount"] = amount
-            if "qty" in line:
+            if has_units:
                 line["qty"] = qty
             fee += amount
-            named.append((line["name"], amount))
+            named.append((name, amount))
             told.append(line)
         return fee, tuple(named), told
 
     def of_fill(self, worth: int, qty: int) -> tuple[int, tuple[tuple[str, int], ...], list[dict[str, Any]]]:
         """What one fill of (worth, qty) pays by itself; in the form of `fill`."""
         left, named, told = worth, [], []
-        for form, rule, line in zip(self._forms, self.rules, self._lines, strict=True):
+        for (name, form, has_units), rule, line in zip(self._forms, self.rules, self._lines, strict=True):
             amount = min((worth * line.rate + qty * line.unit) // line.of, left)
             left -= amount
             facts = {**form, "base": worth, "amount": amount, "role": rule.role}
-            if "qty" in facts:
+            if has_units:
                 facts["qty"] = qty
-            named.append((rule.name, amount))
+            named.append((name, amount))
             told.append(facts)
         return worth - left, tuple(named), told
 

@@ -20,13 +20,15 @@ def trade_with_market(
 ) -> None:
     """One row: the world's own account takes the other side."""
     state, market, portfolio = turn.state, order.market, order.portfolio
+    house = state.house
     cash = market.worth(price, qty)
     n = state.fills_n + 1
     position = portfolio.positions.get(market.symbol) or state.position(portfolio, market)
-    own_cash, own_asset = _cash_of(state, order), position.held
-    market_cash, market_asset = state.system(MARKET, own_cash.asset), state.system(MARKET, own_asset.asset)
+    own_cash = portfolio.cash if portfolio.margin is None else _cash_of(state, order)
+    own_asset = position.held
+    market_cash, market_asset = house[MARKET, own_cash.asset], house[MARKET, own_asset.asset]
     _book(turn, order, position, own_cash, n, price, qty, cash, "market", facts, role)
-    paid = 0 if position.is_contract else cash
+    paid = 0 if market.is_contract else cash
     if order.buys:
         turn.transfer(TRADE_CASH, own_cash, market_cash, paid, n)
         turn.transfer(TRADE_ASSET, market_asset, own_asset, qty, n)
@@ -92,38 +94,39 @@ def _book(
     state, market, portfolio = turn.state, order.market, order.portfolio
     state.fills_n += 1
     n = state.fills_n
-    buys = order.buys
+    buys, effect, limit = order.buys, order.effect, order.limit_price
+    filled = order.filled_qty + qty
     worth = order.filled_cash + cash
     if market.tells_roles:
-        fee, charged, told = market.fees_as(role, order.effect, buys=buys).of_fill(cash, qty)
+        fee, charged, told = market.fees_as(role, effect, buys=buys).of_fill(cash, qty)
     else:
-        if order.effect:
-            lines = market.fees(order.effect, buys=buys)
+        if effect:
+            lines = market.fees(effect, buys=buys)
         else:
             lines = market.buy_fees if buys else market.sell_fees
         before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
-        fee, charged, told = lines.fill(before, worth, order.filled_qty + qty, capped=not buys)
-    order.filled_qty += qty
+        fee, charged, told = lines.fill(before, worth, filled, capped=not buys)
+    order.filled_qty = filled
     order.filled_value += price * qty
     order.filled_cash = worth
     order.fees += fee
-    if order.effect:
+    if effect:
         positions.book(turn, order, position, n, qty, cash, fee)
     else:
         _book_position(turn, order, position, qty, cash, fee)
     if fee:
-        turn.transfer(FEE, payer, state.system(FEES, payer.asset), fee, n)
+        turn.transfer(FEE, payer, state.house[FEES, payer.asset], fee, n)
     receipt = {
         "decided": "filled",
         "at": turn.at_ns,
-        "limit_price": order.limit_price,
+        "limit_price": limit,
         **facts,
         "fees": told,
     }
-    if order.limit_price is None:
+    if limit is None:
         receipt["collar"] = order.price
-    if order.effect:
-        receipt["effect"] = order.effect
+    if effect:
+        receipt["effect"] = effect
         receipt["contract"] = position.is_contract
     turn.events.append(
         FillRow(
@@ -150,12 +153,13 @@ def _book_position(turn: Turn, order: Order, position: Position, qty: int, cash:
     """Average cost, fees included: what is sold takes its share of the cost along, rounded down."""
     state, market = turn.state, order.market
     position.market_day = state.market_day
-    state.traded[order.portfolio.id, market.symbol] = position
+    state.traded[position.portfolio, position.symbol] = position
     turn.touch_position(position)
     leaves = order.qty - order.filled_qty
     if order.buys:
-        position.cost += cash + fee
-        position.day_cash -= cash + fee
+        paid = cash + fee
+        position.cost += paid
+        position.day_cash -= paid
         if market.rules is not None and market.rules.lock_days:
             position.bought_today += qty
         hold = market.reservation(order.price, leaves, order.filled_cash, order.filled_qty) if leaves else 0

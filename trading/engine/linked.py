@@ -91,7 +91,7 @@ def follow(turn: Turn) -> None:
     """Everything that must happen to others because of what this command did."""
     while turn.links:
         changed = sorted(turn.links.values(), key=_by_id)
-        turn.links = {}
+        turn.links = None
         for order in changed:
             terms = order.terms
             assert terms is not None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from market.book import Book, BookSide
 from market.rulebook.rules import PERMITS, InstrumentRules, Permit, Phase
 from market.ticks import Level, Quote, Reference
+from simgame.kernel.money import INT64_MAX
 from trading.engine import fees, margin, prices
 from trading.engine.fees import FeeLines
 from trading.engine.orders import Order, by_priority
@@ -54,6 +55,15 @@ class Side:
             return best
         return price, max(size - self.taken.get(price, 0), 0)
 
+    def beyond(self, price: int) -> tuple[int, int] | None:
+        """The best level, as `best` says it, when an order with this limit does not reach it."""
+        level = self.shown[0] if self.shown else None
+        if self.book.best is not None:
+            level = self.best()
+        if level is None or (level[0] >= price if self.bids else level[0] <= price):
+            return None
+        return self.best() if self.taken else level
+
 
 class Trigger:
     """An armed stop. A buy's waits above the market like an ask, a sell's below it like a bid."""
@@ -70,9 +80,9 @@ class Market:
     __slots__ = (
         "_cage_of_buys", "_cage_of_sells", "_fees", "_looked_at", "_looked_at_ns", "_round_by", "_times",
         "aside", "asks", "bids", "buy_fees", "fresh_until_ns", "halt_reason", "halted", "has_opened",
-        "holders", "in_auction", "last_price", "limits", "parts_today", "permit", "phase", "quote",
-        "reference", "rules", "sell_fees", "stops", "symbol", "tells_roles", "trailing", "unsettled",
-        "waiting",
+        "holders", "in_auction", "is_contract", "last_price", "limits", "parts_today", "permit", "phase",
+        "quote", "reference", "rules", "sell_fees", "stops", "symbol", "tells_roles", "trailing",
+        "unsettled", "waiting", "worth_max",
     )  # fmt: skip
 
     def __init__(self, symbol: str) -> None:
@@ -90,6 +100,7 @@ class Market:
         self.halted = False
         self.halt_reason = ""
         self.holders: dict[int, Portfolio] = {}  # margin portfolios with a position in it
+        self.is_contract = False
         self.parts_today = False  # closing today's lots is another thing than closing yesterday's
         self.unsettled = False  # a contract whose settlement price of yesterday has not come yet
         self._fees: dict[tuple[str, bool, str], FeeLines] = {}  # by effect, side and role
@@ -105,6 +116,7 @@ class Market:
         self._looked_at: dict[str, Any] | None = None  # the quote as receipts tell it
         self._looked_at_ns = 0
         self._times = self._round_by = 1  # price x qty x times / round_by = minor units
+        self.worth_max = INT64_MAX  # the most that price x qty may be: worth more, no row could hold it
 
     def set_rules(self, rules: InstrumentRules) -> None:
         self.rules = rules
@@ -115,7 +127,9 @@ class Market:
         self.parts_today = rules.is_contract and (
             rules.close_today_apart or any(line.effect == "close_today" for line in rules.fees)
         )
+        self.is_contract = rules.is_contract
         self._times, self._round_by = prices.worth_factors(rules)
+        self.worth_max = INT64_MAX * self._round_by // self._times
         self._set_limits()
         self._set_freshness()
 
@@ -282,8 +296,10 @@ class Market:
         """
         hold = -(-price * leaves * self._times // self._round_by)
         total = self.buy_fees.total
+        if not filled_cash:
+            return hold + total(hold, filled_qty + leaves)
         asked = total(filled_cash + hold, filled_qty + leaves)
-        return hold + asked - (total(filled_cash, filled_qty) if filled_cash else 0)
+        return hold + asked - total(filled_cash, filled_qty)
 
     def hold_of(self, order: Order) -> int:
         """Cash that an open order holds back: `reservation` of a buy, in margin portfolios margin.hold."""

@@ -48,14 +48,20 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     if market.waiting and event != RESTATE:
         release(turn, market)
     other = market.asks if order.buys else market.bids
+    may_rest = order.limit_price is not None and order.time_in_force not in IMMEDIATE
+    if may_rest and (beyond := other.beyond(order.price)) is not None:
+        _rest(order)
+        left_alone = receipts.untouched(beyond)
+        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, left_alone))
+        return
     walk = liquidity.walk(
         other, price=order.price, qty=order.qty - order.filled_qty, portfolio=order.portfolio
     )
-    rests = order.limit_price is not None and order.time_in_force not in IMMEDIATE and walk.own is None
+    rests = may_rest and walk.own is None
     if not walk.steps and rests:
         _rest(order)
-        beyond = receipts.untouched(walk.beyond)
-        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, beyond))
+        left_alone = receipts.untouched(walk.beyond)
+        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, left_alone))
         return
     seen = receipts.levels(walk.steps, walk.beyond)
     if event != RESTATE:
@@ -69,7 +75,11 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     looked_at, bound = market.looked_at(turn.at_ns), _bound(order)
     for step, level in zip(walk.steps, seen):  # noqa: B905 - `seen` may go on with what was left alone
         facts = {"quote": looked_at, "levels": [level], "queue_ahead": 0, "rule": bound}
-        _take_step(turn, order, step, facts)
+        if step.maker is None:
+            liquidity.take(other, step.price, step.size)
+            trade_with_market(turn, order, step.price, step.size, facts)
+        else:
+            _take_of_player(turn, order, step.maker, step, facts)
         if step is not walk.steps[-1] and order.leaves:
             turn.change(order, FILL_PART, {})
     if order.filled_qty == order.qty:
@@ -109,7 +119,7 @@ def _rest(order: Order) -> None:
     """Behind all that is displayed at its price, and behind the players who came before."""
     side = order.market.bids if order.buys else order.market.asks
     order.waits = ""
-    order.queue_ahead = side.left_at(order.price)
+    order.queue_ahead = side.left_at(order.price) if order.price in side.sizes else 0
     if order.terms is None:
         side.book.add(order)
     else:
@@ -155,7 +165,11 @@ def stand_aside(turn: Turn, order: Order, event: str) -> None:
 
 def end(turn: Turn, order: Order, event: str, reason: str, why: receipts.Facts, **facts: object) -> None:
     """An order that rests or waits ends unfilled, or filled in part."""
-    leave(order)
+    market = order.market
+    if order.trigger is None and not order.waits and order.status != HELD:
+        (market.bids if order.buys else market.asks).book.remove(order)
+    else:
+        leave(order)
     finish(turn, order, event, reason, why, **facts)
 
 
@@ -298,12 +312,7 @@ def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
     return left
 
 
-def _take_step(turn: Turn, order: Order, step: Step, facts: receipts.Facts) -> None:
-    if step.maker is None:
-        liquidity.take(order.market.asks if order.buys else order.market.bids, step.price, step.size)
-        trade_with_market(turn, order, step.price, step.size, facts)
-        return
-    maker = step.maker
+def _take_of_player(turn: Turn, order: Order, maker: Order, step: Step, facts: receipts.Facts) -> None:
     rested = {"rule": LIMIT}
     trade_with_player(turn, order, maker, step.price, step.size, facts, rested)
     _tell_maker(turn, maker, {**facts, **rested})

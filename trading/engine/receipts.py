@@ -54,15 +54,16 @@ def order(
     what: str, order: Order, at_ns: int, why: Facts, levels: list[Facts] | None = None, /, **more: Any
 ) -> Facts:
     """Why an order rests or ended. `more`: waits, facts."""
+    limit = order.limit_price
     receipt = {
         "decided": what,
         "at": at_ns,
         "quote": order.market.looked_at(at_ns),
         "queue_ahead": order.queue_ahead,
-        "limit_price": order.limit_price,
+        "limit_price": limit,
         "rule": why,
     }
-    if order.limit_price is None:
+    if limit is None:
         receipt["collar"] = order.price
     if levels is not None:
         receipt["levels"] = levels

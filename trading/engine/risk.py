@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 from market.rulebook.rules import Phase
-from simgame.kernel.money import INT64_MAX
 from trading.engine import credit, refusals, terms
 from trading.engine.commands import NewOrder, NewOrderWithTerms
 from trading.engine.draft import Draft, set_effect
@@ -33,9 +32,16 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
         return refusals.unknown_symbol(new.symbol)
     if not draft.rules.tradable or not _is_of_its_kind(state, draft):
         return refusals.instrument(draft)
-    if refusal := _refuse_words(state, new, draft):
+    if (
+        new.type != "limit"
+        or new.time_in_force not in ORDINARY
+        or new.limit_price is None
+        or draft.effect
+        or type(new) is NewOrderWithTerms
+    ) and (refusal := _refuse_words(state, new, draft)):
         return refusal
-    market, permit, portfolio = draft.market, draft.market.permit, draft.portfolio
+    market, portfolio = draft.market, draft.portfolio
+    permit = market.permit
     if not permit.enter:
         return refusals.closed(state, market, NO_ENTRY)
     if market.halted:
@@ -129,14 +135,18 @@ def refuse_late(deadline_ns: int, at_ns: int) -> Refusal | None:
 def _refuse_shape(draft: Draft, at_ns: int) -> Refusal | None:
     """Price and quantity against the venue's rules of the day."""
     rules, market, price, qty = draft.rules, draft.market, draft.price, draft.qty
-    if price is not None and not rules.is_on_tick(price):
+    if (
+        price is not None
+        and (price <= 0 or price % rules.tick or rules.tick_small)
+        and not rules.is_on_tick(price)
+    ):
         return refusals.tick(draft, price)
     if (qty <= 0 or qty % rules.lot or qty < rules.least_qty) and not _may_be_odd(draft):
         return refusals.lot(draft)
     most = rules.qty_max
     if price is None and draft.stop is None:
         most = rules.qty_max_market or most
-    if qty > most or market.worth_at_most(price or market.last_price, qty) > INT64_MAX:
+    if qty > most or (price or market.last_price) * qty > market.worth_max:
         return refusals.size(draft, most)
     if draft.stop is not None and not rules.is_on_tick(draft.stop):
         return refusals.tick(draft, draft.stop)

@@ -165,9 +165,22 @@ class Clock(NamedTuple):
     paused: bool = False
 
 
+class House(dict[tuple[int, str], Balance]):
+    """A world's own balances by code (accounts.py) and asset; they begin where they are first asked for."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __missing__(self, key: tuple[int, str]) -> Balance:
+        code, asset = key
+        account = accounts.system_account(self._state.world_number, code)
+        found = self[key] = self._state.balance(account, asset)
+        return found
+
+
 class State:
     __slots__ = (
-        "_expiries", "_system", "actions", "balances", "called", "clock", "closed", "fills_n", "market_day",
+        "_expiries", "actions", "balances", "called", "clock", "closed", "fills_n", "house", "market_day",
         "markets", "opened_before", "orders", "portfolios", "rates", "traded", "transfers_n", "turns",
         "undone", "world_ns", "world_number",
     )  # fmt: skip
@@ -192,14 +205,10 @@ class State:
         self.world_ns = 0  # the world's clock, as its ticks told it last
         self.opened_before = False  # restored: continuous trading had begun on this market day
         self._expiries: list[tuple[int, str]] = []  # heap: world time, id of a gtd order
-        self._system: dict[tuple[int, str], Balance] = {}  # the world's own, by code and asset
+        self.house = House(self)
 
     def system(self, code: int, asset: str) -> Balance:
-        found = self._system.get((code, asset))
-        if found is None:
-            found = self.balance(accounts.system_account(self.world_number, code), asset)
-            self._system[code, asset] = found
-        return found
+        return self.house[code, asset]
 
     def balance(self, account: int, asset: str) -> Balance:
         key = (account, asset)
@@ -269,17 +278,22 @@ class State:
 
     def forget(self, order: Order) -> None:
         """The order has ended: it leaves the open ones, and only its end is remembered."""
-        del self.orders[order.id]
-        del order.portfolio.orders[order.id]
-        self.note_end(order.id, order.portfolio.id, order.status)
+        order_id, portfolio, closed = order.id, order.portfolio, self.closed
+        del self.orders[order_id]
+        del portfolio.orders[order_id]
+        closed[order_id] = (portfolio.id, order.status)
+        if len(closed) >= CLOSED_KEPT_MIN + CLOSED_FORGOTTEN:
+            self._forget_ends()
 
     def note_end(self, order_id: str, portfolio: int, status: str) -> None:
         """So that a late cancel hears that it is late."""
-        closed = self.closed
-        closed[order_id] = (portfolio, status)
-        if len(closed) >= CLOSED_KEPT_MIN + CLOSED_FORGOTTEN:
-            for oldest in list(islice(closed, CLOSED_FORGOTTEN)):
-                del closed[oldest]
+        self.closed[order_id] = (portfolio, status)
+        if len(self.closed) >= CLOSED_KEPT_MIN + CLOSED_FORGOTTEN:
+            self._forget_ends()
+
+    def _forget_ends(self) -> None:
+        for oldest in list(islice(self.closed, CLOSED_FORGOTTEN)):
+            del self.closed[oldest]
 
 
 class PortfolioState(msgspec.Struct, frozen=True, gc=False):

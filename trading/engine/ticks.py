@@ -18,7 +18,7 @@ def on_print(turn: Turn, tick: Print) -> None:
     note_time(turn, tick.at_ns)
     market = turn.state.market(tick.symbol)
     if market.holders and tick.price != market.last_price:
-        turn.marked[market.symbol] = market
+        turn.marked = market
     matched = matching.on_print(turn, tick)
     if market.phase == at_close.WAITS and tick.price == market.base_price() and not market.halted:
         at_close.on_print(turn, market, tick)

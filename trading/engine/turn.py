@@ -43,8 +43,8 @@ class Turn(msgspec.Struct, gc=False):
     events: list[Event] = []
     balances: list[Balance] = []
     positions: list[Position] = []
-    links: dict[str, Order] = {}  # changed orders that others are linked to
-    marked: dict[str, Market] = {}  # instruments whose mark has moved, held by margin portfolios
+    links: dict[str, Order] | None = None  # changed orders that others are linked to
+    marked: Market | None = None  # an instrument whose mark has moved, held by margin portfolios
     clocked: bool = False  # the world's clock went on, and there are margin calls
     forced: int = 0  # orders that the exchange itself has placed
 
@@ -134,6 +134,8 @@ class Turn(msgspec.Struct, gc=False):
         self.events.append(order.row(EXEC_TYPE[event], receipt))
         terms = order.terms
         if terms is not None and terms.is_linked:
+            if self.links is None:
+                self.links = {}
             self.links[order.id] = order
 
     def close(self) -> list[Event]:
@@ -146,7 +148,8 @@ class Turn(msgspec.Struct, gc=False):
                 raise BrokenBooks(f"account {account} has {row}")
             events.append(row)
         for position in self.positions:
-            if position.sellable < 0 and not position.is_sound:
+            held = position.held
+            if held.posted - position.bought_today - held.reserved < 0 and not position.is_sound:
                 raise BrokenBooks(f"more is promised than held: {position.row()}")
             events.append(position.row())
         return events
