@@ -64,10 +64,10 @@ def place(turn: Turn, new: NewOrder) -> None:
         turn.reserve_cash(order, draft.cash_needed())
     if not order.opens:
         turn.reserve_qty(order, order.qty)
-    if asked is not None:
+    if type(new) is NewOrderWithTerms:
         order.terms = order.terms or terms.begun(new, draft)
         state.note_expiry(order)
-        linked.hold_legs(turn, order, asked)
+        linked.hold_legs(turn, order, new.terms)
     _set_out(turn, order, ACCEPT)
 
 

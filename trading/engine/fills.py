@@ -100,10 +100,9 @@ def _book(
     if market.tells_roles:
         fee, charged, told = market.fees_as(role, effect, buys=buys).of_fill(cash, qty)
     else:
+        lines = market.buy_fees if buys else market.sell_fees
         if effect:
             lines = market.fees(effect, buys=buys)
-        else:
-            lines = market.buy_fees if buys else market.sell_fees
         before = lines.charge(order.filled_cash, order.filled_qty, capped=not buys)
         fee, charged, told = lines.fill(before, worth, filled, capped=not buys)
     order.filled_qty = filled

@@ -12,7 +12,7 @@ from typing import Any
 from market.ticks import Print, Quote
 from trading.engine import liquidity, receipts
 from trading.engine.fills import MAKER, trade_with_market, trade_with_player
-from trading.engine.liquidity import Step
+from trading.engine.liquidity import Step, Walk
 from trading.engine.markets import AFTER_HOURS, Market, Side
 from trading.engine.orders import (
     EXPIRE,
@@ -49,20 +49,28 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         release(turn, market)
     other = market.asks if order.buys else market.bids
     may_rest = order.limit_price is not None and order.time_in_force not in IMMEDIATE
-    if may_rest and (beyond := other.beyond(order.price)) is not None:
-        _rest(order)
-        left_alone = receipts.untouched(beyond)
-        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, left_alone))
+    if may_rest and (nearest := other.beyond(order.price)) is not None:
+        _come_to_rest(turn, order, event, nearest)
         return
     walk = liquidity.walk(
         other, price=order.price, qty=order.qty - order.filled_qty, portfolio=order.portfolio
     )
-    rests = may_rest and walk.own is None
-    if not walk.steps and rests:
-        _rest(order)
-        left_alone = receipts.untouched(walk.beyond)
-        turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, left_alone))
+    if may_rest and not walk.steps and walk.own is None:
+        _come_to_rest(turn, order, event, walk.beyond)
         return
+    _meet(turn, order, event, other, walk)
+
+
+def _come_to_rest(turn: Turn, order: Order, event: str, beyond: tuple[int, int] | None) -> None:
+    """It takes nothing of the other side, whose nearest level is `beyond` its price."""
+    _rest(order)
+    left_alone = receipts.untouched(beyond)
+    turn.change(order, event, receipts.order("rested", order, turn.at_ns, LIMIT, left_alone))
+
+
+def _meet(turn: Turn, order: Order, event: str, other: Side, walk: Walk) -> None:
+    """It takes what the walk found on the `other` side. What is left rests if it may, else it is canceled."""
+    rests = order.limit_price is not None and order.time_in_force not in IMMEDIATE and walk.own is None
     seen = receipts.levels(walk.steps, walk.beyond)
     if event != RESTATE:
         turn.change(order, event, {})
@@ -72,16 +80,8 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
     if order.time_in_force == "fok" and walk.filled < order.leaves:
         _kill(turn, order, "FOK_NOT_FILLABLE", "Fill or kill: not all of it was there.", seen)
         return
-    looked_at, bound = market.looked_at(turn.at_ns), _bound(order)
-    for step, level in zip(walk.steps, seen):  # noqa: B905 - `seen` may go on with what was left alone
-        facts = {"quote": looked_at, "levels": [level], "queue_ahead": 0, "rule": bound}
-        if step.maker is None:
-            liquidity.take(other, step.price, step.size)
-            trade_with_market(turn, order, step.price, step.size, facts)
-        else:
-            _take_of_player(turn, order, step.maker, step, facts)
-        if step is not walk.steps[-1] and order.leaves:
-            turn.change(order, FILL_PART, {})
+    bound = _bound(order)
+    _take(turn, order, other, walk.steps, seen, bound)
     if order.filled_qty == order.qty:
         turn.change(order, FILL_REST, receipts.order("filled", order, turn.at_ns, bound, seen))
     elif rests:
@@ -92,6 +92,27 @@ def arrive(turn: Turn, order: Order, event: str) -> None:
         if walk.steps:
             turn.change(order, FILL_PART, {})
         _end_remainder(turn, order, walk.own, seen)
+
+
+def _take(
+    turn: Turn,
+    order: Order,
+    other: Side,
+    steps: list[Step],
+    seen: list[receipts.Facts],
+    bound: receipts.Facts,
+) -> None:
+    """Step by step; between two of them the order's row says how far it is."""
+    looked_at = order.market.looked_at(turn.at_ns)
+    for step, level in zip(steps, seen):  # noqa: B905 - `seen` may go on with what was left alone
+        facts = {"quote": looked_at, "levels": [level], "queue_ahead": 0, "rule": bound}
+        if step.maker is None:
+            liquidity.take(other, step.price, step.size)
+            trade_with_market(turn, order, step.price, step.size, facts)
+        else:
+            _take_of_player(turn, order, step.maker, step, facts)
+        if step is not steps[-1] and order.leaves:
+            turn.change(order, FILL_PART, {})
 
 
 def _bound(order: Order) -> receipts.Facts:

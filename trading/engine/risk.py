@@ -32,13 +32,7 @@ def refuse_new(state: State, new: NewOrder, draft: Draft | None, at_ns: int) -> 
         return refusals.unknown_symbol(new.symbol)
     if not draft.rules.tradable or not _is_of_its_kind(state, draft):
         return refusals.instrument(draft)
-    if (
-        new.type != "limit"
-        or new.time_in_force not in ORDINARY
-        or new.limit_price is None
-        or draft.effect
-        or type(new) is NewOrderWithTerms
-    ) and (refusal := _refuse_words(state, new, draft)):
+    if refusal := _refuse_words(state, new, draft):
         return refusal
     market, portfolio = draft.market, draft.portfolio
     permit = market.permit
@@ -135,11 +129,7 @@ def refuse_late(deadline_ns: int, at_ns: int) -> Refusal | None:
 def _refuse_shape(draft: Draft, at_ns: int) -> Refusal | None:
     """Price and quantity against the venue's rules of the day."""
     rules, market, price, qty = draft.rules, draft.market, draft.price, draft.qty
-    if (
-        price is not None
-        and (price <= 0 or price % rules.tick or rules.tick_small)
-        and not rules.is_on_tick(price)
-    ):
+    if price is not None and not rules.is_on_tick(price):
         return refusals.tick(draft, price)
     if (qty <= 0 or qty % rules.lot or qty < rules.least_qty) and not _may_be_odd(draft):
         return refusals.lot(draft)
