@@ -26,6 +26,20 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 55},  # a worker that was away does not catch up on rankings
     },
+    "look at the alerts": {
+        "task": "trading.tasks.look_at_alerts",
+        "schedule": 5.0,  # for who is away; the page itself looks at every quote
+        "options": {"expires": 4},
+    },
+    "end the games whose time is over": {
+        "task": "trading.tasks.end_due_games",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+    "thin the equity curves every night": {
+        "task": "trading.tasks.thin_curves",
+        "schedule": crontab(hour=20, minute=20),
+    },
 }
 
 # Celery warns root because of pickle; we accept JSON only, and a container may well run as root.

@@ -77,7 +77,8 @@ def margin_terms(game: Game) -> MarginTerms | None:
 def join(player: Player, game: Game) -> Portfolio:
     """The player's portfolio in the game, opened with its start cash. Idempotent.
 
-    When the exchange cannot be reached the portfolio stays `opening`; the next call finishes it.
+    When the exchange cannot be reached the portfolio stays `opening`; the next call finishes it. In a game
+    that waits for its host it stays so until the game begins (trading.hosting).
     """
     try:
         with transaction.atomic():
@@ -89,7 +90,7 @@ def join(player: Player, game: Game) -> Portfolio:
             )
     except IntegrityError:  # two first calls at once: the other one made it
         portfolio = Portfolio.objects.get(player=player, game=game)
-    if portfolio.status == Portfolio.Status.OPENING:
+    if portfolio.status == Portfolio.Status.OPENING and game.status == Game.Status.RUNNING:
         terms = portfolio.margin and msgspec.convert(portfolio.margin, MarginTerms)
         command = OpenPortfolio(
             portfolio.id, game.currency, game.start_cash, client_id=f"open-{portfolio.id}", margin=terms

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Player
 from simgame.kernel import money
@@ -16,25 +17,41 @@ from trading.models import Game, Portfolio
 GAMES_SHOWN = 200
 
 
-def find(text: str) -> Game:
-    """The game of this number or slug. Raises NotFound."""
+def find(text: str, player_id: int | None = None, invitation: str = "") -> Game:
+    """The game of this number or slug. Raises NotFound, also for a private game of others."""
     by_number = text.isascii() and text.isdigit() and len(text) < 19
     found = _games().filter(id=int(text)) if by_number else _games().filter(slug=text)
-    if game := found.first():
+    game = found.first()
+    if game and (_invited(game, invitation) or _visible(found, player_id).exists()):
         return game
     raise NotFound(f"There is no game {text[:80]!r}.")
 
 
 def join(player: Player, game: Game) -> Portfolio:
-    """The player's portfolio in the game. Raises GameEnded for a newcomer to a game that is over."""
+    """The player's portfolio in the game. Raises GameEnded for a newcomer to a game that is over.
+
+    The caller has found the game with `find`, so a private one was shown the invitation.
+    """
     if game.status == Game.Status.ENDED and portfolio_in(game, player.pk) is None:
         raise GameEnded(f"{game.name} is over: its standings can be read, but nobody joins any more.")
     return games.join(player, game)
 
 
+def _invited(game: Game, invitation: str) -> bool:
+    return bool(game.invitation) and hmac.compare_digest(game.invitation, invitation)
+
+
+def _visible(rows: QuerySet[Game], player_id: int | None) -> QuerySet[Game]:
+    """Public games, and of the private ones those that the player hosts or plays."""
+    if player_id is None:
+        return rows.filter(host=None)
+    plays = Exists(Portfolio.objects.filter(game=OuterRef("pk"), player_id=player_id))
+    return rows.filter(Q(host=None) | Q(host_id=player_id) | plays)
+
+
 def rows(player_id: int | None) -> list[dict[str, Any]]:
     """The newest games first."""
-    shown = list(_games().order_by("-id")[:GAMES_SHOWN])
+    shown = list(_visible(_games(), player_id).order_by("-id")[:GAMES_SHOWN])
     mine = dict(
         Portfolio.objects.filter(player_id=player_id, game__in=shown).values_list("game_id", "id")
         if player_id
@@ -55,7 +72,7 @@ def portfolio_in(game: Game, player_id: int | None) -> int | None:
 
 
 def _games() -> QuerySet[Game]:
-    return Game.objects.select_related("world").annotate(players=Count("portfolios"))
+    return Game.objects.select_related("world").annotate(players=Count("portfolios", distinct=True))
 
 
 def _row(game: Game, portfolio_id: int | None) -> dict[str, Any]:
@@ -64,6 +81,7 @@ def _row(game: Game, portfolio_id: int | None) -> dict[str, Any]:
         "slug": game.slug,
         "name": game.name,
         "season": game.season,
+        "private": game.host_id is not None,
         "status": game.status,
         "world": game.world.slug,
         "currency": game.currency,

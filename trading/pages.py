@@ -10,11 +10,12 @@ from django.utils.translation import gettext_lazy
 
 from accounts import keys, logins
 from accounts.models import Player
+from market import pinyin
 from market import queries as market_queries
 from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import games, queries, rights
+from trading import games, queries, rights, watchlist
 from trading.models import Game, Portfolio
 
 JSON = dict[str, Any]
@@ -25,6 +26,7 @@ INTERVALS: Final = (
     ("15m", "15m"),
     ("1h", "1h"),
     ("1d", gettext_lazy("Day")),
+    ("1w", gettext_lazy("Week")),
 )
 BOARD_ROWS: Final = 9  # of the landing page
 MODULES: Final = ("desk", "store", "stream", "fold", "money", "worth", "chart", "ticket", "orders", "dom")
@@ -54,6 +56,9 @@ def desk(player: Player, symbol: str = "") -> JSON:
     portfolio = games.join(player, games.running_season())
     snapshot = queries.desk_snapshot(portfolio.id)
     page = {**_market_page(portfolio.game.world), "desk": snapshot, "phase": snapshot["phase"]}
+    page["watchlists"] = [
+        {"id": str(row.id), "name": row.name, "symbols": row.symbols} for row in watchlist.lists(portfolio.id)
+    ]
     known = [row["symbol"] for row in page["instruments"]]
     if symbol and symbol not in known:
         raise NotFound(_("This world has no instrument %(symbol)s.") % {"symbol": symbol})
@@ -165,6 +170,7 @@ def _instrument_json(row: Instrument) -> JSON:
         "symbol": row.symbol,
         "name": row.name,
         "name_zh": row.name_zh,
+        "initials": pinyin.initials(row.name_zh),
         "kind": row.kind,
         "currency": row.currency,
         "price_exponent": row.price_exponent,

@@ -21,7 +21,7 @@ from market import queries as market_queries
 from market import rulewords
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
-from trading import margins, ranking
+from trading import margins, ranking, watchlist
 from trading.messages import JSON, Scale, balance_json, currency_of, fill_json, order_json, position_json
 from trading.models import AccountEvent, Balance, Fill, Game, Order, Portfolio, Position, Rank
 from trading.models.order import OPEN_STATUSES
@@ -88,7 +88,7 @@ def desk_snapshot(portfolio_id: int) -> JSON:
             "positions": [
                 position_json(row, scales[row.symbol], reserved.get(row.symbol, 0)) for row in positions
             ],
-            "watchlist": portfolio.watchlist,
+            "watchlist": watchlist.of(portfolio_id),
             "notices": notices(portfolio_id),
         }
         value = ranking.worths(game, [portfolio_id])[portfolio_id]

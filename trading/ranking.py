@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 
 from market import queries as market_queries
 from simgame.kernel import clock, money
+from trading import curve
 from trading.messages import Scale, scale_of
 from trading.models import Balance, Fill, Game, Portfolio, Position, Rank
 from trading.portfolios import Worth, worth
@@ -47,7 +48,10 @@ def _cash(portfolio_ids: list[int]) -> dict[int, dict[str, int]]:
 
 
 def rank(game: Game) -> int:
-    """Recompute the standings of a game; returns how many portfolios were ranked. Idempotent."""
+    """Recompute the standings of a game; returns how many portfolios were ranked. Idempotent.
+
+    What each was worth becomes a point of its curve.
+    """
     now, day = clock.now(), market_queries.market_day(game.world)
     values = worths(game)
     made = Fill.objects.filter(portfolio__game=game).values_list("portfolio")
@@ -77,6 +81,7 @@ def rank(game: Game) -> int:
         Rank.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["portfolio"], update_fields=FIELDS
         )
+    curve.record(game, values, day)
     return len(rows)
 
 

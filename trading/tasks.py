@@ -6,7 +6,7 @@ from celery import shared_task
 
 from market.models import World
 from simgame.kernel import clock
-from trading import halts, invariants, ranking
+from trading import alerts, curve, halts, hosting, invariants, ranking
 from trading.models import Game
 
 
@@ -20,6 +20,21 @@ def reconcile_books() -> None:
 def rank_games() -> None:
     for game in Game.objects.filter(status=Game.Status.RUNNING).select_related("world"):
         ranking.rank(game)
+
+
+@shared_task(ignore_result=True)
+def look_at_alerts() -> None:
+    alerts.look()
+
+
+@shared_task(ignore_result=True)
+def end_due_games() -> None:
+    hosting.end_due()
+
+
+@shared_task(ignore_result=True)
+def thin_curves() -> None:
+    curve.thin()
 
 
 @shared_task(ignore_result=True)

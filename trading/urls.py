@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from trading.api import absent, account, auth, desk, games, keys, orders, rights, v2, watchlists
+from trading.api import absent, account, auth, desk, games, keys, notes, orders, rights, v2, watchlists
 
 V1 = "api/v1/"
 
@@ -29,6 +29,13 @@ urlpatterns = [
     path(V1 + "rights", rights.Rights.as_view()),
     path(V1 + "rights/<str:key>", rights.Right.as_view()),
     path(V1 + "watchlist", desk.OwnWatchlist.as_view()),
+    path(V1 + "watchlists", notes.Watchlists.as_view()),
+    path(V1 + "watchlists/<uuid:list_id>", notes.OneWatchlist.as_view()),
+    path(V1 + "journal", notes.Journal.as_view()),
+    path(V1 + "journal/<int:note_id>", notes.Note.as_view()),
+    path(V1 + "alerts", notes.Alerts.as_view()),
+    path(V1 + "alerts/<int:alert_id>", notes.OneAlert.as_view()),
+    path(V1 + "portfolio/curve", notes.Curve.as_view()),
     path(V1 + "orders/preview", orders.Preview.as_view()),
     path(V1 + "orders/<uuid:order_id>/receipt", desk.OrderReceipt.as_view()),
     path(V1 + "fills/<int:fill_id>/receipt", desk.FillReceipt.as_view()),
@@ -36,6 +43,8 @@ urlpatterns = [
     path(V1 + "games/<str:game>", games.Game.as_view()),
     path(V1 + "games/<str:game>/join", games.Join.as_view()),
     path(V1 + "games/<str:game>/standings", games.Standings.as_view()),
+    path(V1 + "games/<str:game>/export", games.Export.as_view()),
+    path(V1 + "games/<str:game>/<str:act>", games.Host.as_view()),
     path("v2/account", v2.Account.as_view()),
     path("v2/account/configurations", account.Configurations.as_view()),
     path("v2/account/portfolio/history", account.History.as_view()),

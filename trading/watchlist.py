@@ -1,28 +1,23 @@
-"""The symbols a player watches, in their order."""
+"""The ordinary list of a portfolio: the oldest of its watchlists. What writes lists is `trading.watchlists`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from market import queries as market_queries
-from simgame.kernel.errors import Invalid
-from trading.models import Portfolio
+from trading import watchlists
 
-SYMBOLS_MAX: Final = 200  # more than any screen shows, and no way to fill the table
-
-
-def of(portfolio_id: int) -> list[str]:
-    return list(Portfolio.objects.values_list("watchlist", flat=True).get(id=portfolio_id))
+FIRST: Final = "Watching"
 
 
 def choose(portfolio_id: int, symbols: Iterable[str]) -> list[str]:
-    """The new list, each symbol once. Raises Invalid (too many) or UnknownInstrument."""
-    wanted = list(dict.fromkeys(symbols))
-    if len(wanted) > SYMBOLS_MAX:
-        raise Invalid(f"A watchlist has at most {SYMBOLS_MAX} symbols.", pointer="/symbols")
-    portfolio = Portfolio.objects.select_related("game__world").get(id=portfolio_id)
-    market_queries.known(portfolio.game.world, wanted)
-    portfolio.watchlist = wanted
-    portfolio.save(update_fields=["watchlist"])
-    return wanted
+    """The ordinary list anew, made where there is none. Raises Invalid (too many) or UnknownInstrument."""
+    found = next(iter(watchlists.of(portfolio_id)), None)
+    if found is None:
+        return list(watchlists.make(portfolio_id, FIRST, symbols).symbols)
+    return list(watchlists.change(portfolio_id, str(found.pk), None, symbols).symbols)
+
+
+def of(portfolio_id: int) -> list[str]:
+    found = next(iter(watchlists.of(portfolio_id)), None)
+    return list(found.symbols) if found else []

@@ -1,4 +1,4 @@
-"""Watchlists of bots: named, several to a portfolio, each in its own order."""
+"""Watchlists: named, several to a portfolio, each in its own order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from market.shapes import alpaca_asset
 from simgame.kernel.errors import Invalid, NotFound
 from trading.messages import JSON
 from trading.models import Portfolio, Watchlist
-from trading.watchlist import SYMBOLS_MAX
 
+SYMBOLS_MAX: Final = 200  # more than any screen shows, and no way to fill the table
 LISTS_MAX: Final = 50  # of one portfolio
 NAME_CHARS_MAX: Final = 64
 
@@ -38,7 +38,9 @@ def find_named(portfolio_id: int, name: str) -> Watchlist:
 
 
 def make(portfolio_id: int, name: str, symbols: Iterable[str]) -> Watchlist:
-    """Raises Invalid (a name that is taken, too many) or UnknownInstrument."""
+    """Raises Invalid (no name or one that is taken, too many) or UnknownInstrument."""
+    if not name.strip():
+        raise Invalid("A watchlist has a name.", pointer="/name")
     with transaction.atomic():
         portfolio = Portfolio.objects.select_for_update(of=["self"]).get(id=portfolio_id)  # one count
         if len(of(portfolio_id)) >= LISTS_MAX:

@@ -7,12 +7,20 @@ export class Refused extends Error {
   }
 }
 
+let portfolio = null;
+
+// Every request from now on is of this portfolio: a player may have several.
+export function speakFor(id) {
+  portfolio = id;
+}
+
 const csrf = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
 
 // Resolves to {status, body, headers}; status 304 has no body. Rejects with Refused, or with
 // TypeError / AbortError when nobody answered.
 export async function call(method, path, body, { timeoutMs = 8_000, headers = {} } = {}) {
   const options = { method, headers: { Accept: "application/json", ...headers }, signal: AbortSignal.timeout(timeoutMs), cache: "no-store" };
+  if (portfolio !== null) options.headers["X-Portfolio"] = String(portfolio);
   if (method !== "GET") options.headers["X-CSRFToken"] = csrf();
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";

@@ -6,7 +6,10 @@ import { h, text } from "./dom.js";
 import { Marks } from "./chart_marks.js";
 import { grouped, parse, rough, show } from "./money.js";
 import { t } from "./phrases.js";
+import { handle } from "./chart_hand.js";
+import { weeks } from "./indicators.js";
 import { barOf, dayBreaks, drawn, fillMarks, vwap } from "./series.js";
+import { Studies } from "./studies.js";
 import { isArmed, linePrice, priceWords } from "./words.js";
 import * as store from "./store.js";
 
@@ -35,7 +38,8 @@ function colours() {
   return { ...found, axis: found.t3, font: style.getPropertyValue("--sans").trim() || "sans-serif" };
 }
 
-export async function makeChart(section, { interval, layers, mine = true }) {
+// verbs: {onPrice(text), onMove(orderId, text), alerts() → [{price, words}]}; none on a page that only shows.
+export async function makeChart(section, { interval, layers, mine = true, verbs = null }) {
   let library;
   try {
     library = await import("lightweight-charts");
@@ -45,7 +49,7 @@ export async function makeChart(section, { interval, layers, mine = true }) {
     return null;
   }
   await document.fonts?.ready;
-  return new Chart(library, section, { interval, layers, mine });
+  return new Chart(library, section, { interval, layers, mine, verbs });
 }
 
 class Chart {
@@ -53,8 +57,8 @@ class Chart {
   #older = null; // the request for older bars, or "none"
   #tabledAt = 0;
 
-  constructor(library, section, { interval, layers, mine }) {
-    Object.assign(this, { library, section, interval, layers, mine, colours: colours() });
+  constructor(library, section, { interval, layers, mine, verbs }) {
+    Object.assign(this, { library, section, interval, layers, mine, verbs, colours: colours(), shape: localStorage.getItem("simgame.shape") ?? "candles" });
     this.canvas = section.querySelector(".canvas");
     this.legend = section.querySelector(".ohlc");
     this.chart = library.createChart(this.canvas, this.#options());
@@ -62,11 +66,44 @@ class Chart {
     this.volume = this.chart.addSeries(library.HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false, color: this.colours.bar });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
     this.average = this.chart.addSeries(library.LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
+    this.line = this.chart.addSeries(library.LineSeries, { color: this.colours.t1, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null, visible: false });
+    this.studies = new Studies(library, this.chart, this.colours);
+    this.setShape(this.shape);
     this.marks = new Marks();
     this.candles.attachPrimitive(this.marks);
     this.table = section.appendChild(h("table", { class: "sr" }));
     this.note = section.appendChild(h("p", { class: "note say", hidden: true }));
     this.#listen();
+    if (verbs) this.#take();
+  }
+
+  // Candles, or a line through the closes.
+  setShape(shape) {
+    this.shape = shape;
+    localStorage.setItem("simgame.shape", shape);
+    const clear = "rgba(0, 0, 0, 0)";
+    this.candles.applyOptions(shape === "line" ? { upColor: clear, borderUpColor: clear, wickUpColor: clear, downColor: clear, borderDownColor: clear, wickDownColor: clear } : this.#candleOptions());
+    this.line.applyOptions({ visible: shape === "line" });
+  }
+
+  toggleStudy(name) {
+    this.studies.toggle(name);
+    this.studies.draw(this.#bars);
+    this.#legend(null);
+  }
+
+  #take() {
+    handle(this.canvas, {
+      orders: () => this.shownOrders ?? [],
+      listed: () => store.instrument.peek(),
+      toPrice: (y) => this.candles.coordinateToPrice(y) ?? 0,
+      toY: (price) => this.candles.priceToCoordinate(price),
+      axisWidth: () => this.chart.priceScale("right").width(),
+      hold: (on) => this.chart.applyOptions({ handleScroll: !on, handleScale: on ? false : { axisPressedMouseMove: { price: true, time: true } } }),
+      ghost: (text, order) => { this.ghost = text && { price: Number(text), label: grouped(text), words: t("{what} to {price}", { what: order.verb, price: grouped(text) }), dashed: true }; this.#newMarks(); },
+      onPrice: this.verbs.onPrice,
+      onMove: this.verbs.onMove,
+    });
   }
 
   #options() {
@@ -115,7 +152,7 @@ class Chart {
   }
 
   #newBars(bars) {
-    const next = drawn(bars, shiftMs);
+    const next = this.interval === "1w" ? weeks(drawn(bars, shiftMs)) : drawn(bars, shiftMs);
     const one = next.length && this.#bars.length && next.length - this.#bars.length <= 1 && next[0].time === this.#bars[0].time && !this.fresh;
     const range = this.chart.timeScale().getVisibleLogicalRange();
     const grown = next.length && this.#bars.length && !this.fresh ? next.findIndex((bar) => bar.time === this.#bars[0].time) : 0;
@@ -127,15 +164,18 @@ class Chart {
       this.candles.update(next.at(-1));
       this.volume.update({ time: next.at(-1).time, value: next.at(-1).volume });
       this.average.update(averages.at(-1));
+      this.line.update({ time: next.at(-1).time, value: next.at(-1).close });
     } else {
       this.#precision();
       this.candles.setData(next);
       this.volume.setData(next.map((bar) => ({ time: bar.time, value: bar.volume })));
       this.average.setData(averages);
+      this.line.setData(next.map((bar) => ({ time: bar.time, value: bar.close })));
       if (this.fresh && next.length) this.chart.timeScale().scrollToRealTime();
       else if (grown > 0 && range) this.chart.timeScale().setVisibleLogicalRange({ from: range.from + grown, to: range.to + grown });
       if (next.length) this.fresh = false;
     }
+    if (this.studies.chosen.length || this.studies.shown?.length) this.studies.draw(next);
     this.#legend(null);
     this.#newMarks();
     this.#tabulate();
@@ -155,6 +195,7 @@ class Chart {
     const average = vwap(this.#bars.filter((one) => one.time <= shown.time)).at(-1)?.value;
     const parts = [["O", price(shown.open)], ["H", price(shown.high)], ["L", price(shown.low)], ["C", price(shown.close)], [t("Volume"), rough(String(Math.round(shown.volume)))]];
     if (average && this.layers.vwap) parts.push(["VWAP", price(average)]);
+    for (const [name, value, pane] of this.studies.valuesAt(bar?.time)) parts.push([name, pane ? value.toFixed(2) : price(value)]);
     this.legend.replaceChildren(...parts.map(([name, value]) => h("span", {}, name, " ", h("b", {}, value))));
   }
 
@@ -168,8 +209,10 @@ class Chart {
     const fills = this.layers.fills ? own((books) => books.fills) : [];
     const parseQty = (qty) => parse(qty, listed.qty_exponent);
     const marks = fillMarks(fills, this.#bars, (ms) => (ms + shiftMs(ms)) / 1000, parseQty);
+    this.shownOrders = orders.map((order) => ({ id: order.id, price: Number(linePrice(order)), label: linePrice(order), words: orderWords(order, listed), dashed: isArmed(order), movable: order.type !== "trailing_stop" || !isArmed(order), verb: t(order.side === "buy" ? "Buy" : "Sell") }));
+    const alerts = this.verbs?.alerts(listed.symbol) ?? [];
     this.marks.show({
-      orders: orders.map((order) => ({ price: Number(linePrice(order)), label: grouped(linePrice(order)), words: orderWords(order, listed), dashed: isArmed(order) })),
+      orders: [...this.shownOrders.map((order) => ({ ...order, label: grouped(order.label) })), ...alerts.map((alert) => ({ price: Number(alert.price), label: grouped(alert.price), words: t("alert"), dashed: true })), ...(this.ghost ? [this.ghost] : [])],
       fills: marks.map((mark) => ({ ...mark, qty: grouped(show(mark.qty, listed.qty_exponent).replace(/\.0+$/, "")) })),
       previous: previousClose ? { price: Number(previousClose), words: t("previous close") } : null,
       days: dayBreaks(this.#bars),
@@ -194,7 +237,9 @@ class Chart {
   #recolour() {
     this.colours = colours();
     this.chart.applyOptions(this.#options());
-    this.candles.applyOptions(this.#candleOptions());
+    this.setShape(this.shape);
+    this.line.applyOptions({ color: this.colours.t1 });
+    this.studies.recolour(this.colours);
     this.volume.applyOptions({ color: this.colours.bar });
     this.average.applyOptions({ color: this.colours.t3 });
     this.#newMarks();
@@ -205,7 +250,7 @@ class Chart {
     const [symbol, interval] = [store.selected.peek(), this.interval];
     this.#older = "asked";
     const before = new Date(store.bars.peek()[0].t * 1000).toISOString();
-    const path = `/api/v1/bars/${encodeURIComponent(symbol)}?world=${store.world.slug}&interval=${interval}&before=${before}&limit=${HISTORY}`;
+    const path = `/api/v1/bars/${encodeURIComponent(symbol)}?world=${store.world.slug}&interval=${interval === "1w" ? "1d" : interval}&before=${before}&limit=${HISTORY}`;
     const answer = await get(path).catch(() => null);
     if (symbol !== store.selected.peek() || interval !== this.interval) return;
     const rows = answer?.body?.bars ?? [];

@@ -1,9 +1,12 @@
 // The desk: ties its parts together. Each part reads the store; only this file knows them all.
 import { effect } from "@preact/signals-core";
+import { undoLast, tell } from "./toast.js";
+import { waitingOf, watchAlerts } from "./alerts.js";
 import { makeChart } from "./chart.js";
 import * as feeds from "./feeds.js";
 import { showBadge, showClock, showMoney } from "./header.js";
 import { showInstrument } from "./instrument.js";
+import { writeNote } from "./journal.js";
 import { bindKeys, showKeys } from "./keys.js";
 import { showLadder, showPhoneLadder } from "./ladder.js";
 import { showBooks, showOwn, tab } from "./orders.js";
@@ -16,11 +19,15 @@ import * as send from "./send.js";
 import * as store from "./store.js";
 import { showTape } from "./tape.js";
 import * as ticket from "./ticket.js";
+import * as listing from "./lists.js";
+import { STUDIES, kept } from "./studies.js";
 import { neighbour, showWatchlist } from "./watchlist.js";
+import { isArmed } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const frame = $("desk");
-const INTERVALS = ["1m", "5m", "15m", "1h", "1d"];
+const INTERVALS = ["1m", "5m", "15m", "1h", "1d", "1w"];
+const ofBars = (value) => (value === "1w" ? "1d" : value); // weeks are folded from days
 const layers = { orders: true, fills: true, vwap: true };
 
 let interval = INTERVALS.includes(localStorage.getItem("simgame.interval")) ? localStorage.getItem("simgame.interval") : "1m";
@@ -34,7 +41,7 @@ function choose(symbol) {
     store.selected.value = symbol;
     history.replaceState(null, "", `/desk/${encodeURIComponent(symbol)}/`);
     document.title = `${symbol} · ${t("Desk")} · SimGame`;
-    feeds.followInstrument(symbol, interval);
+    feeds.followInstrument(symbol, ofBars(interval));
   }
   view("desk");
 }
@@ -52,7 +59,7 @@ function chooseInterval(value) {
   for (const button of $("intervals").children) button.setAttribute("aria-pressed", String(button.value === value));
   store.bars.value = [];
   chart?.reset(value);
-  feeds.followInstrument(store.selected.peek(), value);
+  feeds.followInstrument(store.selected.peek(), ofBars(value));
 }
 
 function view(name) {
@@ -70,7 +77,7 @@ async function act(promise, words) {
     await promise;
   } catch (error) {
     say(`${words} ${error.message}`);
-    store.notices.value = [{ code: "LOCAL", text: `${words} ${error.message}` }];
+    tell(`${words} ${error.message}`);
   }
 }
 
@@ -80,7 +87,28 @@ async function cancel(order, button) {
   button.disabled = false;
 }
 
-const replace = (order, changes) => act(send.replace(order, changes).then((answer) => store.applyOrder(answer.body)), t("Not changed."));
+const replace = (order, changes) => act(send.replace(order, changes).then((answer) => replaced(order, changes, answer.body)), t("Not changed."));
+
+// What was changed can be changed back while the order waits.
+function replaced(before, changes, order) {
+  store.applyOrder(order);
+  const back = Object.fromEntries(Object.keys(changes).filter((name) => before[name]).map((name) => [name, before[name]]));
+  tell(t("Changed: {words}", { words: title(order) }), Object.keys(back).length && isWaiting(order) ? () => replace(newest(order), back) : null);
+}
+
+const newest = (order) => store.desk.peek().orders.find((one) => one.id === order.id) ?? order;
+const isWaiting = (order) => !["filled", "canceled", "expired", "rejected"].includes(order.status);
+
+function moveOrder(id, price) {
+  const order = store.openOrders.peek().find((one) => one.id === id);
+  if (order) replace(order, { [isArmed(order) ? "stop_price" : "limit_price"]: price });
+}
+
+async function cancelShown() {
+  const mine = store.openOrders.peek().filter((order) => order.symbol === store.selected.peek());
+  await act(Promise.all(mine.map((order) => send.cancel(order))), t("Not cancelled."));
+  if (mine.length) tell(t("{n} orders in {symbol} are being cancelled.", { n: mine.length, symbol: store.selected.peek() }));
+}
 
 const close = (symbol, share) => act(send.closePosition(symbol, share).then(onDecided), t("Not sent."));
 
@@ -90,7 +118,8 @@ function onDecided(order) {
   frame.classList.remove("ticket-open");
   say(title(order));
   if (order.status === "rejected") openReceipt(order.id);
-  else if (!["filled", "canceled", "expired"].includes(order.status)) tab.value = "orders";
+  if (isWaiting(order)) tell(title(order), () => cancel(order, { disabled: false }));
+  if (isWaiting(order)) tab.value = "orders";
 }
 
 function openTicket(side) {
@@ -108,7 +137,11 @@ showNotices($("notices"));
 showMargin($("margin"), $("margin-call"), () => feeds.askDesk());
 showInstrument($("instrument"));
 showWatchlist($("watchlist"), $("search"), choose);
-showLadder($("depth"), ticket.setPrice);
+showLadder($("depth"), (price, level, event) => {
+  if (!ticket.oneClick.peek()) return ticket.setPrice(price);
+  const joins = level === "buy" ? "buy" : "sell"; // the row's own side; with Shift the other one, which takes
+  ticket.sendAt(event.shiftKey ? (joins === "buy" ? "sell" : "buy") : joins, price, onDecided);
+});
 showPhoneLadder($("depth-phone"));
 showTape($("tape"), $("tape-note"));
 showBooks($("panel"), $("tab-note"), { choose, close, openReceipt, cancel, replace, shownOrder });
@@ -121,8 +154,53 @@ feeds.followPortfolio();
 chooseInterval(interval);
 feeds.start();
 
-makeChart($("chart"), { interval, layers }).then((made) => {
+// Sends at the best price of the other side: one click by keyboard.
+function take(way) {
+  const at = store.quote(store.selected.peek()).peek()?.[way === "buy" ? "ask" : "bid"];
+  if (!ticket.oneClick.peek()) return tell(t("Turn one-click orders on first: the switch is beneath the depth."));
+  if (at) ticket.sendAt(way, at, onDecided);
+}
+
+$("one-click").addEventListener("change", (event) => {
+  ticket.oneClick.value = event.target.checked;
+  frame.classList.toggle("armed", event.target.checked);
+  if (event.target.checked) tell(t("A click on a price of the depth now sends the ticket's quantity at once: on a bid it buys, on an ask it sells, with Shift the other way."));
+});
+
+watchAlerts($("alert"));
+effect(() => $("watch-it").setAttribute("aria-pressed", String(listing.isWatched.value)));
+$("watch-it").addEventListener("click", listing.toggleWatched);
+$("edit-lists").addEventListener("click", listing.editLists);
+effect(() => {
+  const [select, shown] = [$("list"), listing.shownList.value];
+  select.replaceChildren(...listing.lists.value.map((one) => new Option(one.name, one.id, false, one.id === shown?.id)));
+  select.hidden = listing.lists.value.length < 1;
+});
+$("list").addEventListener("change", (event) => listing.choose(event.target.value));
+
+function showStudies() {
+  const box = $("studies");
+  for (const button of box.querySelectorAll("[data-shape]")) button.setAttribute("aria-pressed", String(button.dataset.shape === (chart?.shape ?? "candles")));
+  for (const button of box.querySelectorAll("[data-study]")) button.setAttribute("aria-pressed", String((chart?.studies.chosen ?? kept()).includes(button.dataset.study)));
+}
+
+for (const [name, words] of Object.entries(STUDIES)) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: t(words) });
+  button.dataset.study = name;
+  $("studies").append(button);
+}
+$("studies").addEventListener("click", (event) => {
+  const { study, shape } = event.target.dataset;
+  if (study) chart?.toggleStudy(study);
+  if (shape) chart?.setShape(shape);
+  showStudies();
+});
+showStudies();
+
+const verbs = { onPrice: ticket.setPrice, onMove: moveOrder, alerts: waitingOf };
+makeChart($("chart"), { interval, layers, verbs }).then((made) => {
   chart = made;
+  showStudies();
   chart?.reset(interval);
   for (const button of frame.querySelectorAll("[data-layer]")) {
     button.hidden = !made;
@@ -178,10 +256,18 @@ const KEYS = [
   { key: "Enter", ctrl: true, always: true, shown: "Ctrl ↵", words: "Send the order", does: ticket.submitNow },
   { key: "j", shown: "J", words: "Next instrument", does: () => choose(neighbour(1)) },
   { key: "k", shown: "K", words: "Former instrument", does: () => choose(neighbour(-1)) },
-  ...INTERVALS.map((value, index) => ({ key: String(index + 1), shown: "1 – 5", words: index ? "" : "Interval of the chart", does: () => chooseInterval(value) })),
+  ...INTERVALS.map((value, index) => ({ key: String(index + 1), shown: "1 – 6", words: index ? "" : "Interval of the chart", does: () => chooseInterval(value) })),
   { key: "p", shown: "P", words: "Positions", does: () => (tab.value = "positions") },
   { key: "o", shown: "O", words: "Open orders", does: () => (tab.value = "orders") },
   { key: "f", shown: "F", words: "Fills", does: () => (tab.value = "fills") },
+  { key: "g", shown: "G", words: "Journal", does: () => (tab.value = "journal") },
+  { key: "n", shown: "N", words: "Write a note on today", does: () => writeNote() },
+  { key: "w", shown: "W", words: "Watch the instrument, or no longer", does: listing.toggleWatched },
+  { key: "a", shown: "A", words: "Alert on a price", does: () => $("alert").click() },
+  { key: "z", shown: "Z", words: "Take back what was just sent, while it waits", does: undoLast },
+  { key: "x", shown: "X", words: "Cancel every order of the instrument", does: cancelShown },
+  { key: "b", shift: true, shown: "Shift B", words: "One-click orders: buy at the best offer", does: () => take("buy") },
+  { key: "s", shift: true, shown: "Shift S", words: "One-click orders: sell at the best bid", does: () => take("sell") },
   { key: "Escape", always: true, shown: "Esc", words: "Close what is open", does: escape },
   { key: "?", shown: "?", words: "These keys", does: () => showKeys(KEYS) },
 ];

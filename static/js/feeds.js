@@ -1,5 +1,5 @@
 // Ties the store to the stream: which topics the page follows, and what polling asks instead.
-import { get } from "./api.js";
+import { get, speakFor } from "./api.js";
 import * as store from "./store.js";
 import { Stream } from "./stream.js";
 
@@ -7,6 +7,7 @@ const slug = store.world.slug;
 const socketUrl = () => `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/v1`;
 
 let deskTag = null;
+if (store.desk.peek()) speakFor(store.desk.peek().portfolio.id);
 
 export const stream = new Stream({
   open: () => new WebSocket(socketUrl()),

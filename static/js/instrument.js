@@ -14,6 +14,7 @@ export function showInstrument(box) {
     if (!listed) return;
     const row = quote(listed.symbol).value ?? {};
     text(part("symbol"), listed.symbol);
+    if (part("page")) part("page").href = `/instruments/${encodeURIComponent(listed.symbol)}/`;
     text(part("name"), nameOf(listed));
     text(part("last"), grouped(row.last ?? row.previous_close));
     const day = dayChange(row, listed);

@@ -10,13 +10,15 @@ export function showKeys(list) {
   openSheet(h("h2", {}, t("Keys")), h("dl", {}, ...rows));
 }
 
-// list: [{key, shown, words, does, ctrl?, always?}]; `always` works while typing too.
+const LETTER = /^[a-z]$/; // of these Shift means another key; of `?` and `/` it depends on the keyboard
+
+// list: [{key, shown, words, does, ctrl?, shift?, always?}]; `always` works while typing too.
 export function bindKeys(list) {
   addEventListener("keydown", (event) => {
     if (event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
     const ctrl = event.ctrlKey || event.metaKey;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const found = list.find((one) => one.key === key && Boolean(one.ctrl) === ctrl && (one.always || !typing()));
+    const found = list.find((one) => one.key === key && Boolean(one.ctrl) === ctrl && (!LETTER.test(key) || Boolean(one.shift) === event.shiftKey) && (one.always || !typing()));
     if (!found) return;
     event.preventDefault();
     found.does(event);

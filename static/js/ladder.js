@@ -38,7 +38,7 @@ export function ownByPrice(orders, symbol, listed) {
 
 function row(side) {
   // A pointer's short cut into the ticket; a keyboard has the price field itself.
-  const price = h("span", { class: `num pr ${side === "sell" ? "down" : "up"}` });
+  const price = h("span", { class: `num pr ${side === "sell" ? "down" : "up"}`, "data-side": side });
   const [mine, size, sum] = [h("span", { class: "you" }), h("span", { class: "num" }), h("span", { class: "num t3" })];
   const bar = h("span", { class: "bx" }, h("i"), h("u", { hidden: true }));
   const node = h("div", { class: "rw" }, mine, price, size, sum, bar);
@@ -69,8 +69,8 @@ export function showLadder(box, onPrice) {
   const spread = h("div", { class: "sprd" }, h("span", {}, t("Spread")), gap, ticks, points, h("span"));
   box.replaceChildren(head, ...asks, spread, ...bids);
   box.addEventListener("click", (event) => {
-    const price = event.target.dataset.price;
-    if (price) onPrice(price);
+    const { price, side } = event.target.dataset;
+    if (price) onPrice(price, side, event);
   });
   effect(() => {
     const [listed, book] = [instrument.value, depth.value];

@@ -3,6 +3,7 @@ import { computed, effect, signal } from "@preact/signals-core";
 import { clockTime, dateOf } from "./clock.js";
 import { figure, h, keyed, mark, text } from "./dom.js";
 import { isOpen } from "./fold.js";
+import { loadNotes, notes, notesTable } from "./journal.js";
 import { amount, change, direction, grouped, parse, percent, show, signed } from "./money.js";
 import { t } from "./phrases.js";
 import { desk, figures, instruments, openOrders, quote, selected, world } from "./store.js";
@@ -11,13 +12,13 @@ import { trim } from "./ladder.js";
 import { nameOf } from "./watchlist.js";
 import { STATUS, families, isArmed, priceWords, shortPrice, statusWords } from "./words.js";
 
-const TABS = ["positions", "orders", "fills", "history"];
+const TABS = ["positions", "orders", "fills", "history", "journal"];
 export const tab = signal("positions");
 const width = signal(0);
 
 const held = computed(() => (desk.value?.positions ?? []).filter((row) => /[1-9]/.test(row.qty)));
 const ended = computed(() => (desk.value?.orders ?? []).filter((order) => !isOpen(order)));
-const counts = computed(() => ({ positions: held.value.length, orders: openOrders.value.length, fills: desk.value?.fills.length ?? 0, history: ended.value.length }));
+const counts = computed(() => ({ positions: held.value.length, orders: openOrders.value.length, fills: desk.value?.fills.length ?? 0, history: ended.value.length, journal: notes.value?.length ?? 0 }));
 
 const num = (...content) => h("td", { class: "num" }, ...content);
 const when = (at) => {
@@ -84,7 +85,7 @@ function positionRow(row, choose, close) {
   const muted = { free: " c-mid", cost: " c-mid", last: " c-mid", today: " c-mid", unrealised: " c-mid" };
   const name = nameOf(instruments.get(row.symbol) ?? { name: "" });
   return Object.assign(
-    h("tr", { "data-go": row.symbol, onclick: () => choose(row.symbol) }, h("td", { class: "b" }, row.symbol), h("td", { class: "t2 c-name nm-c" }, name), ...names.map((one) => h("td", { class: `num${muted[one] ?? ""}` }, cells[one])), closing(row.symbol, close)),
+    h("tr", { "data-go": row.symbol, tabindex: "0", onclick: () => choose(row.symbol) }, h("td", { class: "b" }, row.symbol), h("td", { class: "t2 c-name nm-c" }, name), ...names.map((one) => h("td", { class: `num${muted[one] ?? ""}` }, cells[one])), closing(row.symbol, close)),
     { figures: cells },
   );
 }
@@ -124,7 +125,7 @@ function openRow(order, { openReceipt, cancel, replace }) {
   const cells = Object.fromEntries(names.map((name) => [name, h("span")]));
   const act = (name, words, does) => h("button", { type: "button", class: "act", "data-act": name, onclick: (event) => { event.stopPropagation(); does(node.order, node); } }, words);
   const buttons = [act("change", t("Change"), editRow(replace)), act("cancel", t("Cancel"), (now, row) => cancel(now, row.querySelector('[data-act="cancel"]')))];
-  const node = h("tr", { "data-order": order.id, "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2 c-mid" }, when(order.submitted_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol),
+  const node = h("tr", { "data-order": order.id, "data-go": "", tabindex: "0", onclick: () => openReceipt(order.id) }, h("td", { class: "t2 c-mid" }, when(order.submitted_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol),
     num(cells.qty), h("td", { class: "num c-mid" }, cells.filled), num(cells.price), h("td", { class: "num c-mid" }, cells.ahead), h("td", { class: "num c-mid" }, cells.reserved), h("td", { class: "t2 c-mid" }, cells.status), num(...buttons));
   return Object.assign(node, { figures: cells, order });
 }
@@ -186,7 +187,7 @@ function editRow(replace) {
 function fillsTable({ openReceipt, shownOrder }) {
   const node = table("fills", [[t("Time")], [t("Side")], [t("Symbol")], [t("Shares"), "num"], [t("Price"), "num"], [t("Cash"), "num c-mid"], [t("Fees"), "num c-mid"], [t("Against"), "c-mid"]]);
   const make = (fill) =>
-    h("tr", { "data-go": "", "data-of": fill.order_id, onclick: () => openReceipt(fill.order_id) }, h("td", { class: "t2" }, when(fill.at)), sideCell(fill.side), h("td", { class: "b" }, fill.symbol), num(grouped(fill.qty)), num(grouped(fill.price)),
+    h("tr", { "data-go": "", tabindex: "0", "data-of": fill.order_id, onclick: () => openReceipt(fill.order_id) }, h("td", { class: "t2" }, when(fill.at)), sideCell(fill.side), h("td", { class: "b" }, fill.symbol), num(grouped(fill.qty)), num(grouped(fill.price)),
       h("td", { class: "num c-mid" }, grouped(fill.cash)), h("td", { class: "num c-mid" }, grouped(fill.fee)), h("td", { class: "t2 c-mid" }, fill.reverses ? t("taken back") : fill.against === "player" ? t("a player") : t("the market")));
   const gone = () => new Set((desk.value?.fills ?? []).map((fill) => fill.reverses));
   const stop = effect(() => keyed(node.body, desk.value?.fills ?? [], (fill) => fill.id, make, (row, fill) => {
@@ -199,10 +200,17 @@ function fillsTable({ openReceipt, shownOrder }) {
 function historyTable({ openReceipt, shownOrder }) {
   const node = table("history", [[t("Time")], [t("Side")], [t("Symbol")], [t("Quantity"), "num"], [t("Filled"), "num"], [t("Limit"), "num"], [t("Average"), "num c-mid"], [t("Status")]]);
   const make = (order) =>
-    h("tr", { "data-go": "", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.updated_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol), num(grouped(order.qty)), num(grouped(order.filled_qty)), num(shortPrice({ ...order, triggered: false })),
+    h("tr", { "data-go": "", tabindex: "0", onclick: () => openReceipt(order.id) }, h("td", { class: "t2" }, when(order.updated_at)), sideCell(order.side), h("td", { class: "b" }, order.symbol), num(grouped(order.qty)), num(grouped(order.filled_qty)), num(shortPrice({ ...order, triggered: false })),
       h("td", { class: "num c-mid" }, grouped(order.filled_avg_price)), h("td", { class: order.status === "rejected" ? "warn" : "t2" }, t(STATUS[order.status] ?? order.status)));
   const stop = effect(() => keyed(node.body, ended.value, (order) => order.id, make, (row, order) => row.classList.toggle("on", order.id === shownOrder.value)));
   return { node, stop, empty: () => ended.value.length === 0 };
+}
+
+function journalTable(verbs) {
+  loadNotes();
+  const { node, fill } = notesTable(verbs);
+  const stop = effect(fill);
+  return { node, stop, empty: () => notes.value?.length === 0 };
 }
 
 const EMPTY = {
@@ -210,11 +218,12 @@ const EMPTY = {
   orders: "No order is waiting. A limit order away from the market rests here until it is filled.",
   fills: "Nothing has been filled yet. Each fill will have a receipt here.",
   history: "No order has ended yet.",
+  journal: "Your journal is empty. N writes a note; a receipt has a button for one of its own.",
 };
 
 // verbs: {choose, close, openReceipt, cancel, replace, shownOrder}
 export function showBooks(panel, note, verbs) {
-  const build = { positions: () => positionsTable(verbs), orders: () => ordersTable(verbs), fills: () => fillsTable(verbs), history: () => historyTable(verbs) };
+  const build = { positions: () => positionsTable(verbs), orders: () => ordersTable(verbs), fills: () => fillsTable(verbs), history: () => historyTable(verbs), journal: () => journalTable(verbs) };
   const buttons = TABS.map((name) => document.getElementById(`t-${name}`));
   const empty = h("p", { class: "empty" });
   let shown = null;
@@ -239,6 +248,7 @@ export function showBooks(panel, note, verbs) {
     text(empty, t(EMPTY[tab.value]));
     text(note, lockedWords());
   });
+  panel.addEventListener("keydown", (event) => event.key === "Enter" && event.target.matches("tr[data-go]") && event.target.click());
   buttons.forEach((button, index) => {
     button.addEventListener("click", () => (tab.value = TABS[index]));
     button.addEventListener("keydown", (event) => {

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { feeName, ledger } from "./clerk.js";
 import { clockTime } from "./clock.js";
 import { h } from "./dom.js";
+import { writeNote } from "./journal.js";
 import { grouped, parse, percent, show } from "./money.js";
 import { t } from "./phrases.js";
 import { desk, instruments, world } from "./store.js";
@@ -179,7 +180,7 @@ async function load(box, id, fresh, still) {
     const answer = await get(`/api/v1/orders/${id}/receipt`);
     if (!still()) return;
     const csv = h("a", { class: "you", download: `order-${id}.json`, href: URL.createObjectURL(new Blob([JSON.stringify(answer.body, null, 2)], { type: "application/json" })) }, t("Save the receipt"));
-    box.replaceChildren(bar(id), ...content(answer.body).filter(Boolean), h("div", { class: "dr-f" }, csv));
+    box.replaceChildren(bar(id), ...content(answer.body).filter(Boolean), h("div", { class: "dr-f" }, h("button", { type: "button", onclick: () => writeNote(answer.body.order) }, t("Write in the journal")), csv));
     box.classList.toggle("fresh", fresh);
     if (fresh) box.querySelector(".dr-k button:last-child").focus({ preventScroll: true });
   } catch (error) {

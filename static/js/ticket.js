@@ -30,6 +30,7 @@ const amountText = signal("");
 const seen = signal(null); // {order, answer} of the last preview
 const told = signal(null); // what a sent order met: {title, detail}
 const busy = signal(false);
+export const oneClick = signal(false); // a click on the ladder sends at once; the quantity stays
 const most = signal(null); // the largest quantity that would pass
 
 const touch = (which) => quote(selected.value).value?.[which] ?? null;
@@ -39,10 +40,20 @@ const qty = computed(() => {
   const listed = instrument.value;
   const typed = plain(amountText.value);
   if (!listed || unit.value === "shares") return typed;
+  if (unit.value === "percent") return partOf(most.value, typed, listed);
   const at = read(terms.hasLimit(type.value) ? plain(price.value) : touch(side.value === "buy" ? "ask" : "bid"), listed.price_exponent);
   const cash = read(typed, cashExponent(listed.currency));
   return at && cash ? trim(show(wholeLots(cash, at, listed), listed.qty_exponent)) : "";
 });
+
+// So many percent of the most that would pass, in whole lots; "" while either is unknown. Pure.
+export function partOf(whole, typed, listed) {
+  const [all, hundredths] = [whole && read(whole, listed.qty_exponent), read(typed, 2)];
+  if (!all || !hundredths || hundredths > 10_000n) return "";
+  const lot = parse(listed.lot, listed.qty_exponent);
+  const part = ((all * hundredths) / 10_000n / lot) * lot;
+  return part ? trim(show(part, listed.qty_exponent)) : "";
+}
 
 // The most whole lots that `cash` buys at `at`, fees aside; scaled.
 function wholeLots(cash, at, listed) {
@@ -187,8 +198,20 @@ function showTouch() {
 
 // --- sending -----------------------------------------------------------------------------------------
 async function submit(onDecided) {
-  const order = nearestOrder() ?? draft.peek();
-  if (document.getElementById("submit").disabled) return;
+  if (!document.getElementById("submit").disabled) await sendOrder(nearestOrder() ?? draft.peek(), onDecided);
+}
+
+// One click: the ticket's quantity at this price, as a limit order, without asking again.
+export async function sendAt(way, at, onDecided) {
+  side.value = way;
+  if (type.peek() !== "limit") type.value = "limit";
+  price.value = at;
+  if (offWhy.peek() || busy.peek()) return;
+  if (complete.peek()) await sendOrder(draft.peek(), onDecided);
+  else told.value = { title: t("Not sent."), detail: t("Say how many first: one click sends the ticket's quantity.") };
+}
+
+async function sendOrder(order, onDecided) {
   busy.value = true;
   told.value = null;
   try {
@@ -206,7 +229,7 @@ function decided(order, result) {
   if (result.missing) told.value = { title: t("Not sent."), detail: t("The order never reached the exchange. You may send it again.") };
   else if (result.unknown) told.value = { title: t("Not known yet"), detail: t("No answer came, and nobody can be asked. Look at your orders before you send it again.") };
   else if (result.order.status === "rejected") told.value = { title: t("Refused by the exchange."), detail: t("Its receipt says why.") };
-  else {
+  else if (!oneClick.peek()) {
     amountText.value = "";
     terms.forgetLegs();
   }

@@ -3,6 +3,7 @@ import { computed, effect, signal } from "@preact/signals-core";
 import { attribute, drawSpark, figure, flash, h, keyed, spark, text } from "./dom.js";
 import { direction, grouped, parse, percent, signed } from "./money.js";
 import { locale, t } from "./phrases.js";
+import { lists, shownList } from "./lists.js";
 import { desk, instruments, page, quote, selected } from "./store.js";
 
 const wanted = signal("");
@@ -16,18 +17,27 @@ export function dayChange(row, listed) {
   return { delta: last - before, percent: percent(last - before, before), way: direction(last - before) };
 }
 
+// Symbols by how well they fit: the code's beginning, the initials of the Chinese name, a part of a name. Pure.
+export function found(rows, search) {
+  const starts = (row) => row.symbol.toLocaleLowerCase().startsWith(search);
+  const initials = (row) => Boolean(row.initials?.includes(search));
+  const named = (row) => [row.symbol, row.name, row.name_zh].some((value) => value?.toLocaleLowerCase().includes(search));
+  const rank = (row) => [starts, initials, named].findIndex((fits) => fits(row));
+  return rows.map((row) => [rank(row), row.symbol]).filter(([place]) => place >= 0).sort((a, b) => a[0] - b[0]).map(([, symbol]) => symbol);
+}
+
 const held = computed(() => (desk.value?.positions ?? []).filter((row) => /[1-9]/.test(row.qty)).map((row) => row.symbol));
 const sections = computed(() => {
   const search = wanted.value.trim().toLocaleLowerCase();
   const all = [...instruments.values()];
   if (search) {
-    const fits = (row) => [row.symbol, row.name, row.name_zh].some((value) => value?.toLocaleLowerCase().includes(search));
-    return [{ name: "Found", symbols: all.filter(fits).map((row) => row.symbol) }];
+    return [{ name: "Found", symbols: found(all, search) }];
   }
   const mine = held.value.filter((symbol) => instruments.has(symbol));
-  const own = (desk.value?.watchlist ?? []).filter((symbol) => instruments.has(symbol));
-  const rest = [...own, ...all.map((row) => row.symbol).filter((symbol) => !own.includes(symbol))].filter((symbol) => !mine.includes(symbol));
-  return [{ name: "Held", symbols: mine }, { name: "Watching", symbols: rest }].filter((section) => section.symbols.length);
+  const own = (shownList.value?.symbols ?? []).filter((symbol) => instruments.has(symbol) && !mine.includes(symbol));
+  const rest = all.map((row) => row.symbol).filter((symbol) => !own.includes(symbol) && !mine.includes(symbol));
+  const watched = { name: shownList.value?.name ?? "", symbols: own };
+  return [{ name: "Held", symbols: mine }, watched, { name: lists.value.length ? "Others" : "Watching", symbols: rest }].filter((section) => section.symbols.length);
 });
 
 function makeRow(symbol, choose) {
@@ -51,12 +61,14 @@ function makeRow(symbol, choose) {
   return node;
 }
 
+const OURS = ["Found", "Held", "Watching", "Others"]; // every other name is the player's
+
 export function showWatchlist(box, search, choose) {
   const blocks = new Map();
   const block = (name) => {
     if (!blocks.has(name)) {
       const [count, list] = [h("span"), h("div")];
-      blocks.set(name, Object.assign(h("section", {}, h("h2", { class: "wl-h" }, t(name), count), list), { count, list }));
+      blocks.set(name, Object.assign(h("section", {}, h("h2", { class: "wl-h" }, OURS.includes(name) ? t(name) : name, count), list), { count, list }));
     }
     return blocks.get(name);
   };

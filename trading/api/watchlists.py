@@ -12,7 +12,7 @@ from trading import alpaca, watchlists
 from trading.api.door import X_PORTFOLIO, Door, Problem
 from trading.api.v2 import MANY, ONE
 from trading.models import Watchlist
-from trading.watchlist import SYMBOLS_MAX
+from trading.watchlists import SYMBOLS_MAX
 
 
 class WatchlistForm(Strict):

@@ -2,6 +2,7 @@ from trading.models.action import ActionEntry, AppliedAction
 from trading.models.game import Game, Portfolio, PortfolioKind, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
 from trading.models.listing import Listing
+from trading.models.notes import Alert, EquityPoint, JournalNote
 from trading.models.order import Fill, Order
 from trading.models.process import AccountEvent, Command, ExchangeLease, Heard
 from trading.models.proposal import Proposal
@@ -11,15 +12,18 @@ from trading.models.watchlist import Watchlist
 __all__ = [
     "AccountEvent",
     "ActionEntry",
+    "Alert",
     "AppliedAction",
     "Balance",
     "Break",
     "CheckerState",
     "Command",
+    "EquityPoint",
     "ExchangeLease",
     "Fill",
     "Game",
     "Heard",
+    "JournalNote",
     "LedgerAccount",
     "Listing",
     "Order",

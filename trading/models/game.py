@@ -17,6 +17,7 @@ class Game(models.Model):
     class Status(models.TextChoices):
         OPEN = "open"
         RUNNING = "running"
+        PAUSED = "paused"  # by its host: every portfolio in it is cancel-only
         ENDED = "ended"
 
     slug = models.SlugField(max_length=64, unique=True)
@@ -34,6 +35,11 @@ class Game(models.Model):
     margin_call_s = models.PositiveIntegerField(default=1_800)  # world seconds to meet a margin call
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
+    # Of a private game: who made it, and the word that lets others in.
+    host = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="hosted"
+    )
+    invitation = models.CharField(max_length=16, blank=True)
 
     class Meta:
         constraints = [
@@ -68,7 +74,7 @@ class Portfolio(models.Model):
     margin = models.JSONField(null=True)  # MarginTerms that it was opened with; NULL for a cash portfolio
     margin_call_ns = models.BigIntegerField(default=0)  # world time to meet a margin call by; 0: none
     accrued_day = models.IntegerField(default=0)  # market day up to which interest and borrow fees are paid
-    watchlist = models.JSONField(default=list, blank=True)  # symbols, in the player's order
+    paused = models.BooleanField(default=False, db_default=False)  # frozen because its host paused the game
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Named lists of symbols that bots keep. The desk's own list is `Portfolio.watchlist`."""
+"""Named lists of symbols: of the desk and of bots. The oldest of a portfolio is its ordinary one."""
 
 from __future__ import annotations
 
