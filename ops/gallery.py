@@ -20,7 +20,7 @@ class CannotPicture(Exception):
     """One sentence that says what is missing and how to get it."""
 
 
-def make(address: str, folder: Path, told: Callable[[str], None]) -> list[Path]:
+def make(address: str, folder: Path, told: Callable[[str], None], languages: tuple[str, ...]) -> list[Path]:
     """The paths of the pictures. Raises CannotPicture."""
     if pictures is None:
         raise CannotPicture("Playwright is missing: install the development requirements.")
@@ -28,7 +28,7 @@ def make(address: str, folder: Path, told: Callable[[str], None]) -> list[Path]:
     if program is None:
         raise CannotPicture("There is no Chromium here: install the package chromium.")
     try:
-        return pictures.take(address or _running(), folder, program, told)
+        return pictures.take(address or _running(), folder, program, told, languages)
     except pictures.Error as why:
         raise CannotPicture(f"The browser could not finish: {why}") from why
 

@@ -104,7 +104,7 @@ def livez(_request: HttpRequest) -> JsonResponse:
 
 def readyz(_request: HttpRequest) -> JsonResponse:
     """200 when a player can trade now, else 503; the body says what is wrong and where."""
-    results = {name: _run(check) for name, check in CHECKS.items()}
+    results = {name: run(check) for name, check in CHECKS.items()}
     broken = [name for name, wrong in results.items() if wrong and name not in OPTIONAL]
     body = {
         "status": "not ready" if broken else "ready",
@@ -113,7 +113,8 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=503 if broken else 200, headers={"Cache-Control": "no-store"})
 
 
-def _run(check: Check) -> str:
+def run(check: Check) -> str:
+    """What is wrong, "" when nothing is."""
     try:
         return check()
     except DatabaseError as error:

@@ -26,8 +26,13 @@ PHONE: Final = {
 }
 SIZES: Final = {"wide": WIDE, "phone": PHONE}
 THEMES: Final = ("dark", "light")
+LANGUAGES: Final = {"en": "en", "zh": "zh-CN"}  # name in the file, locale of the browser
 PAGES: Final = {
     "portfolio": "/portfolio/",
+    "orders": "/orders/",
+    "journal": "/journal/",
+    "games": "/games/",
+    "status": "/status/",
     "settings": "/settings/",
     "help": "/help/",
     "keep": "/keep/",
@@ -38,15 +43,19 @@ SETTLE_MS: Final = 1_200  # fonts, the first ticks, the chart
 PATIENCE_MS: Final = 30_000
 
 
-def take(address: str, folder: Path, chromium: str, told: Callable[[str], None]) -> list[Path]:
+def take(
+    address: str, folder: Path, chromium: str, told: Callable[[str], None], languages: tuple[str, ...]
+) -> list[Path]:
     """Make every picture into `folder`; returns their paths. Raises playwright's errors."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        for (size, options), theme in product(SIZES.items(), THEMES):
-            ending = theme if size == "wide" else f"{size}-{theme}"
-            with _window(browser, address, {**options, "color_scheme": theme}) as page:
+        for language, (size, options), theme in product(languages, SIZES.items(), THEMES):
+            parts = [language if language != "en" else "", size if size != "wide" else "", theme]
+            ending = "-".join(part for part in parts if part)
+            look = {**options, "color_scheme": theme, "locale": LANGUAGES[language]}
+            with _window(browser, address, look) as page:
                 for name in _tour(page, phone=size == "phone"):
                     path = folder / f"{name}-{ending}.png"
                     page.screenshot(path=path)
@@ -58,7 +67,7 @@ def take(address: str, folder: Path, chromium: str, told: Callable[[str], None])
 
 @contextmanager
 def _window(browser: Browser, address: str, options: dict[str, Any]) -> Iterator[Page]:
-    context = browser.new_context(base_url=address, locale="en", reduced_motion="reduce", **options)
+    context = browser.new_context(base_url=address, reduced_motion="reduce", **options)
     context.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     try:
@@ -73,7 +82,7 @@ def _tour(page: Page, *, phone: bool) -> Iterator[str]:
         page.goto(path)
         page.wait_for_timeout(SETTLE_MS)
         yield name
-    page.get_by_role("button", name="Play now").click()
+    page.locator(".l-go .btn").click()
     page.wait_for_url(re.compile("/desk/"))
     expect(page.locator("#badge")).to_have_attribute("data-state", "live")
     yield from (_phone_desk(page) if phone else _wide_desk(page))
@@ -86,44 +95,67 @@ def _tour(page: Page, *, phone: bool) -> Iterator[str]:
 def _wide_desk(page: Page) -> Iterator[str]:
     _trade(page)
     page.locator("#t-positions").click()
-    _ask(page, "Buy", "500", _below(page, 0.002))
+    _ask(page, "buy", "500", _below(page, 0.002))
     yield "desk"
     page.locator("#t-fills").click()
     page.locator("#fills tbody tr").first.click()
     expect(page.locator("#drawer .dr-say")).to_be_visible()
-    _ask(page, "Sell", "9000", "")
+    _ask(page, "sell", "9000", "")
     yield "receipt"
+    page.keyboard.press("Escape")
+    yield from _tools(page)
+    page.goto(f"/instruments/{page.locator('#instrument h1').inner_text()}/")
+    page.wait_for_timeout(SETTLE_MS)
+    yield "instrument"
+
+
+def _tools(page: Page) -> Iterator[str]:
+    """Indicators, an alert, a note, the keys."""
+    page.evaluate("document.activeElement.blur()")
+    page.locator(".stu summary").click()
+    for study in ("bands", "rsi"):
+        page.locator(f"[data-study={study}]").click()
+    yield "indicators"
+    page.keyboard.press("Escape")
+    for key, name in (("a", "alert"), ("n", "note"), ("?", "keys")):
+        page.keyboard.press(key)
+        yield name
+        if name == "note":
+            page.locator("#f-note").fill("Bought the fall too early: the tape had not turned. #patience")
+            page.locator("#sheet .btn").click()
+            continue
+        page.keyboard.press("Escape")
 
 
 def _phone_desk(page: Page) -> Iterator[str]:
     page.locator(".go-b").click()
-    _ask(page, "Buy", "300", "")
+    _ask(page, "buy", "300", "")
     yield "ticket"
     page.locator("#submit").click()
     expect(page.locator("#ticket")).to_be_hidden()
     page.wait_for_timeout(SETTLE_MS)
     yield "desk"
-    for name in ("Watch", "Orders"):
-        page.locator(".p-nav").get_by_role("button", name=name).click()
+    for name in ("watch", "orders"):
+        page.locator(f".p-nav [data-go={name}]").click()
         page.wait_for_timeout(SETTLE_MS // 4)
-        yield name.lower()
+        yield f"desk-{name}"
 
 
 def _trade(page: Page) -> None:
     """A few holdings and an order that rests."""
     for row, qty in ((3, "400"), (9, "300"), (14, "200"), (21, "1000"), (6, "600")):
         page.locator(".wl").nth(row).click()
-        _ask(page, "Buy", qty, "")
+        _ask(page, "buy", qty, "")
         page.locator("#submit").click()
         expect(page.locator("#f-qty")).to_have_value("")
-    _ask(page, "Buy", "500", _below(page, 0.003))
+    _ask(page, "buy", "500", _below(page, 0.003))
     page.locator("#submit").click()
     expect(page.locator("#f-qty")).to_have_value("")
 
 
 def _ask(page: Page, side: str, qty: str, price: str) -> None:
     """Fill the ticket in and wait for what it says; no price means a market order."""
-    page.locator("#ticket .seg").get_by_role("button", name=side).click()
+    page.locator(f"#ticket .s-{side}").click()
     page.locator(f"[data-type={'limit' if price else 'market'}]").click()
     if price:
         page.locator("#f-price").fill(price)

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from ops import health, metrics
+from ops import health, metrics, pages
 
 urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("status/", pages.status, name="status"),
     path("metrics", metrics.metrics),
 ]

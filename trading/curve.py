@@ -65,10 +65,15 @@ def points(portfolio_id: int) -> list[EquityPoint]:
 
 
 def shown(portfolio: Portfolio) -> list[dict[str, Any]]:
-    """{t (Unix seconds), equity, drawdown (percent below the highest so far), exposure}, oldest first."""
+    """{t (Unix seconds), equity, drawdown (percent below the highest so far), exposure}, oldest first.
+
+    It begins with the start cash.
+    """
     exponent = money.CURRENCY_EXPONENT[portfolio.game.currency]
-    peak, rows = portfolio.game.start_cash, []
-    for point in points(portfolio.pk):
+    start = portfolio.game.start_cash
+    began = EquityPoint(at=portfolio.created_at, equity=start)
+    peak, rows = start, []
+    for point in [began, *points(portfolio.pk)]:
         peak = max(peak, point.equity)
         hundredths = 10_000 * (peak - point.equity) // peak if peak > 0 else 0
         rows.append(

@@ -15,7 +15,7 @@ from market import queries as market_queries
 from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import games, queries, rights, watchlist
+from trading import games, lobby, queries, watchlist
 from trading.models import Game, Portfolio
 
 JSON = dict[str, Any]
@@ -35,7 +35,7 @@ MODULES: Final = ("desk", "store", "stream", "fold", "money", "worth", "chart", 
 def landing() -> JSON:
     """The live board of the world that newcomers join."""
     game = games.running_season()
-    page = _market_page(game.world)
+    page = market_page(game.world)
     busiest = sorted(page["instruments"], key=lambda row: -_turnover(page["quotes"].get(row["symbol"])))
     page["instruments"] = busiest[:BOARD_ROWS]
     shown = {row["symbol"] for row in page["instruments"]}
@@ -51,11 +51,10 @@ def landing() -> JSON:
     }
 
 
-def desk(player: Player, symbol: str = "") -> JSON:
-    """The player's desk in the running Season, which they join on the way."""
-    portfolio = games.join(player, games.running_season())
+def desk(portfolio: Portfolio, symbol: str = "") -> JSON:
+    """The desk of a portfolio."""
     snapshot = queries.desk_snapshot(portfolio.id)
-    page = {**_market_page(portfolio.game.world), "desk": snapshot, "phase": snapshot["phase"]}
+    page = {**market_page(portfolio.game.world), "desk": snapshot, "phase": snapshot["phase"]}
     page["watchlists"] = [
         {"id": str(row.id), "name": row.name, "symbols": row.symbols} for row in watchlist.lists(portfolio.id)
     ]
@@ -64,7 +63,7 @@ def desk(player: Player, symbol: str = "") -> JSON:
         raise NotFound(_("This world has no instrument %(symbol)s.") % {"symbol": symbol})
     page["symbol"] = symbol or _first_symbol(snapshot, known)
     return {
-        **_frame(portfolio),
+        **frame(portfolio),
         "page": page,
         "symbol": page["symbol"],
         "rules": snapshot["rules"],
@@ -74,15 +73,15 @@ def desk(player: Player, symbol: str = "") -> JSON:
 
 
 def standings(player: Player | None, slug: str = "") -> JSON:
-    """How the players of a game stand; `player` may be a visitor."""
-    game = _game(slug)
+    """How the players of a game stand; `player` may be a visitor. A private game is shown to those in it."""
+    game = lobby.find(slug, player and player.pk) if slug else games.running_season()
     mine = Portfolio.objects.filter(player=player, game=game).first() if player else None
     table = queries.standings(game, mine.id if mine else None)
-    frame = _frame(mine) if mine else {"game": game, "world": game.world}
+    shared = frame(mine) if mine else {"game": game, "world": game.world}
     page = {"world": _world_json(game.world), "phase": market_queries.phase(game.world)}
     tallest = max((bucket["n"] for bucket in table["returns"]), default=0)
     return {
-        **frame,
+        **shared,
         "page": {**page, "desk": queries.desk_snapshot(mine.id) if mine else None},
         "table": table,
         "bars": [_bar(bucket, tallest, table["mine"]) for bucket in table["returns"]],
@@ -90,18 +89,16 @@ def standings(player: Player | None, slug: str = "") -> JSON:
     }
 
 
-def portfolio(player: Player) -> JSON:
-    """One person's books on one page: money, positions, orders, fills."""
-    mine = games.join(player, games.running_season())
-    snapshot = queries.desk_snapshot(mine.id)
-    return {
-        **_frame(mine),
-        "page": {**_market_page(mine.game.world), "desk": snapshot, "phase": snapshot["phase"]},
-        "desk": snapshot,
-        "held": [row for row in snapshot["positions"] if row["qty"] != "0"],
-        "owned_rights": rights.of(mine.id),
-        "rules": snapshot["rules"],
-    }
+def portfolio_of(player: Player, wanted: int | None = None) -> Portfolio:
+    """The portfolio that the pages show: the one the player chose, else the one in the running Season.
+
+    A game that waits for its host has no books to show yet.
+    """
+    mine = Portfolio.objects.filter(player=player, id=wanted).select_related("game__world") if wanted else ()
+    for chosen in mine:
+        if chosen.game.status != Game.Status.OPEN:
+            return games.join(player, chosen.game)
+    return games.join(player, games.running_season())
 
 
 def settings_page(player: Player, session_login: str = "") -> JSON:
@@ -136,20 +133,11 @@ def guide() -> JSON:
     }
 
 
-def _frame(portfolio: Portfolio) -> JSON:
+def frame(portfolio: Portfolio) -> JSON:
     return {"portfolio": portfolio, "game": portfolio.game, "world": portfolio.game.world}
 
 
-def _game(slug: str) -> Game:
-    if not slug:
-        return games.running_season()
-    found = Game.objects.filter(slug=slug).select_related("world").first()
-    if found is None:
-        raise NotFound(_("There is no game of this name."))
-    return found
-
-
-def _market_page(world: World) -> JSON:
+def market_page(world: World) -> JSON:
     return {
         "world": _world_json(world),
         "phase": market_queries.phase(world),

@@ -16,6 +16,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import keys, logins
 from simgame.kernel.errors import NotFound, SimGameError
 from trading import forms, pages, rights
+from trading.models import Portfolio
+
+PORTFOLIO = "portfolio"  # in the session: number of the portfolio that the pages show
 
 View = Callable[..., HttpResponse]
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
@@ -35,6 +38,11 @@ def page(view: View) -> View:
             return response
 
     return never_cache(seen)
+
+
+def chosen(request: HttpRequest) -> Portfolio:
+    """Whose books this browser shows: the game that was chosen last (views_games.play)."""
+    return pages.portfolio_of(request.user, request.session.get(PORTFOLIO))
 
 
 @page
@@ -79,7 +87,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def desk(request: HttpRequest, symbol: str = "") -> HttpResponse:
-    return render(request, "desk.html", pages.desk(request.user, symbol))
+    return render(request, "desk.html", pages.desk(chosen(request), symbol))
 
 
 @page
@@ -87,13 +95,6 @@ def desk(request: HttpRequest, symbol: str = "") -> HttpResponse:
 def standings(request: HttpRequest, slug: str = "") -> HttpResponse:
     player = request.user if request.user.is_authenticated else None
     return render(request, "standings.html", pages.standings(player, slug))
-
-
-@page
-@login_required
-@require_GET
-def portfolio(request: HttpRequest) -> HttpResponse:
-    return render(request, "portfolio.html", pages.portfolio(request.user))
 
 
 @page

@@ -111,7 +111,7 @@ class Chart {
     const local = (time) => time * 1000; // drawn times carry the zone already: format them as UTC
     return {
       autoSize: true,
-      layout: { background: { color: plane }, textColor: t3, fontFamily: font, fontSize: 12, attributionLogo: false },
+      layout: { panes: { separatorColor: line, separatorHoverColor: line, enableResize: false }, background: { color: plane }, textColor: t3, fontFamily: font, fontSize: 12, attributionLogo: false },
       grid: { vertLines: { visible: false }, horzLines: { color: line } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.2 } },
       timeScale: {
@@ -210,6 +210,7 @@ class Chart {
     const parseQty = (qty) => parse(qty, listed.qty_exponent);
     const marks = fillMarks(fills, this.#bars, (ms) => (ms + shiftMs(ms)) / 1000, parseQty);
     this.shownOrders = orders.map((order) => ({ id: order.id, price: Number(linePrice(order)), label: linePrice(order), words: orderWords(order, listed), dashed: isArmed(order), movable: order.type !== "trailing_stop" || !isArmed(order), verb: t(order.side === "buy" ? "Buy" : "Sell") }));
+    this.section.dataset.lines = this.shownOrders.map((order) => Math.round(this.candles.priceToCoordinate(order.price) ?? -1)).join(" ");
     const alerts = this.verbs?.alerts(listed.symbol) ?? [];
     this.marks.show({
       orders: [...this.shownOrders.map((order) => ({ ...order, label: grouped(order.label) })), ...alerts.map((alert) => ({ price: Number(alert.price), label: grouped(alert.price), words: t("alert"), dashed: true })), ...(this.ghost ? [this.ghost] : [])],

@@ -91,9 +91,17 @@ function average(seen, listed) {
 
 // The amber page: what is possible, why not this, the arithmetic.
 export function refusal(seen, books, listed) {
-  const { code, detail } = seen.refusal;
-  const lines = arithmetic(code, books, listed, seen.refusal);
-  return h("section", { class: "refuse", role: "alert" }, h("h3", {}, heading(seen, listed)), h("p", { class: "say" }, sentence(code, detail)), ...(lines ? [lines] : []));
+  const lines = arithmetic(seen.refusal.code, books, listed, seen.refusal);
+  return h("section", { class: "refuse", role: "alert" }, h("h3", {}, heading(seen, listed)), h("p", { class: "say" }, sentence(seen.refusal, listed)), ...(lines ? [lines] : []), ruleLine(seen.refusal));
+}
+
+// Where a refusal is explained in the guide.
+const CHAPTERS = { INSUFFICIENT_CASH: "money", INSUFFICIENT_SELLABLE: "money", INSUFFICIENT_MARGIN: "money", MARKET_CLOSED: "orders", BAD_EXPIRY: "orders", NO_FRESH_PRICE: "orders" };
+
+// The rule as its book states it, with its source, and the page of the guide.
+function ruleLine({ code, rule }) {
+  const stated = rule?.stated ? h("span", { title: rule.source ?? "" }, `${rule.stated} (${rule.source})`) : "";
+  return h("p", { class: "rule-l" }, stated, " ", h("a", { class: "lnk", href: `/help/#${CHAPTERS[code] ?? "rules"}` }, t("In the guide")));
 }
 
 const HEADINGS = {
@@ -117,7 +125,20 @@ function heading(seen, listed) {
   return HEADINGS[code] ? t(HEADINGS[code]) : t("Not sent.");
 }
 
-const sentence = (code, detail) => (code === "INSUFFICIENT_SELLABLE" ? detail.replace(/^You can sell \S+ \S+ now\. /, "") : detail);
+// What a refusal says, from its own figures; one that has no sentence here comes as the exchange wrote it.
+const SENTENCES = {
+  BAD_QTY_OR_LOT: [["lot", "least_qty"], "The quantity must be a multiple of {lot} and at least {least_qty}."],
+  PRICE_OUT_OF_BAND: [["limit_low", "limit_high"], "Today’s limits are {limit_low} to {limit_high}."],
+  INSUFFICIENT_CASH: [["needed", "free"], "It may cost up to {needed}, fees included; {free} is free."],
+  INSUFFICIENT_SELLABLE: [["held", "bought_today", "reserved_qty"], "You hold {held} {symbol}; {bought_today} were bought today and {reserved_qty} are on offer already."],
+};
+
+export function sentence({ code, detail, facts = {} }, listed) {
+  const [needs, words] = SENTENCES[code] ?? [[], ""];
+  if (!words || !needs.every((name) => facts[name] !== undefined)) return detail;
+  if (code === "INSUFFICIENT_SELLABLE" && NONE(facts.bought_today) && NONE(facts.reserved_qty)) return t("You hold {held} {symbol}.", { held: grouped(facts.held), symbol: listed.symbol });
+  return t(words, { ...Object.fromEntries(needs.map((name) => [name, grouped(facts[name])])), symbol: listed.symbol });
+}
 
 function arithmetic(code, { balance, position }, listed, { facts }) {
   if (code === "INSUFFICIENT_CASH" && balance) {

@@ -157,7 +157,7 @@ feeds.start();
 // Sends at the best price of the other side: one click by keyboard.
 function take(way) {
   const at = store.quote(store.selected.peek()).peek()?.[way === "buy" ? "ask" : "bid"];
-  if (!ticket.oneClick.peek()) return tell(t("Turn one-click orders on first: the switch is beneath the depth."));
+  if (!ticket.oneClick.peek()) return tell(t("Turn one-click orders on first: the switch is above the depth."));
   if (at) ticket.sendAt(way, at, onDecided);
 }
 

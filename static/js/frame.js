@@ -2,7 +2,9 @@
 import * as feeds from "./feeds.js";
 import { showBadge, showClock, showMoney } from "./header.js";
 import { showRules } from "./rules.js";
-import { clockTime } from "./clock.js";
+import { clockTime, dateOf } from "./clock.js";
+import { t } from "./phrases.js";
+import { STATUS } from "./words.js";
 import { world } from "./store.js";
 
 showClock();
@@ -14,6 +16,12 @@ feeds.followPortfolio();
 feeds.start();
 
 for (const node of document.querySelectorAll("time[data-time]")) node.textContent = clockTime(Date.parse(node.dateTime), world.timezone);
+
+for (const node of document.querySelectorAll("time[data-when]")) {
+  const at = Date.parse(node.dateTime);
+  node.textContent = `${dateOf(at, world.timezone)} ${clockTime(at, world.timezone)}`;
+}
+for (const node of document.querySelectorAll("[data-status]")) node.textContent = t(STATUS[node.dataset.status] ?? node.dataset.status);
 
 const find = document.getElementById("find");
 find?.addEventListener("input", () => {

@@ -5,6 +5,7 @@ import { attribute, h } from "./dom.js";
 import { t } from "./phrases.js";
 import { openSheet } from "./rules.js";
 import { instruments, page, selected } from "./store.js";
+import { moved } from "./symbols.js";
 import { tell } from "./toast.js";
 
 const SHOWN = "simgame.list";
@@ -46,15 +47,6 @@ export const isWatched = computed(() => Boolean(shownList.value?.symbols.include
 function entry(symbol, move) {
   const act = (words, does) => h("button", { type: "button", class: "lnk", "aria-label": `${words} ${symbol}`, onclick: does }, words);
   return h("li", {}, h("span", { class: "b" }, symbol), h("span", { class: "t2" }, instruments.get(symbol)?.name ?? ""), h("span", {}, act(t("Up"), () => move(symbol, -1)), act(t("Down"), () => move(symbol, 1)), act(t("Remove"), () => move(symbol, 0))));
-}
-
-// Pure: the symbol one place on, or out.
-export function moved(symbols, symbol, step) {
-  const at = symbols.indexOf(symbol);
-  const rest = symbols.filter((one) => one !== symbol);
-  if (!step || at < 0) return rest;
-  rest.splice(Math.max(0, Math.min(rest.length, at + step)), 0, symbol);
-  return rest;
 }
 
 export function editLists() {

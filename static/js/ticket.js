@@ -10,7 +10,7 @@ import { t } from "./phrases.js";
 import * as terms from "./terms.js";
 import { isNumber, plain } from "./terms.js";
 import * as send from "./send.js";
-import { desk, instrument, link, quote, selected } from "./store.js";
+import { desk, instrument, link, openOrders, quote, selected } from "./store.js";
 import { cashExponent } from "./worth.js";
 
 const DEBOUNCE_MS = 180;
@@ -82,8 +82,27 @@ async function ask(order) {
     if (mine === asked) seen.value = { order, answer: answer.body };
   } catch (error) {
     if (mine !== asked) return;
-    seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: null } } : null;
+    seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: onTick(order, error) } } : null;
   }
+}
+
+// A price with more digits than the instrument has: the next one it can have, never worse than asked.
+function onTick(order, error) {
+  if (error.problem.errors?.[0]?.pointer !== "/limit_price" || !order.limit_price) return null;
+  const listed = instrument.peek();
+  const [whole, rest = ""] = order.limit_price.split(".");
+  if (rest.length <= listed.price_exponent) return null;
+  const [cut, tick] = [parse(`${whole}.${rest.slice(0, listed.price_exponent)}`, listed.price_exponent), parse(listed.tick, listed.price_exponent)];
+  const at = (cut / tick) * tick + (order.side === "sell" ? tick : 0n);
+  return at > 0n ? { qty: order.qty, limit_price: show(at, listed.price_exponent) } : null;
+}
+
+// Own orders that hold what this sale needs: they can be withdrawn with one click.
+function withdraw(known, listed) {
+  const holders = openOrders.peek().filter((order) => order.symbol === listed.symbol && order.side === "sell");
+  if (known.answer.refusal.code !== "INSUFFICIENT_SELLABLE" || !holders.length) return "";
+  const act = async () => { await Promise.allSettled(holders.map((order) => send.cancel(order))); askSoon(0); };
+  return h("p", { class: "rule-l" }, h("button", { type: "button", class: "lnk", onclick: act }, t(holders.length === 1 ? "Withdraw your other offer" : "Withdraw your {n} other offers", { n: holders.length })));
 }
 
 function askSoon(delay = DEBOUNCE_MS) {
@@ -151,7 +170,7 @@ function showOutcome() {
   const [known, listed] = [seen.value, instrument.value];
   if (told.value) return outcome.replaceChildren(h("section", { class: "refuse", role: "alert" }, h("h3", {}, told.value.title), h("p", { class: "say" }, told.value.detail)));
   if (!known || !listed || known.order.symbol !== listed.symbol) return outcome.replaceChildren(h("p", { class: "say verdict" }, complete.value ? "" : t("Say how many, and at which price.")));
-  outcome.replaceChildren(known.answer.refusal ? refusal(known.answer, untracked(books), listed) : estimate(known.order, known.answer, listed));
+  outcome.replaceChildren(...(known.answer.refusal ? [refusal(known.answer, untracked(books), listed), withdraw(known, listed)] : [estimate(known.order, known.answer, listed)]));
 }
 
 function showButton() {

@@ -4,6 +4,7 @@ import { attribute, drawSpark, figure, flash, h, keyed, spark, text } from "./do
 import { direction, grouped, parse, percent, signed } from "./money.js";
 import { locale, t } from "./phrases.js";
 import { lists, shownList } from "./lists.js";
+import { found } from "./symbols.js";
 import { desk, instruments, page, quote, selected } from "./store.js";
 
 const wanted = signal("");
@@ -15,15 +16,6 @@ export function dayChange(row, listed) {
   const last = parse(row.last, listed.price_exponent);
   const before = parse(row.previous_close, listed.price_exponent);
   return { delta: last - before, percent: percent(last - before, before), way: direction(last - before) };
-}
-
-// Symbols by how well they fit: the code's beginning, the initials of the Chinese name, a part of a name. Pure.
-export function found(rows, search) {
-  const starts = (row) => row.symbol.toLocaleLowerCase().startsWith(search);
-  const initials = (row) => Boolean(row.initials?.includes(search));
-  const named = (row) => [row.symbol, row.name, row.name_zh].some((value) => value?.toLocaleLowerCase().includes(search));
-  const rank = (row) => [starts, initials, named].findIndex((fits) => fits(row));
-  return rows.map((row) => [rank(row), row.symbol]).filter(([place]) => place >= 0).sort((a, b) => a[0] - b[0]).map(([, symbol]) => symbol);
 }
 
 const held = computed(() => (desk.value?.positions ?? []).filter((row) => /[1-9]/.test(row.qty)).map((row) => row.symbol));

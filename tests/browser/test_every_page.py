@@ -15,8 +15,17 @@ from tests.browser.conftest import Visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-OPEN_PAGES = ["/", "/login/", "/register/", "/standings/", "/help/"]
-OWN_PAGES = ["/desk/", "/standings/", "/portfolio/", "/settings/", "/keep/"]
+OPEN_PAGES = ["/", "/login/", "/register/", "/standings/", "/help/", "/status/", "/games/"]
+OWN_PAGES = [
+    "/desk/",
+    "/standings/",
+    "/portfolio/",
+    "/settings/",
+    "/keep/",
+    "/orders/",
+    "/journal/",
+    "/games/",
+]
 AXE = settings.NPM_DIR / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
