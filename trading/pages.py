@@ -15,7 +15,7 @@ from market import queries as market_queries
 from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import games, lobby, queries, watchlist
+from trading import games, lobby, queries, watchlists
 from trading.models import Game, Portfolio
 
 JSON = dict[str, Any]
@@ -56,7 +56,7 @@ def desk(portfolio: Portfolio, symbol: str = "") -> JSON:
     snapshot = queries.desk_snapshot(portfolio.id)
     page = {**market_page(portfolio.game.world), "desk": snapshot, "phase": snapshot["phase"]}
     page["watchlists"] = [
-        {"id": str(row.id), "name": row.name, "symbols": row.symbols} for row in watchlist.lists(portfolio.id)
+        {"id": str(row.id), "name": row.name, "symbols": row.symbols} for row in watchlists.of(portfolio.id)
     ]
     known = [row["symbol"] for row in page["instruments"]]
     if symbol and symbol not in known:

@@ -1,4 +1,4 @@
-"""The ordinary list of a portfolio: the oldest of its watchlists. What writes lists is `trading.watchlists`."""
+"""The ordinary list of a portfolio: the oldest of its watchlists; `trading.watchlists` writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What players keep for themselves beside their books: notes, alerts, the curve of their worth. No money moves here."""
+"""What players keep for themselves beside their books: notes, alerts, a curve. No money moves here."""
 
 from __future__ import annotations
 
