@@ -28,12 +28,12 @@ def make(address: str, folder: Path, told: Callable[[str], None], languages: tup
     if program is None:
         raise CannotPicture("There is no Chromium here: install the package chromium.")
     try:
-        return pictures.take(address or _running(), folder, program, told, languages)
+        return pictures.take(address or running(), folder, program, told, languages)
     except pictures.Error as why:
         raise CannotPicture(f"The browser could not finish: {why}") from why
 
 
-def _running() -> str:
+def running() -> str:
     """The address of this checkout's game."""
     try:
         return str(json.loads((settings.HOME / "play.json").read_text(encoding="utf-8"))["address"])

@@ -16,6 +16,7 @@ from simgame.kernel import ids
 
 REQUEST_ID_CHARS_MAX = 64  # a longer one from outside is replaced: it would flood the log
 NOISY = ("daphne", "aioredis", "asyncio", "urllib3", "django.channels.server")
+NOISY += ("celery.beat", "celery.app.trace", "celery.worker.strategy")  # lines for each task
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 

@@ -23,6 +23,7 @@ BENCHES = {
     "growth": "ops.load.growth",
     "ingest": "ops.load.ingest",
     "orders": "ops.load.orders",
+    "pages": "ops.load.pages",
     "recovery": "ops.load.recovery",
     "seeded": "ops.load.seeded",
 }
