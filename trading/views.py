@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.staticfiles import finders
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import keys, logins
-from simgame.kernel.errors import NotFound, SimGameError
+from simgame.kernel.errors import NotFound
 from trading import forms, pages, rights
-from trading.models import Portfolio
-
-PORTFOLIO = "portfolio"  # in the session: number of the portfolio that the pages show
-
-View = Callable[..., HttpResponse]
-get_or_post = require_http_methods(["GET", "HEAD", "POST"])
-
-
-def page(view: View) -> View:
-    """A refusal becomes a page with its sentence; pages of people are never cached."""
-
-    @wraps(view)
-    def seen(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except SimGameError as refusal:
-            response = render(request, "error.html", {"refusal": refusal}, status=refusal.status)
-            for name, value in refusal.headers.items():
-                response[name] = value
-            return response
-
-    return never_cache(seen)
-
-
-def chosen(request: HttpRequest) -> Portfolio:
-    """Whose books this browser shows: the game that was chosen last (views_games.play)."""
-    return pages.portfolio_of(request.user, request.session.get(PORTFOLIO))
+from trading.page_door import chosen, get_or_post, page
 
 
 @page

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from trading import book_pages, forms, journal
-from trading.views import chosen, get_or_post, page
+from trading.page_door import chosen, get_or_post, page
 
 
 @page

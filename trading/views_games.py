@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import Player
 from simgame.kernel.errors import Invalid
 from trading import forms, game_pages, hosting, lobby
-from trading.views import PORTFOLIO, get_or_post, page
+from trading.page_door import PORTFOLIO, get_or_post, page
 
 
 @page
