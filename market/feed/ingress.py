@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from enum import StrEnum
 
 from market.sources.items import Item
@@ -34,6 +35,17 @@ class Ingress:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    async def put_all(self, items: Sequence[Item]) -> None:
+        """As `put` one after another; at a stroke when there is room for all."""
+        if len(self._items) + len(items) > self.capacity:
+            for item in items:
+                await self.put(item)
+            return
+        self._items.extend(items)
+        self.accepted += len(items)
+        self.longest = max(self.longest, len(self._items))
+        self._filled.set()
 
     async def put(self, item: Item) -> None:
         if len(self._items) >= self.capacity:

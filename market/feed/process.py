@@ -7,7 +7,7 @@ The way of a tick is `put` → `Intake` → `TickPath.take`; README.md draws the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,9 @@ class Feed:
 
     async def put(self, item: Item) -> None:
         await self.ingress.put(item)
+
+    async def put_all(self, items: Sequence[Item]) -> None:
+        await self.ingress.put_all(items)
 
     def _log_happening(self, event: bytes) -> None:
         self.wal.append(wal.encode(wal.Happened(event)), clock.now_ns())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -65,6 +65,10 @@ class Stage(Protocol):
         """Move the world's clock forward (a replay over hours in which nothing was recorded)."""
 
     async def put(self, item: Item) -> None: ...
+
+    async def put_all(self, items: Sequence[Item]) -> None:
+        for item in items:
+            await self.put(item)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -196,7 +200,5 @@ class Paced(Source):
         while True:
             if not stage.paused:
                 now_ns = stage.world_ns()
-                for item in self.due(now_ns, stage):
-                    await stage.put(item)
-                await stage.put(Reached(now_ns))
+                await stage.put_all([*self.due(now_ns, stage), Reached(now_ns)])
             await asyncio.sleep(self.pace_s)

@@ -37,6 +37,10 @@ class Platform:
     def jump(self, world_ns: int) -> None:
         raise AssertionError("a live source does not move the clock")
 
+    async def put_all(self, items: Iterable[Item]) -> None:
+        for item in items:
+            await self.put(item)
+
     async def put(self, item: Item) -> None:
         self.items.append(item)
         if isinstance(item, Reached):

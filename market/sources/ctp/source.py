@@ -112,8 +112,8 @@ class CtpSource(Live):
             self.heard()
             match message:
                 case ["tick", dict(fields)]:
-                    for item in self._normaliser.read(fields, clock.now_ns()):
-                        await self.pass_on(stage, self.stamped(item))
+                    read = self._normaliser.read(fields, clock.now_ns())
+                    await self.pass_on(stage, [self.stamped(item) for item in read])
                 case ["acknowledged", str(symbol), 0, _]:
                     self.subscriptions.acknowledge([symbol])
                 case ["acknowledged", str(symbol), code, words]:

@@ -128,7 +128,7 @@ class CcxtSource(Live):
                 continue
             if not isinstance(told, Malformed):
                 self.heard()
-            await self.pass_on(stage, self.stamped(told))
+            await self.pass_on(stage, [self.stamped(told)])
 
     async def hang_up(self) -> None:
         for name in list(self._watches):

@@ -209,12 +209,13 @@ class Live(Source):
 
     # --- what the modules call ---------------------------------------------------------------------
 
-    async def pass_on(self, stage: Stage, item: Item) -> None:
-        """Give an item of this connection to the feed."""
-        symbol = getattr(item, "symbol", "")
-        if symbol:
-            self.subscriptions.heard(symbol, clock.now_ns())
-        await stage.put(item)
+    async def pass_on(self, stage: Stage, items: list[Item]) -> list[Item]:
+        """Give items of this connection to the feed. Returns an empty list to go on with."""
+        if items:
+            symbols = [getattr(item, "symbol", "") for item in items]
+            self.subscriptions.heard(filter(None, symbols), clock.now_ns())
+            await stage.put_all(items)
+        return []
 
     def stamped(self, item: Item) -> Item:
         """The item with the number of this connection."""
@@ -222,9 +223,9 @@ class Live(Source):
             return msgspec.structs.replace(item, source_epoch=self.epoch)
         return item
 
-    def heard(self) -> None:
-        """A message of any kind came in."""
-        self.messages += 1
+    def heard(self, messages: int = 1) -> None:
+        """Messages of any kind came in."""
+        self.messages += messages
         self.heard_s = clock.monotonic_s()
 
     # --- what an operator asks for -------------------------------------------------------------------

@@ -133,8 +133,7 @@ class NatsSource(Live):
 
     async def _take(self, stage: Stage, message: Msg) -> None:
         self.heard()
-        for item in self.read(message.subject, message.data, clock.now_ns()):
-            await self.pass_on(stage, item)
+        await self.pass_on(stage, list(self.read(message.subject, message.data, clock.now_ns())))
 
     async def hang_up(self) -> None:
         client, self._client = self._client, None

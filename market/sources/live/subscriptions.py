@@ -63,8 +63,8 @@ class Subscriptions:
                 self.refused[symbol] = why
                 self._asked.pop(symbol, None)
 
-    def heard(self, symbol: str, at_ns: int) -> None:
-        self.heard_ns[symbol] = at_ns
+    def heard(self, symbols: Iterable[str], at_ns: int) -> None:
+        self.heard_ns.update(dict.fromkeys(symbols, at_ns))
 
     @property
     def missing(self) -> list[str]:

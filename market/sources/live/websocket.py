@@ -15,16 +15,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
 from market.feed.sequence import Numbering
 from market.sources.base import HistoryAway, Stage
 from market.sources.items import Item
+from market.sources.live.frames import FRAME_MAX, Frames
 from market.sources.live.life import Live, Lost, Unreachable
+from market.ticks import Print, Quote
 from simgame.kernel import clock
 
-FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 SNAPSHOT_PAUSE_S = 0.3  # between REST snapshots: a venue that is asked for all books at once bans us
 PING_S = 20.0
 PROBE_TIMEOUT_S = 1.0
@@ -71,7 +72,7 @@ class Dialect(Protocol):
 
     def unsubscribe(self, symbols: Sequence[str]) -> str: ...
 
-    def read(self, frame: str | bytes, received_ns: int) -> Iterable[Heard]:
+    def read(self, frame: bytes, received_ns: int) -> Iterable[Heard]:
         """What a frame means. Never raises: what cannot be read is Malformed."""
 
     def snapshot(self, symbol: str, body: Any, received_ns: int) -> Iterable[Heard]:
@@ -94,7 +95,7 @@ class WebSocketVenue(Live):
     ):
         super().__init__(wanted, chance=chance)
         self.address, self.rest_address = address, rest_address
-        self._socket: ClientConnection | None = None
+        self._socket: Frames | None = None
         self._rest: httpx.AsyncClient | None = None
         self._snapshots: asyncio.Queue[str] = asyncio.Queue()
         self._dialect: Dialect | None = None
@@ -109,6 +110,8 @@ class WebSocketVenue(Live):
         try:
             self._socket = await connect(
                 self.address,
+                create_connection=Frames,
+                compression=None,
                 max_size=FRAME_MAX,
                 ping_interval=PING_S,
                 ping_timeout=PING_TIMEOUT_S,
@@ -161,13 +164,12 @@ class WebSocketVenue(Live):
             await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _read_frames(self, stage: Stage) -> None:
-        socket, dialect = self._open(), self._speaking()
-        try:
-            async for frame in socket:
-                self.heard()
-                await self._take(stage, dialect.read(frame, clock.now_ns()))
-        except WebSocketException as error:
-            raise Lost("closed", str(error)) from error
+        socket, read = self._open(), self._speaking().read
+        while frames := await socket.frames():
+            self.heard(len(frames))
+            received_ns = clock.now_ns()
+            await self._take(stage, [heard for frame in frames for heard in read(frame, received_ns)])
+            await asyncio.sleep(0)  # whatever the socket holds, others have their turn
         code, why = socket.close_code, socket.close_reason
         raise Lost("closed", f"the venue closed the connection ({code} {why})".strip())
 
@@ -211,7 +213,12 @@ class WebSocketVenue(Live):
                 await self._send(frame)
 
     async def _take(self, stage: Stage, meant: Iterable[Heard]) -> None:
+        items: list[Item] = []
         for heard in meant:
+            if isinstance(heard, Quote | Print):
+                items.append(self.stamped(heard))
+                continue
+            items = await self.pass_on(stage, items)
             match heard:
                 case Acknowledged():
                     self.subscriptions.acknowledge(heard.symbols)
@@ -225,7 +232,8 @@ class WebSocketVenue(Live):
                 case Fault():
                     raise Lost(heard.reason, heard.text)
                 case _:
-                    await self.pass_on(stage, self.stamped(heard))
+                    items.append(self.stamped(heard))
+        await self.pass_on(stage, items)
 
     async def _send(self, frame: str) -> None:
         try:
@@ -233,7 +241,7 @@ class WebSocketVenue(Live):
         except WebSocketException as error:
             raise Lost("closed", str(error)) from error
 
-    def _open(self) -> ClientConnection:
+    def _open(self) -> Frames:
         if self._socket is None:
             raise Lost("closed", "there is no connection")
         return self._socket

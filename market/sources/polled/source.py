@@ -123,7 +123,7 @@ class Polled(Live):
                 self.subscriptions.refuse(one.symbols, "the venue does not know it")
             else:
                 self.subscriptions.acknowledge([one.symbol])
-                await self.pass_on(stage, msgspec.structs.replace(one, source_epoch=self.epoch))
+                await self.pass_on(stage, [msgspec.structs.replace(one, source_epoch=self.epoch)])
 
     async def _ask(self, batch: Sequence[str]) -> Answer:
         if self._redis is None:
