@@ -36,12 +36,18 @@ class Pipeline:
     def take(
         self, item: Quote | Print | RawQuote | RawPrint | Malformed | Gap, clock_ns: int, speed: int = 1
     ) -> Passed:
+        kind = type(item)
+        if kind is Quote or kind is Print:
+            return self._judge(item, clock_ns, speed)  # type: ignore[arg-type]
         if isinstance(item, Gap):
             self.sequence.gaps += 1
             self.sequence.missing += max(0, item.last_missing - item.first_missing + 1)
             return Passed(gap=_writable(item, clock_ns))
         if isinstance(item, Malformed):
             return self._quarantine(self.gate.refuse_malformed(item))
+        return self._judge(item, clock_ns, speed)
+
+    def _judge(self, item: Quote | Print | RawQuote | RawPrint, clock_ns: int, speed: int) -> Passed:
         if not _fits(item.source_seq):  # believed, it would make every true number late
             return self._quarantine(self.gate.refuse_number(item))
         verdict = self.sequence.judge(item)
@@ -51,8 +57,6 @@ class Pipeline:
         if isinstance(judged, Refused):
             self._quarantine(judged)
             return Passed(gap=verdict.gap and _writable(verdict.gap, clock_ns))
-        if isinstance(judged, Print):
-            self.gate.learn(judged)
         return Passed(judged, verdict.gap)
 
     def settlement(self, item: Settled) -> int:

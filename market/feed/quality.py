@@ -61,6 +61,9 @@ class Scale(Protocol):
     tick: int
 
 
+_NO_SIDES = (None, None)
+
+
 class _No(Exception):
     def __init__(self, reason: Reason):
         self.reason = reason
@@ -80,6 +83,7 @@ class Gate:
         self._scales = {scale.symbol: scale for scale in instruments}
         self._bands: dict[str, tuple[int, int]] = {}
         self._last: dict[str, int] = {}
+        self._sound: dict[str, tuple[object, object]] = {}  # the sides of the last quote that passed
 
     def learn(self, tick: Reference | Print) -> None:
         """The day's band and the last price, from what has been accepted."""
@@ -131,35 +135,31 @@ class Gate:
             item = _scaled_quote(item, scale)
         elif isinstance(item, RawPrint):
             item = _scaled_print(item, scale)
-        elif isinstance(item, Quote):
-            item = _of_sound_shape(item)
         if self._closed(item.at_ns):
             raise _No(Reason.OUT_OF_HOURS)
         if isinstance(item, Print):
             _judge_level(item.price, item.size, scale.tick)
             self._judge_band(item.symbol, item.price)
+            self._last[item.symbol] = item.price
             return item
         return self._judged_quote(item, scale.tick)
 
     def _judged_quote(self, quote: Quote, tick: int) -> Quote:
         bids, asks = quote.bids, quote.asks
-        last = SCALED_MAX + 1
-        for price, size in bids:
-            _judge_level(price, size, tick)
-            if price >= last:
-                raise _No(Reason.UNSORTED)
-            last = price
-        last = 0
-        for price, size in asks:
-            _judge_level(price, size, tick)
-            if price <= last:
-                raise _No(Reason.UNSORTED)
-            last = price
+        known = self._sound.get(quote.symbol, _NO_SIDES)  # a side that did not change is the very same
+        if not (bids is known[0] or _are_sound(bids, tick, -1)) or not (
+            asks is known[1] or _are_sound(asks, tick, 1)
+        ):
+            quote = _of_sound_shape(quote)
+            bids, asks = quote.bids, quote.asks
+            _judge_levels(bids, tick, -1)
+            _judge_levels(asks, tick, 1)
         if bids and asks and bids[0][0] >= asks[0][0]:
             raise _No(Reason.CROSSED)
         for side in (bids, asks):
             if side:
                 self._judge_band(quote.symbol, side[0][0])
+        self._sound[quote.symbol] = (bids, asks)
         return quote
 
     def _judge_time(self, at_ns: int, clock_ns: int, speed: int) -> None:
@@ -179,6 +179,37 @@ class Gate:
         last = self._last.get(symbol)
         if last and not last <= price * JUMP_MAX <= last * JUMP_MAX * JUMP_MAX:
             raise _No(Reason.OUT_OF_BAND)
+
+
+def _are_sound(levels: object, tick: int, sign: int) -> bool:
+    """Whether all levels of a side are good, as nearly all are: in the fewest steps.
+
+    `sign`: 1 for asks, -1 for bids; either begins with its best price.
+    """
+    if type(levels) is not tuple or len(levels) > DEPTH_LEVELS_MAX:
+        return False
+    last = -SCALED_MAX - 1 if sign < 0 else 0
+    try:
+        for level in levels:
+            price, size = level
+            if type(price) is not int or type(size) is not int or type(level) is not tuple or price % tick:
+                return False
+            if not (last < price * sign and 0 < price <= SCALED_MAX and 0 < size <= SCALED_MAX):
+                return False
+            last = price * sign
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _judge_levels(levels: tuple[Level, ...], tick: int, sign: int) -> None:
+    """Says what is wrong with them, level by level; nothing may be."""
+    last = -SCALED_MAX - 1
+    for price, size in levels:
+        _judge_level(price, size, tick)
+        if price * sign <= last:
+            raise _No(Reason.UNSORTED)
+        last = price * sign
 
 
 def _judge_level(price: int, size: int, tick: int) -> None:

@@ -37,7 +37,8 @@ class Sequence:
         self._heads: dict[tuple[str, str, bool], tuple[int, int]] = {}  # → (epoch, last number)
 
     def judge(self, tick: Numbered) -> Verdict:
-        key = (tick.source, tick.symbol, isinstance(tick, Print | RawPrint))
+        kind = type(tick)
+        key = (tick.source, tick.symbol, kind is Print or kind is RawPrint)
         epoch, last = self._heads.get(key, (tick.source_epoch, 0))
         if tick.source_epoch < epoch:
             self.old_epoch += 1

@@ -22,6 +22,9 @@ from simgame.kernel.clock import NS_PER_S
 HELLO_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 30.0  # a reader that takes nothing for this long is gone
 LINKS_MAX = 64  # exchange, web workers, operators: far fewer than this
+DIRECT_MAX = (
+    64 * 1024
+)  # bytes a socket may owe and still be written to at once: some ten turns of a busy market
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -71,6 +74,7 @@ class FeedServer:
         assert task is not None
         self._tasks.add(task)
         link = Link("unnamed")
+        link.direct = self._writer_of(writer.transport)
         sending = asyncio.create_task(self._send(link, writer))
         try:
             await self._converse(link, reader)
@@ -112,6 +116,19 @@ class FeedServer:
         self.links.add(link)
         self.hub.join(link)
         log.info("link_joined", link=link.name)
+
+    def _writer_of(self, transport: asyncio.WriteTransport) -> Callable[[bytes, int], bool]:
+        """Writes without a task's turn for each frame and link: with ten links a third of the cost."""
+
+        def write(frame: bytes, received_ns: int) -> bool:
+            if transport.get_write_buffer_size() > DIRECT_MAX or transport.is_closing():
+                return False
+            transport.write(frame)
+            if received_ns:
+                self.end_to_end.observe((clock.now_ns() - received_ns) / NS_PER_S)
+            return True
+
+        return write
 
     async def _send(self, link: Link, writer: asyncio.StreamWriter) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -67,7 +67,7 @@ class Symbol(msgspec.Struct, frozen=True):
         """Scaled, rounded down to what the instrument can hold."""
         return _rounded_down(value, self.qty_exponent)
 
-    def levels(self, levels: Iterable[list[str]]) -> list[Level]:
+    def levels(self, levels: Iterable[Sequence[str]]) -> list[Level]:
         """Scaled levels. Orders from before the venue made its tick coarser still rest far from the
         touch: a price off the tick is left out, a size is rounded down to the step.
         """
@@ -112,20 +112,30 @@ class Update(msgspec.Struct, frozen=True):
     last: int
     before: int | None  # futures: last id of the update before
     at_ns: int
-    bids: list[list[str]]
-    asks: list[list[str]]
+    bids: Sequence[Sequence[str]]
+    asks: Sequence[Sequence[str]]
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> Update:
         """Raises KeyError, and ValueError for numbers that would make all true ones late."""
         first, last = body["U"], body["u"]
-        if type(first) is not int or type(last) is not int or not 0 <= first <= last < first + SPAN_MAX:
+        if type(first) is not int or type(last) is not int:
             raise ValueError(f"{first!r} to {last!r} are no numbers of an update")
+        check_span(first, last)
         return cls(first, last, body.get("pu"), int(body["E"]) * NS_PER_MS, body["b"], body["a"])
 
 
+def check_span(first: int, last: int) -> None:
+    """Raises ValueError for numbers of an update that would make all true ones late."""
+    if not 0 <= first <= last < first + SPAN_MAX:
+        raise ValueError(f"{first} to {last} are no numbers of an update")
+
+
 class Book:
-    """Gives a Quote whenever the best DEPTH_LEVELS_MAX levels change, and a Gap when ids are missing."""
+    """Gives a Quote whenever the best DEPTH_LEVELS_MAX levels change, and a Gap when ids are missing.
+
+    The number of a quote (`source_seq`) is the id of the update behind it.
+    """
 
     def __init__(self, symbol: Symbol, source: str):
         self.symbol, self.source = symbol, source
@@ -135,26 +145,27 @@ class Book:
         self._waiting: list[Update] = []
         self._shown: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
 
-    def snapshot(self, answer: dict[str, Any], received_ns: int) -> Iterator[Item]:
+    def snapshot(self, answer: dict[str, Any], received_ns: int) -> list[Item]:
         bids, asks = self.symbol.levels(answer["bids"]), self.symbol.levels(answer["asks"])
         self.bids, self.asks = Ladder(bids, bids=True), Ladder(asks, bids=False)
         self.last_id, self.bridged = answer["lastUpdateId"], False
-        yield from self._show(int(answer.get("E", 0)) * NS_PER_MS or received_ns, received_ns)
+        items = self._show(int(answer.get("E", 0)) * NS_PER_MS or received_ns, received_ns)
         waiting, self._waiting = self._waiting, []
         for update in waiting:
-            yield from self.update(update, received_ns)
+            items += self.update(update, received_ns)
+        return items
 
-    def update(self, update: Update, received_ns: int) -> Iterator[Item]:
+    def update(self, update: Update, received_ns: int) -> list[Item]:
         if not self.last_id:
             if len(self._waiting) < BUFFERED_MAX:
                 self._waiting.append(update)
-            return
+            return []
         if update.last < self.last_id or (update.before is None and update.last == self.last_id):
-            return  # older than the snapshot
+            return []  # older than the snapshot
         if not self._fits(update):
-            yield Gap(self.source, self.symbol.name, update.at_ns, self.last_id + 1, update.first - 1)
+            first_missing = self.last_id + 1
             self.last_id, self._waiting = 0, [update]  # nothing is known until another snapshot
-            return
+            return [Gap(self.source, self.symbol.name, update.at_ns, first_missing, update.first - 1)]
         bids, asks = self.symbol.levels(update.bids), self.symbol.levels(update.asks)
         # From here it must succeed.
         shows = False
@@ -162,8 +173,7 @@ class Book:
             for price, size in levels:
                 shows |= side.put(price, size)
         self.last_id, self.bridged = update.last, True
-        if shows:
-            yield from self._show(update.at_ns, received_ns)
+        return self._show(update.at_ns, received_ns) if shows else []
 
     def _fits(self, update: Update) -> bool:
         if update.before is not None and self.bridged:
@@ -172,11 +182,13 @@ class Book:
             return update.first == self.last_id + 1
         return update.first <= self.last_id + (update.before is None)
 
-    def _show(self, at_ns: int, received_ns: int) -> Iterator[Item]:
-        shown = (self.bids.best(), self.asks.best())
-        if shown != self._shown:
-            self._shown = shown
-            yield Quote(self.symbol.name, *shown, at_ns, received_ns, self.source)
+    def _show(self, at_ns: int, received_ns: int) -> list[Item]:
+        bids, asks = shown = (self.bids.best(), self.asks.best())
+        if shown == self._shown:
+            return []
+        self._shown = shown
+        name, number = self.symbol.name, self.last_id
+        return [Quote(name, bids, asks, at_ns, received_ns, self.source, 0, number)]
 
 
 _scaled = lru_cache(65_536)(money.parse)  # of texts only: the prices of a day come again and again

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import msgspec
 
 from market.sources.base import HistoryAway, PastBar
-from market.sources.binance_book import Book, Symbol, Update
-from market.sources.items import NOT_UNDERSTOOD, Gap, Item, Malformed
+from market.sources.binance_book import Book, Symbol, Update, check_span
+from market.sources.items import NOT_UNDERSTOOD, Gap, Malformed
 from market.sources.live.websocket import (
     Acknowledged,
     Fault,
@@ -37,6 +37,34 @@ JUMP_MAX = 10**8  # trades between two that we hear: believing more would make a
 KLINES_MAX = 1_000
 SNAPSHOT_LEVELS = 1000  # weight 50 of 6,000 a minute
 decode = msgspec.json.Decoder().decode
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="aggTrade"):
+    s: str
+    a: int
+    p: str
+    q: str
+    T: int
+    m: bool
+
+
+class Depth(msgspec.Struct, frozen=True, gc=False, tag_field="e", tag="depthUpdate"):
+    s: str
+    E: int
+    U: int
+    u: int
+    b: list[tuple[str, str]]
+    a: list[tuple[str, str]]
+    pu: int | None = None
+
+
+class Stream(msgspec.Struct, frozen=True, gc=False):
+    """Nearly every message there is, and as it should be: all others are read by hand."""
+
+    data: Trade | Depth
+
+
+decode_stream = msgspec.json.Decoder(Stream).decode
 
 
 class BinanceSource(WebSocketVenue):
@@ -104,16 +132,30 @@ class BinanceDialect:
     def snapshot(self, symbol: str, body: Any, received_ns: int) -> Iterable[Heard]:
         self._awaiting.discard(symbol)
         try:
-            yield from self._numbered(symbol, self._books[symbol].snapshot(body, received_ns))
+            yield from self._books[symbol].snapshot(body, received_ns)
         except NOT_UNDERSTOOD as error:
             yield Malformed(NAME, "unreadable_snapshot", str(body)[:500], symbol)
             yield Fault("snapshot", f"the snapshot of {symbol} cannot be read: {error}")
 
     def read(self, frame: str | bytes, received_ns: int) -> Iterable[Heard]:
         try:
-            yield from self._meaning(decode(frame), received_ns)
+            data = decode_stream(frame).data
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            return self._read_by_hand(frame, received_ns)
+        if data.s not in self._books:
+            return ()
+        try:
+            if type(data) is Trade:
+                return self._trade(data, received_ns)
+            return self._depth(data, received_ns)  # type: ignore[arg-type]
         except NOT_UNDERSTOOD as error:
-            yield Malformed(NAME, "unreadable_message", f"{error}: {str(frame)[:500]}")
+            return (_unreadable(frame, error),)
+
+    def _read_by_hand(self, frame: str | bytes, received_ns: int) -> Iterable[Heard]:
+        try:
+            return list(self._meaning(decode(frame), received_ns))
+        except NOT_UNDERSTOOD as error:
+            return (_unreadable(frame, error),)
 
     def _meaning(self, body: dict[str, Any], received_ns: int) -> Iterator[Heard]:
         if "id" in body:
@@ -122,9 +164,10 @@ class BinanceDialect:
         data = body.get("data", body)
         match data.get("e"):
             case "depthUpdate" if data["s"] in self._books:
-                yield from self._depth(data["s"], Update.of(data), received_ns)
+                yield from self._change(data["s"], Update.of(data), received_ns)
             case "aggTrade" if data["s"] in self._books:
-                yield from self._trade(data, received_ns)
+                trade = Trade(data["s"], int(data["a"]), data["p"], data["q"], int(data["T"]), data["m"])
+                yield from self._trade(trade, received_ns)
             case "serverShutdown":
                 yield Fault("venue_restart", "the venue announced its restart")
 
@@ -139,34 +182,38 @@ class BinanceDialect:
         for symbol in symbols:
             yield from self._ask(symbol)
 
-    def _depth(self, name: str, update: Update, received_ns: int) -> Iterator[Heard]:
-        for item in self._numbered(name, self._books[name].update(update, received_ns)):
-            yield item
-            if isinstance(item, Gap):
-                yield from self._ask(name)
-        if not self._books[name].last_id:
-            yield from self._ask(name)
+    def _depth(self, data: Depth, received_ns: int) -> list[Heard]:
+        check_span(data.U, data.u)
+        update = Update(data.U, data.u, data.pu, data.E * NS_PER_MS, data.b, data.a)
+        return self._change(data.s, update, received_ns)
 
-    def _numbered(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
-        """The book's update id is the quote's number."""
-        for item in items:
-            gap = isinstance(item, Gap)
-            yield item if gap else msgspec.structs.replace(item, source_seq=self._books[name].last_id)
+    def _change(self, name: str, update: Update, received_ns: int) -> list[Heard]:
+        book = self._books[name]
+        heard: list[Heard] = list(book.update(update, received_ns))
+        if not book.last_id:  # nothing is known of it, or not any more
+            heard += self._ask(name)
+        return heard
 
     def _ask(self, symbol: str) -> Iterator[Heard]:
         if symbol not in self._awaiting:
             self._awaiting.add(symbol)
             yield SnapshotWanted(symbol)
 
-    def _trade(self, data: dict[str, Any], received_ns: int) -> Iterator[Heard]:
-        symbol, number = self._books[data["s"]].symbol, int(data["a"])
-        at_ns = int(data["T"]) * NS_PER_MS
+    def _trade(self, data: Trade, received_ns: int) -> list[Heard]:
+        symbol, number = self._books[data.s].symbol, data.a
+        at_ns = data.T * NS_PER_MS
         before = self._trades.get(symbol.name, number - 1)
         if not 0 < number <= min(before + JUMP_MAX, money.INT64_MAX):
             raise ValueError(f"{number} is no number of a trade after {before}")
-        if number > before + 1:
-            yield Gap(NAME, symbol.name, at_ns, before + 1, number - 1)
+        side: Literal["buy", "sell"] = "sell" if data.m else "buy"  # m: the buyer was resting
+        price, size = symbol.price(data.p), symbol.size(data.q)
+        # From here it must succeed.
+        said = Print(symbol.name, price, size, side, at_ns, received_ns, NAME, 0, number)
         self._trades[symbol.name] = max(number, before)
-        side: Literal["buy", "sell"] = "sell" if data["m"] else "buy"  # m: the buyer was resting
-        price, size = symbol.price(data["p"]), symbol.size(data["q"])
-        yield Print(symbol.name, price, size, side, at_ns, received_ns, NAME, source_seq=number)
+        if number > before + 1:
+            return [Gap(NAME, symbol.name, at_ns, before + 1, number - 1), said]
+        return [said]
+
+
+def _unreadable(frame: str | bytes, error: Exception) -> Malformed:
+    return Malformed(NAME, "unreadable_message", f"{error}: {str(frame)[:500]}")
