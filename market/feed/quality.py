@@ -61,7 +61,7 @@ class Scale(Protocol):
     tick: int
 
 
-_NO_SIDES = (None, None)
+_NO_SIDES = (object(), object())
 
 
 class _No(Exception):
