@@ -43,6 +43,10 @@ class Unreachable(Lost):
     """The network does not lead to the venue."""
 
 
+class Cut(Lost):
+    """A connection that stood ended without a word of the venue: somebody pulled a cable."""
+
+
 class LoginRefused(Lost):
     """The venue does not want us: trying again soon could lock the account."""
 
@@ -119,7 +123,9 @@ class Live(Source):
                 lost = await self._session(stage)
                 self.reconnects[lost.reason] += 1
                 lived_s = clock.monotonic_s() - self._live_since_s if self._live_since_s else 0.0
-                wait_s = self.login_pause_s if isinstance(lost, LoginRefused) else self._backoff.next(lived_s)
+                cut = isinstance(lost, Cut)
+                wait_s = self._backoff.next(lived_s, cut=cut)
+                wait_s = self.login_pause_s if isinstance(lost, LoginRefused) else wait_s
                 self._live_since_s = 0.0
                 self.become(State.BACKOFF, f"{lost}; the next attempt in {wait_s:.1f} s")
                 await self._back_off(wait_s, away=isinstance(lost, Unreachable))
@@ -184,7 +190,7 @@ class Live(Source):
         while True:
             now_s = clock.monotonic_s()
             if now_s - self.heard_s > self.silent_s:
-                raise Lost("silent", f"nothing was heard for {self.silent_s:g} s")
+                raise Cut("silent", f"nothing was heard for {self.silent_s:g} s")
             for batch in batches(self.subscriptions.to_ask(now_s, self.acknowledge_s), self.batch_size):
                 self.subscriptions.asked(batch, clock.monotonic_s())
                 await self.subscribe(batch)

@@ -17,12 +17,13 @@ import httpx
 import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.frames import CloseCode
 
 from market.feed.sequence import Numbering
 from market.sources.base import HistoryAway, Stage
 from market.sources.items import Item
 from market.sources.live.frames import FRAME_MAX, Frames
-from market.sources.live.life import Live, Lost, Unreachable
+from market.sources.live.life import Cut, Live, Lost, Unreachable
 from market.ticks import Print, Quote
 from simgame.kernel import clock
 
@@ -171,6 +172,8 @@ class WebSocketVenue(Live):
             await self._take(stage, [heard for frame in frames for heard in read(frame, received_ns)])
             await asyncio.sleep(0)  # whatever the socket holds, others have their turn
         code, why = socket.close_code, socket.close_reason
+        if code == CloseCode.ABNORMAL_CLOSURE:
+            raise Cut("closed", "the connection ended without a word")
         raise Lost("closed", f"the venue closed the connection ({code} {why})".strip())
 
     async def _read_snapshots(self, stage: Stage) -> None:
