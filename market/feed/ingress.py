@@ -29,6 +29,7 @@ class Ingress:
         self.capacity = capacity
         self.accepted = self.dropped_newest = self.dropped_oldest = self.blocked = 0
         self.longest = 0
+        self.holding = 0  # producers that wait for room just now
         self._items: deque[Item] = deque()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -64,9 +65,13 @@ class Ingress:
 
     async def _wait_for_room(self) -> None:
         self.blocked += 1
-        while len(self._items) >= self.capacity:
-            self._room.clear()
-            await self._room.wait()
+        self.holding += 1
+        try:
+            while len(self._items) >= self.capacity:
+                self._room.clear()
+                await self._room.wait()
+        finally:
+            self.holding -= 1
 
     async def take(self, most: int) -> list[Item]:
         """Between 1 and `most` items, oldest first; waits for the first."""

@@ -39,13 +39,18 @@ class Intake:
             await asyncio.sleep(0 if behind else TURN_S)
 
     def drain(self) -> bool:
-        """Take in all that waits, now. False when it is too much, or when a throttle holds it back."""
-        if not len(self.ingress):
-            return True
-        if len(self.ingress) > DRAINED_MAX or self.valve.switches.throttle:
+        """Take in all that waits, now. False when it is too much; a throttle makes up for it afterwards."""
+        if len(self.ingress) > DRAINED_MAX or self.ingress.holding:
             return False
-        self.path.take(self.valve.unpaused(self.ingress.take_now(DRAINED_MAX)))
+        items = self.ingress.take_now(DRAINED_MAX)
+        self.valve.give_back(-len(items))
+        self.path.take(self.valve.unpaused(items))
         return True
+
+    def empty(self) -> None:
+        """Take in all that waits, however much: nothing more will come, and it was accepted."""
+        while items := self.ingress.take_now(TAKE_MAX):
+            self.path.take(self.valve.unpaused(items))
 
     def turn(self, switches: Switches) -> bool:
         """From now on these hold. False when they did already."""

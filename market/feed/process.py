@@ -137,6 +137,7 @@ class Feed:
         await asyncio.Event().wait()  # no more ticks: the feed goes on serving the last state
 
     async def _leave(self) -> None:
+        self.intake.empty()
         await self.server.stop()
         await self._write_bars()
         await self._keep_for_the_source()
@@ -308,9 +309,12 @@ class Feed:
             self.backfill.changed(dirty)
 
     def _checkpoint(self) -> Checkpoint | None:
-        """Everything up to the end of the WAL; None when there is nothing to keep, or too much waits."""
-        # What waits is in the source's state already: first it must be in the WAL too.
-        if not self.wal.segment or not self.intake.drain():
+        """Everything up to the end of the WAL; None when there is nothing to keep."""
+        if not self.wal.segment:
+            return None
+        # A source that makes its market has what waits in its state already: first it must be in the WAL
+        # too. What a venue said and we did not take in yet is in no state.
+        if self.source.keeps_state and not self.intake.drain():
             return None
         self._share_bars()
         return Checkpoint(

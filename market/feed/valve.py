@@ -74,7 +74,7 @@ class Valve:
         self._allowance, self._filled_ns = min(float(rate), self._allowance + grown), now_ns
         if self._allowance < 1:
             self.throttled += 1
-        room = min(most, int(self._allowance))
+        room = max(0, min(most, int(self._allowance)))  # below nothing: more was taken than allowed
         self._allowance -= room
         return room
 

@@ -104,6 +104,7 @@ class HistoryAway(Exception):
 class Source(abc.ABC):
     name: str = ""
     keeps_history = False  # whether `past_bars` is worth asking
+    keeps_state = False  # whether `save` says something: it must not know more than the log
     numbering: Numbering = Numbering.RISING
 
     def __init__(self) -> None:

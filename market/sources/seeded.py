@@ -158,6 +158,8 @@ class SeededSource(Paced):
 
     # --- restarts -------------------------------------------------------------------------------------
 
+    keeps_state = True
+
     def save(self) -> bytes:
         market = self.market
         self._marks += market.marks

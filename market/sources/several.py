@@ -31,6 +31,10 @@ class Several(Source):
             closes.update(source.previous_closes())
         return closes
 
+    @property
+    def keeps_state(self) -> bool:  # type: ignore[override]
+        return any(source.keeps_state for source in self.sources)
+
     def save(self) -> bytes:
         return msgspec.msgpack.encode({source.name: source.save() for source in self.sources})
 

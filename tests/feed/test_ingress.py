@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from market.feed.ingress import Ingress, Policy
 from market.sources.items import Reached
 
@@ -56,3 +58,30 @@ async def test_take_waits_for_the_first_item():
     await ingress.put(Reached(9))
     async with asyncio.timeout(5):
         assert await waiting == [Reached(9)]
+
+
+@pytest.mark.parametrize("policy", Policy)
+async def test_many_at_a_stroke_are_as_many_one_by_one(policy: Policy):
+    one_by_one, at_a_stroke = Ingress(policy, capacity=7), Ingress(policy, capacity=7)
+    taken: list[list[int]] = []
+    for ingress in (one_by_one, at_a_stroke):
+        got: list[int] = []
+        for part in (items(3), items(4), items(5)):
+            putting = asyncio.create_task(
+                ingress.put_all(part) if ingress is at_a_stroke else _one_by_one(ingress, part)
+            )
+            while not putting.done():
+                await asyncio.sleep(0)
+                got += [item.at_ns for item in ingress.take_now(2)] if ingress.holding else []
+        got += [item.at_ns for item in ingress.take_now(100)]
+        taken.append(got)
+    assert taken[0] == taken[1]
+    counts = [(i.accepted, i.dropped_newest, i.dropped_oldest) for i in (one_by_one, at_a_stroke)]
+    assert counts[0] == counts[1]
+    assert at_a_stroke.longest == 7
+    assert not at_a_stroke.holding
+
+
+async def _one_by_one(ingress: Ingress, part: list[Reached]) -> None:
+    for item in part:
+        await ingress.put(item)

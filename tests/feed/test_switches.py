@@ -9,7 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 
-from market.feed import wal
+from market.feed import recovery, wal
 from market.feed.client import FeedClient
 from market.feed.valve import Switches, Valve
 from market.sources.items import Gap, RawPrint, Reached
@@ -118,6 +118,19 @@ async def test_switches_hold_for_their_world_and_otherwise_for_all(runner, seede
         await until(lambda: feed.intake.valve.switches.throttle == 700, "the switch of all worlds")
         assert (await sync_to_async(turn)("throttle", "0"))["throttle"] == 0
         await until(lambda: feed.intake.valve.switches.throttle == 0, "the switch of this world")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_checkpoint_is_kept_while_a_throttle_holds_messages_back(runner, seeded):
+    async with runner.running(seeded) as feed:
+        await sync_to_async(turn)("throttle", "1")
+        waiting = await until(lambda: len(feed.ingress), "messages that wait")
+        seq = feed.state.seq
+        kept = feed._checkpoint()
+        assert kept.state.seq >= seq + waiting  # what the market has made is in the log first
+        assert not len(feed.ingress)
+        await until(lambda: feed.intake.valve.throttled, "a throttle that makes up for it")
+    assert recovery.recompute(feed.plan.folder).state.seq == feed.state.seq
 
 
 @pytest.mark.parametrize(

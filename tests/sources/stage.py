@@ -12,9 +12,11 @@ import pytest
 
 from market.feed.pipeline import Pipeline
 from market.sources.base import Source
+from market.sources.ctp.source import CtpSource
 from market.sources.items import Gap, Item, Malformed, Reached
 from market.ticks import Print, Quote
 from simgame.kernel import clock
+from tests.venues import ctp_front
 
 PATIENCE_S = 90.0
 
@@ -28,6 +30,7 @@ class Platform:
         self.items: list[Item] = []
         self.ticks: list[Quote | Print] = []
         self.gaps: list[Gap] = []
+        self.behind_ns = ctp_front.behind_ns() if isinstance(source, CtpSource) else 0
 
     def world_ns(self) -> int:
         return clock.now_ns()
@@ -45,7 +48,7 @@ class Platform:
         self.items.append(item)
         if isinstance(item, Reached):
             return
-        passed = self.pipeline.take(item, clock.now_ns())
+        passed = self.pipeline.take(item, clock.now_ns() - self.behind_ns)
         if passed.gap:
             self.gaps.append(passed.gap)
         if passed.tick is not None:

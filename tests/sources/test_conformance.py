@@ -22,7 +22,6 @@ from market.sources.live.okx import OkxSource
 from market.ticks import Print, Quote
 from tests.sources.stage import Platform, playing, scale, until
 from tests.venues.crypto import SYMBOLS
-from tests.venues.ctp_front import NO_TICKS_NOW, has_ticks_now
 from tests.venues.process import Street, Venue
 
 WANTED = SYMBOLS[:5]
@@ -94,8 +93,6 @@ def there(kind: Kind, street: Street) -> Venue:
 
 @pytest.fixture
 def source(kind: Kind, there: Venue, request: pytest.FixtureRequest, tmp_path: Path) -> Live:
-    if kind.name == "ctp" and not has_ticks_now():
-        pytest.skip(NO_TICKS_NOW)
     made = kind.make(there, request.getfixturevalue("folder") if kind.name == "ctp" else tmp_path)
     made.connect_s, made.acknowledge_s, made.silent_s = kind.patient_s, 0.5, 1.0
     made.batch_size, made.batch_pause_s = 2, 0.01

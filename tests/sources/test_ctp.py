@@ -23,14 +23,11 @@ from market.sources.ctp.source import MODULES, Account, CtpSource
 from market.sources.ctp.ticks import Normaliser, calendar_day
 from market.ticks import Print, Quote
 from tests.sources.stage import playing, scale, until
-from tests.venues.ctp_front import NO_TICKS_NOW, has_ticks_now, stamped
+from tests.venues.ctp_front import stamped
 
 NO_VALUE = 1.7976931348623157e308
 LIBRARY = "tests.venues.ctp_library"
 SCALES = [scale("rb2610", 0), scale("SR705", 0)]
-
-
-in_time = pytest.mark.skipif(not has_ticks_now(), reason=NO_TICKS_NOW)
 
 
 class Front:
@@ -98,7 +95,6 @@ def source_at(*fronts: str, folder: Path, name: str = "ctp:primary") -> CtpSourc
     return source
 
 
-@in_time
 @pytest.mark.parametrize("name", ["ctp:primary", "sopt:backup"])
 async def test_it_logs_in_subscribes_and_gives_depth_and_trades(folder: Path, name: str) -> None:
     async with front() as (there, address):
@@ -122,7 +118,6 @@ async def test_it_logs_in_subscribes_and_gives_depth_and_trades(folder: Path, na
             assert (printed.price, printed.size, printed.side, printed.made) == (3787, 3, "buy", True)
 
 
-@in_time
 async def test_no_value_is_no_level_and_no_trade(folder: Path) -> None:
     async with front() as (there, address):
         source = source_at(address, folder=folder)
@@ -146,7 +141,6 @@ async def test_an_acknowledgement_that_was_dropped_is_asked_for_again(folder: Pa
             assert source.epoch == 1
 
 
-@in_time
 @pytest.mark.parametrize("how", ["disconnect", "die"])
 async def test_a_front_that_goes_away_or_a_library_that_aborts_costs_one_connection(
     folder: Path, how: str

@@ -1,7 +1,8 @@
 """A CTP front of the tests: JSON lines for `tests.venues.ctp_library`, faults as in crypto.py.
 
 `/control` answers with `front`, the port to connect to, too. CTP's ticks are whole states without
-numbers: there is nothing to `skip`, and what is said twice is only known by its content.
+numbers: there is nothing to `skip`, and what is said twice is only known by its content. On a weekend's
+night in China no tick can say what time it is: then the front's clock is some days behind (`behind_ns`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from market.sources.ctp.ticks import calendar_day
 from simgame.kernel import clock
 from tests.venues.crypto import Book, Exchange, main
 
-NO_TICKS_NOW = "it is a weekend's night in China: no tick of CTP can say this time"
+DAY_NS = 86_400 * clock.NS_PER_S
 CHINA_NS = 8 * 3600 * clock.NS_PER_S
 LEVELS = range(1, 6)
 
@@ -94,8 +95,8 @@ class Front(Exchange):
 
 
 def stamped(symbol: str) -> dict[str, Any]:
-    """Whose tick, and when: now, by the clock of China."""
-    now = clock.from_ns(clock.now_ns() + CHINA_NS)
+    """Whose tick, and when: by the front's clock, in China."""
+    now = clock.from_ns(clock.now_ns() + CHINA_NS - behind_ns())
     return {
         "InstrumentID": symbol,
         "ExchangeID": "",
@@ -106,10 +107,14 @@ def stamped(symbol: str) -> dict[str, Any]:
     }
 
 
-def has_ticks_now() -> bool:
-    """On a weekend's night in China no trading day has a tick that says this time."""
+def behind_ns() -> int:
+    """Whole days since a tick could last say this time of day; 0 nearly always."""
     now = clock.from_ns(clock.now_ns() + CHINA_NS)
-    return calendar_day(trading_day(now.date(), now.time()), now.time()) == now.date()
+    for days in range(15):
+        then = now.date() - timedelta(days=days)
+        if calendar_day(trading_day(then, now.time()), now.time()) == then:
+            return days * DAY_NS
+    raise AssertionError("no trading day in two weeks")
 
 
 def trading_day(today: date, moment: Any) -> date:

@@ -109,7 +109,7 @@ class WebSocketVenue(Live):
         self._snapshots = asyncio.Queue()
         self._dialect = self.dialect()
         try:
-            self._socket = await connect(
+            socket = await connect(
                 self.address,
                 create_connection=Frames,
                 compression=None,
@@ -122,6 +122,8 @@ class WebSocketVenue(Live):
             raise Unreachable("connect", f"{self.address}: {error}") from error
         except (InvalidHandshake, InvalidURI, WebSocketException) as error:
             raise Lost("connect", f"{self.address}: {error}") from error
+        assert isinstance(socket, Frames)
+        self._socket = socket
         if self.rest_address:
             self._rest = httpx.AsyncClient(base_url=self.rest_address, timeout=self.connect_s)
 
@@ -172,7 +174,7 @@ class WebSocketVenue(Live):
             await self._take(stage, [heard for frame in frames for heard in read(frame, received_ns)])
             await asyncio.sleep(0)  # whatever the socket holds, others have their turn
         code, why = socket.close_code, socket.close_reason
-        if code == CloseCode.ABNORMAL_CLOSURE:
+        if code == CloseCode.ABNORMAL_CLOSURE and not socket.protocol.close_sent:
             raise Cut("closed", "the connection ended without a word")
         raise Lost("closed", f"the venue closed the connection ({code} {why})".strip())
 

@@ -1,0 +1,109 @@
+"""Messages cut from a real WebSocket, however the network hands their bytes over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
+
+from market.sources.live.frames import FRAME_MAX, TURN_MAX, WAITING_MAX, Frames
+
+TEXTS = [b"one", b"x" * 125, b"y" * 126, b"z" * 70_000, b"", "zwölf €".encode()]
+
+
+@asynccontextmanager
+async def spoken(say: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[Frames]:
+    """A connection to a server that says this, and closes."""
+    async with serve(say, "127.0.0.1", 0, compression=None) as server:
+        host, port = server.sockets[0].getsockname()
+        async with connect(
+            f"ws://{host}:{port}", create_connection=Frames, compression=None, max_size=FRAME_MAX
+        ) as socket:
+            assert isinstance(socket, Frames)
+            yield socket
+
+
+async def all_of(socket: Frames) -> list[bytes]:
+    got: list[bytes] = []
+    async with asyncio.timeout(20):
+        while frames := await socket.frames():
+            assert len(frames) <= TURN_MAX
+            got += frames
+    return got
+
+
+def written(text: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
+    return Frame(opcode, text, fin).serialize(mask=False)
+
+
+@pytest.mark.parametrize("step", [1, 3, 1_000, 1_000_000])
+async def test_every_message_comes_whole_wherever_the_bytes_are_torn(step: int):
+    texts = TEXTS if step > 3 else [text for text in TEXTS if len(text) < 1_000]
+
+    async def say(socket: ServerConnection) -> None:
+        data = b"".join(map(written, texts))
+        for at in range(0, len(data), step):
+            socket.transport.write(data[at : at + step])
+            await asyncio.sleep(0)
+
+    async with spoken(say) as socket:
+        assert await all_of(socket) == texts
+        assert socket.close_code == 1000
+
+
+async def test_a_message_in_parts_is_put_together_and_a_ping_between_them_is_answered():
+    answered: list[float] = []
+
+    async def say(socket: ServerConnection) -> None:
+        socket.transport.write(written(b"he", fin=False))
+        answered.append(await (await socket.ping()))
+        socket.transport.write(written(b"ll", Opcode.CONT, fin=False) + written(b"o", Opcode.CONT))
+        socket.transport.write(written(b"after"))
+
+    async with spoken(say) as socket:
+        assert await all_of(socket) == [b"hello", b"after"]
+    assert answered
+
+
+async def test_what_nobody_reads_stays_in_the_socket_and_none_of_it_is_lost():
+    count, gone = 40_000, asyncio.Event()
+
+    async def say(socket: ServerConnection) -> None:
+        await gone.wait()
+        for n in range(count):
+            await socket.send(b"%07d" % n * 10)
+
+    async with spoken(say) as socket:
+        gone.set()
+        got = await socket.frames()
+        while len(socket._frames) <= WAITING_MAX:  # until it has read ahead as far as it may
+            await asyncio.sleep(0)
+        assert len(socket._frames) < count // 2
+        got += await all_of(socket)
+    assert got == [b"%07d" % n * 10 for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        Frame(Opcode.TEXT, b"masked").serialize(mask=True),
+        written(b"no beginning", Opcode.CONT),
+        b"\x81\x7f" + (FRAME_MAX + 1).to_bytes(8, "big"),
+        b"\x83\x00",
+    ],
+    ids=["masked", "no beginning", "too large", "no such opcode"],
+)
+async def test_what_no_server_may_send_ends_the_connection(nonsense: bytes):
+    async def say(socket: ServerConnection) -> None:
+        socket.transport.write(written(b"sound") + nonsense)
+        await socket.wait_closed()
+
+    async with spoken(say) as socket:
+        assert await all_of(socket) == [b"sound"]
+        assert socket.protocol.close_sent is not None
+        assert socket.protocol.close_sent.code in (1002, 1009)
