@@ -180,6 +180,7 @@ CN_FUTURES = env.words("SIMGAME_CN_FUTURES")  # rb2705, IF2612: the world cn-fut
 CN_FUTURE_SOURCES = env.words("SIMGAME_CN_FUTURE_SOURCES", "ctp:primary,ctp:backup")
 BINANCE_WS = env.text("SIMGAME_BINANCE_WS", "wss://stream.binance.com:9443/stream")
 BINANCE_REST = env.text("SIMGAME_BINANCE_REST", "https://api.binance.com")
+OKX_REST = env.text("SIMGAME_OKX_REST", "https://www.okx.com")
 OKX_WS = env.text("SIMGAME_OKX_WS", "wss://ws.okx.com:8443/ws/v5/public")
 SINA_URL = env.text("SIMGAME_SINA_URL", "http://hq.sinajs.cn")
 TENCENT_URL = env.text("SIMGAME_TENCENT_URL", "http://qt.gtimg.cn")

@@ -179,7 +179,8 @@ class Source(abc.ABC):
         """They are written."""
 
     def describe(self) -> dict[str, object]:
-        return {"name": self.name, "state": str(self.state), "note": self.note}
+        facts = {"name": self.name, "state": str(self.state), "note": self.note}
+        return {**facts, "keeps_history": self.keeps_history}  # without one, bars over gaps stay partial
 
     def leaves(self) -> list[Source]:
         """The sources that speak to a venue: itself, or those that it is made of."""

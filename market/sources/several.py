@@ -32,6 +32,10 @@ class Several(Source):
         return closes
 
     @property
+    def keeps_history(self) -> bool:  # type: ignore[override]
+        return any(source.keeps_history for source in self.sources)
+
+    @property
     def keeps_state(self) -> bool:  # type: ignore[override]
         return any(source.keeps_state for source in self.sources)
 

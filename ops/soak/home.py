@@ -26,6 +26,7 @@ def environment(home: Path, symbols: int, *, sources: str = "binance", wire: boo
         "SIMGAME_CRYPTO_SOURCES": sources,
         "SIMGAME_BINANCE_WS": f"ws://127.0.0.1:{ports[0]}/stream",
         "SIMGAME_BINANCE_REST": f"http://127.0.0.1:{ports[0]}",
+        "SIMGAME_OKX_REST": f"http://127.0.0.1:{ports[1]}",
         "SIMGAME_OKX_WS": f"ws://127.0.0.1:{ports[1]}/ws/v5/public",
         "SIMGAME_START_CASH": "100000000",
         VENUE: f"http://127.0.0.1:{venue}",

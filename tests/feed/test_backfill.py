@@ -12,6 +12,7 @@ from market.sources.base import HistoryAway, PastBar, Source, Stage, State
 from market.sources.binance_book import Symbol
 from market.sources.items import Gap
 from market.sources.live.binance import BinanceSource
+from market.sources.live.okx import OkxSource
 from market.ticks import Print
 from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_S
@@ -107,3 +108,22 @@ async def test_binance_tells_its_bars():
             PastBar("COIN0USDT", "1m", start, 1000, 1050, 1000, 1050, 7, 7200, 2) for start in (600, 660, 720)
         ]
         assert source.keeps_history
+
+
+async def test_okx_tells_its_bars_over_more_than_one_answer_and_none_that_still_forms():
+    symbol = Symbol("COIN0USDT", "COIN0", "USDT", "0.01", "1")
+    stranger = Symbol("GHOSTUSDT", "GHOST", "USDT", "0.01", "1")
+    with venue("okx") as there:
+        at = there.address
+        source = OkxSource([symbol], f"ws://{at}/ws/v5/public", f"http://{at}")
+        now = clock.now_ns() // NS_PER_S // MINUTE * MINUTE
+        async with playing(source, [scale("COIN0USDT")]):
+            await until(lambda: source.subscriptions.acknowledged, "the source is connected")
+            bars = await source.past_bars("COIN0USDT", "1m", now - 400 * MINUTE, now)
+            source.symbols[stranger.name] = stranger
+            with pytest.raises(HistoryAway, match="51001"):
+                await source.past_bars("GHOSTUSDT", "1m", now - MINUTE, now)
+        assert [bar.start for bar in bars[:400]] == [now - n * MINUTE for n in range(400, 0, -1)]
+        assert len(bars) in (400, 401)  # a minute may have ended meanwhile
+        assert bars[0] == PastBar("COIN0USDT", "1m", bars[0].start, 1000, 1050, 1000, 1050, 7, 7200, 0)
+        assert source.describe()["keeps_history"]

@@ -1,8 +1,10 @@
-"""An OKX of the tests: the public WebSocket with `books` and `trades`; faults as in crypto.py."""
+"""An OKX of the tests: public WebSocket with `books` and `trades`, candles; faults as in crypto.py."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -46,6 +48,13 @@ class Okx(Exchange):
         arg = {"channel": "books", "instId": self.ids.get(book.symbol, book.symbol)}
         return json.dumps({"arg": arg, "action": action, "data": [row]})
 
+    def rest(self, path: str, query: dict[str, str]) -> Any:
+        if path != "/api/v5/market/candles":
+            return None
+        if query["instId"].replace("-", "") not in self.books:
+            return {"code": "51001", "msg": "Instrument ID doesn't exist.", "data": []}
+        return {"code": "0", "msg": "", "data": list(candles(query))}
+
     def change(self, book: Book) -> str:
         before = book.last_id
         levels = book.change()
@@ -67,6 +76,15 @@ class Okx(Exchange):
                 "data": [row | more],
             }
         )
+
+
+def candles(query: dict[str, str]) -> Iterator[list[str]]:
+    """One a minute between `before` and `after`, the newest first and at most `limit`; now's is not over."""
+    minute, now = 60_000, now_ms()
+    newest = (min(int(query["after"]) - 1, now)) // minute * minute
+    for start in islice(range(newest, int(query["before"]), -minute), int(query["limit"])):
+        over = "1" if start + minute <= now else "0"
+        yield [str(start), "10.00", "10.50", "10.00", "10.50", "7", "72", "72.00", over]
 
 
 if __name__ == "__main__":

@@ -85,6 +85,8 @@ class BinanceSource(WebSocketVenue):
         listed = self.symbols[symbol]
         query = {"symbol": symbol, "interval": interval, "startTime": first * 1_000, "endTime": last * 1_000}
         rows = await self.history_of("/api/v3/klines", {**query, "limit": KLINES_MAX})
+        if not isinstance(rows, list):
+            raise HistoryAway(f"klines: {str(rows)[:200]}")
         try:
             return [_past_bar(listed, interval, row) for row in rows]
         except NOT_UNDERSTOOD as error:

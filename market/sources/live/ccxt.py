@@ -20,8 +20,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from market import errors
+from market.feed.bars import SECONDS
 from market.feed.sequence import Numbering
-from market.sources.base import Stage
+from market.sources.base import HistoryAway, PastBar, Stage
 from market.sources.binance_book import Symbol
 from market.sources.items import Gap, Item, Malformed, RawPrint, RawQuote
 from market.sources.live.life import Live, LoginRefused, Lost
@@ -31,6 +32,7 @@ from simgame.kernel.clock import NS_PER_MS
 
 MODULE = "ccxt.pro"
 WAITING_MAX = 10_000  # items between the watches and the feed: then the watches wait
+DAY_S = 86_400
 AGAIN_S = 0.5  # after a book that the library gave up
 UNREADABLE = (
     ValueError,
@@ -57,6 +59,7 @@ class CcxtSource(Live):
     numbering = Numbering.RISING
     connect_s = 30.0  # the list of markets of a great venue takes its time
     acknowledge_s = 30.0  # a book begins with a REST snapshot, and these are paced
+    keeps_history = True
     batch_size = 20
     batch_pause_s = 0.5
 
@@ -129,6 +132,22 @@ class CcxtSource(Live):
             if not isinstance(told, Malformed):
                 self.heard()
             await self.pass_on(stage, [self.stamped(told)])
+
+    async def past_bars(self, symbol: str, interval: str, first: int, last: int) -> list[PastBar]:
+        """Its candles. They tell neither how many trades (`prints` 0) nor what was paid: turnover is
+        reckoned at the mean of high, low and close."""
+        exchange, listed = self._exchange, self.symbols[symbol]
+        if exchange is None or not exchange.has.get("fetchOHLCV"):
+            raise HistoryAway("there is no connection" if exchange is None else "the venue has no candles")
+        limit = (last - first) // SECONDS.get(interval, DAY_S) + 1
+        try:
+            rows = await exchange.fetch_ohlcv(self._unified(symbol), interval, first * 1_000, limit)
+            bars = [_past_bar(listed, interval, row) for row in rows]
+        except self._library.BaseError as error:
+            raise HistoryAway(f"the candles of {symbol}: {_words(error)}") from error
+        except (*UNREADABLE, ArithmeticError) as error:
+            raise HistoryAway(f"the candles of {symbol} cannot be read: {error}") from error
+        return [bar for bar in bars if first <= bar.start <= last]
 
     async def hang_up(self) -> None:
         for name in list(self._watches):
@@ -250,6 +269,13 @@ def guarded(exchange: type, unreadable: Callable[[Any, Exception], None]) -> typ
                 unreadable(data, error)
 
     return Guarded
+
+
+def _past_bar(listed: Symbol, interval: str, row: Sequence[Any]) -> PastBar:
+    opened, high, low, close = [listed.price(_decimal(price)) for price in row[1:5]]
+    volume = listed.rounded_size(_decimal(row[5]))
+    turnover = (high + low + close) * volume // 3
+    return PastBar(listed.name, interval, int(row[0]) // 1_000, opened, high, low, close, volume, turnover, 0)
 
 
 def _at_ns(said: Any, now_ns: int) -> int:

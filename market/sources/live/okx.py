@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
+from market.sources.base import HistoryAway, PastBar
 from market.sources.binance_book import Symbol
 from market.sources.items import NOT_UNDERSTOOD, Gap, Malformed
 from market.sources.ladder import Ladder
@@ -23,17 +25,43 @@ from simgame.kernel.clock import NS_PER_MS
 
 NAME = "okx"
 ADDRESS = "wss://ws.okx.com:8443/ws/v5/public"
+REST_ADDRESS = "https://www.okx.com"
+BARS = {"1m": "1m", "5m": "5m", "15m": "15m", "1h": "1H", "1d": "1Dutc"}
+CANDLES_MAX = 300  # in one answer; the last 1,440 of an interval are kept
 CHANNELS = ("books", "trades")
 NEW_CHAIN = -1  # prevSeqId of a snapshot
 
 
 class OkxSource(WebSocketVenue):
     name = NAME
+    keeps_history = True
     batch_size = 50
 
-    def __init__(self, symbols: Iterable[Symbol], address: str = ADDRESS, **more: Any):
+    def __init__(
+        self, symbols: Iterable[Symbol], address: str = ADDRESS, rest_address: str = REST_ADDRESS, **more: Any
+    ):
         self.symbols = {symbol.name: symbol for symbol in symbols}
-        super().__init__(self.symbols, address, **more)
+        super().__init__(self.symbols, address, rest_address, **more)
+
+    async def past_bars(self, symbol: str, interval: str, first: int, last: int) -> list[PastBar]:
+        """GET /api/v5/market/candles, the newest first; it does not say of how many trades (`prints` 0)."""
+        listed, bars = self.symbols[symbol], dict[int, PastBar]()
+        before_ms, after_ms = first * 1_000 - 1, last * 1_000 + 1  # both are left out
+        while True:
+            query = {"instId": instrument_id(listed), "bar": BARS[interval], "limit": CANDLES_MAX}
+            query |= {"before": before_ms, "after": after_ms}
+            said = await self.history_of("/api/v5/market/candles", query)
+            try:
+                if said["code"] != "0":
+                    raise HistoryAway(f"candles: {said['code']} {said.get('msg', '')}"[:200])
+                rows = [(int(row[0]), _past_bar(listed, interval, row)) for row in said["data"]]
+            except NOT_UNDERSTOOD as error:
+                raise HistoryAway(f"the bars of {symbol} cannot be read: {error}") from error
+            bars.update((bar.start, bar) for _, bar in rows if bar.closed)
+            oldest_ms = min((at_ms for at_ms, _ in rows), default=before_ms)
+            if len(rows) < CANDLES_MAX or not before_ms < oldest_ms < after_ms:
+                return [bars[start] for start in sorted(bars)]
+            after_ms = oldest_ms
 
     def dialect(self) -> OkxDialect:
         return OkxDialect(self.symbols)
@@ -42,6 +70,14 @@ class OkxSource(WebSocketVenue):
 def instrument_id(symbol: Symbol) -> str:
     """What OKX calls it: BTCUSDT is BTC-USDT there."""
     return f"{symbol.base_asset}-{symbol.quote_asset}" if symbol.base_asset else symbol.name
+
+
+def _past_bar(listed: Symbol, interval: str, row: list[str]) -> PastBar:
+    """[ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]: of spot, vol counts the base currency."""
+    opened, high, low, close = [listed.price(price) for price in row[1:5]]
+    turnover = int(Decimal(row[7]).scaleb(listed.price_exponent + listed.qty_exponent))
+    said = (opened, high, low, close, listed.rounded_size(row[5]), turnover, 0)
+    return PastBar(listed.name, interval, int(row[0]) // 1_000, *said, closed=row[8] == "1")
 
 
 class OkxBook:

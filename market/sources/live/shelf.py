@@ -54,7 +54,7 @@ def binance(account: str, instruments: Listed, folder: Path) -> Source:
 
 
 def okx(account: str, instruments: Listed, folder: Path) -> Source:
-    return OkxSource([Symbol.listed(one) for one in instruments], settings.OKX_WS)
+    return OkxSource([Symbol.listed(one) for one in instruments], settings.OKX_WS, settings.OKX_REST)
 
 
 def ccxt(account: str, instruments: Listed, folder: Path) -> Source:

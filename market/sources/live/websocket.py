@@ -196,19 +196,16 @@ class WebSocketVenue(Live):
         except (httpx.HTTPError, ValueError) as error:
             raise Lost("snapshot", f"the snapshot of {symbol}: {error}") from error
 
-    async def history_of(self, path: str, query: dict[str, Any]) -> list[Any]:
-        """A list over REST. Raises HistoryAway."""
+    async def history_of(self, path: str, query: dict[str, Any]) -> Any:
+        """What the venue answers over REST. Raises HistoryAway."""
         if self._rest is None:
             raise HistoryAway("there is no connection")
         try:
             answer = await self._rest.get(path, params=query)
             answer.raise_for_status()
-            rows = answer.json()
+            return answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise HistoryAway(f"{path}: {error or type(error).__name__}") from error
-        if not isinstance(rows, list):
-            raise HistoryAway(f"{path}: {str(rows)[:200]}")
-        return rows
 
     async def _ping_for_ever(self) -> None:
         while True:
