@@ -49,6 +49,10 @@ class Audit(msgspec.Struct):
         return self._of("asked")
 
     @property
+    def silent(self) -> dict[str, str]:
+        return self._of("silent")
+
+    @property
     def broke_rate(self) -> list[int]:
         return [batch.number for batch in self.batches if batch.broke_rate]
 

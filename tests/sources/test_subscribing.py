@@ -58,6 +58,33 @@ async def test_everything_is_subscribed_in_batches_and_the_audit_names_each(
         batches = json.loads(json_file.read_text())["batches"]
         assert [(one["acknowledged"], one["broke_rate"]) for one in batches] == [(4, False), (2, False)]
 
+        json_file.write_text(json_file.read_text().replace('"broke_rate":false', '"broke_rate":true', 1))
+        code, told = await asyncio.to_thread(run, "full_feed_subscription", "--check", *more)
+        assert (code, told["batches_over_the_rate"], told["silent"]) == (5, [1], [])
+        assert json.loads(json_file.read_text())["batches"][1] == batches[1]  # a look forgets nothing
+        json_file.write_text("{torn")
+        with pytest.raises(CommandError, match="cannot be read") as end:
+            await asyncio.to_thread(run, "full_feed_subscription", "--check", *more)
+        assert end.value.returncode == 1
+
+
+async def test_a_venue_that_does_not_answer_in_time_is_told_by_a_code_of_its_own(
+    binance: Venue, tmp_path: Path
+) -> None:
+    world = await sync_to_async(worlds.ensure)("crypto")
+    async with Runner(tmp_path).running(world) as feed:
+        await until(lambda: len(feed.state.quotes) == 6, "quotes of all")
+        binance.control("forget")
+        more = ["--patience", "0.2", "--audit", str(tmp_path / "audit")]
+        code, told = await asyncio.to_thread(run, "full_feed_subscription", *more)
+        assert (code, told["unanswered"]) == (3, sorted(SYMBOLS[:6]))
+        with pytest.raises(CommandError, match="1 to 10000") as end:
+            await asyncio.to_thread(run, "full_feed_subscription", "--batch", "0")
+        assert end.value.returncode == 2
+        with pytest.raises(CommandError, match="Live sources of crypto: binance") as end:
+            await asyncio.to_thread(run, "full_feed_subscription", "--source", "nobody")
+        assert end.value.returncode == 1
+
 
 async def test_what_the_venue_refuses_is_found_told_and_repaired(binance: Venue, tmp_path: Path) -> None:
     binance.control("deny", symbol=SYMBOLS[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from market import queries, worlds
 from market.errors import MarketError
 from market.feed import subscribing
-from market.feed.subscribing import Audit
+from market.feed.subscribing import Audit, Standing
 
 UNANSWERED, REFUSED, RATE = 3, 4, 5
 
@@ -25,7 +26,8 @@ class Command(BaseCommand):
         "Subscribe every instrument of a world at a live source, in batches within a rate, and write down\n"
         "what the venue said to each.\n\n"
         "  manage.py full_feed_subscription --world crypto --source binance\n"
-        "  manage.py full_feed_subscription --world crypto --check     only look\n\n"
+        "  manage.py full_feed_subscription --world crypto --check     only look: what is not live, and\n"
+        "                                     which batches of the last full subscription broke the rate\n\n"
         "The audit goes to <home>/audit/ as CSV (a line per instrument) and JSON (batches too).\n\n"
         "Exit codes: 0 all acknowledged, 1 the feed does not run or refused, 2 wrong usage, 3 some were not\n"
         "answered in time, 4 the venue refused some, 5 all acknowledged, but a batch broke the rate."
@@ -56,11 +58,13 @@ class Command(BaseCommand):
                 there = ", ".join(standing) or "none: its market is not a live one"
                 raise CommandError(f"Live sources of {found.slug}: {there}.", returncode=1)
             if check:
-                audits = [Audit(found.slug, 0.0, [], {name: standing[name]}) for name in names]
+                audits = [_looked_at(audit, found.slug, name, standing[name]) for name in names]
             else:
                 audits = [self._subscribe(found, name, more) for name in names]
         except MarketError as error:
             raise CommandError(error.detail, returncode=1) from error
+        except msgspec.DecodeError as error:
+            raise CommandError(f"An audit file in {audit} cannot be read: {error}", returncode=1) from error
         files = _write(audit, audits)
         self._tell(audits, files, format)
         sys.exit(_code(audits))
@@ -84,6 +88,7 @@ class Command(BaseCommand):
             "sources": {name: _counts(rows) for audit in audits for name, rows in audit.standing.items()},
             "refused": {s: why for audit in audits for s, why in audit.refused.items()},
             "unanswered": sorted(s for audit in audits for s in audit.unanswered),
+            "silent": sorted(s for audit in audits for s in audit.silent),
             "batches_over_the_rate": [number for audit in audits for number in audit.broke_rate],
             "audit": [str(path) for path in files],
         }
@@ -96,6 +101,10 @@ class Command(BaseCommand):
             self.stdout.write(f"  refused {symbol}: {why}")
         for symbol in facts["unanswered"]:
             self.stdout.write(f"  not answered: {symbol}")
+        for symbol in facts["silent"]:
+            self.stdout.write(f"  acknowledged and silent: {symbol}")
+        for number in facts["batches_over_the_rate"]:
+            self.stdout.write(f"  batch {number} was asked for too soon")
         self.stdout.write("Audit: " + ", ".join(map(str, files)))
 
 
@@ -106,11 +115,24 @@ def _counts(rows: dict[str, dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
+def _looked_at(folder: Path, world: str, source: str, rows: Standing) -> Audit:
+    """How it stands now, with the batches of the last full subscription."""
+    path = folder / f"{_stem(world, [source])}.json"
+    before = (
+        msgspec.json.decode(path.read_bytes(), type=Audit) if path.exists() else Audit(world, 0.0, [], {})
+    )
+    return Audit(world, before.rate, before.batches, {source: rows})
+
+
+def _stem(world: str, sources: Iterable[str]) -> str:
+    return f"subscriptions-{world}-{'-'.join(sources).replace(':', '-')}"
+
+
 def _write(folder: Path, audits: list[Audit]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for audit in audits:
-        stem = f"subscriptions-{audit.world}-{'-'.join(audit.standing).replace(':', '-')}"
+        stem = _stem(audit.world, audit.standing)
         for suffix, text in ((".csv", audit.as_csv()), (".json", msgspec.json.encode(audit).decode())):
             path = folder / f"{stem}{suffix}"
             path.write_text(text, encoding="utf-8")
