@@ -15,7 +15,7 @@ from websockets.protocol import State
 FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 HEAD_MAX = 64 * 1024  # bytes of an answer to our opening
 WAITING_MAX = 2_000  # messages read ahead: beyond it the rest stays in the socket, and the venue notices
-TURN_MAX = 100  # messages given at once: others of the loop have their turn between
+TURN_MAX = 100  # messages given at once: each of them is as old as the others by the feed's clock
 
 END_OF_HEAD = b"\r\n\r\n"
 WHOLE, BEGINS, GOES_ON, ENDS = (0x81, 0x82), (0x01, 0x02), 0x00, 0x80  # first byte: FIN and opcode

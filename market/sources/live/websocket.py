@@ -171,8 +171,8 @@ class WebSocketVenue(Live):
         while frames := await socket.frames():
             self.heard(len(frames))
             received_ns = clock.now_ns()
+            # All that one read of the socket gave: what is too much is the feed's queue's to hold or to drop.
             await self._take(stage, [heard for frame in frames for heard in read(frame, received_ns)])
-            await asyncio.sleep(0)  # whatever the socket holds, others have their turn
         code, why = socket.close_code, socket.close_reason
         if code == CloseCode.ABNORMAL_CLOSURE and not socket.protocol.close_sent:
             raise Cut("closed", "the connection ended without a word")
