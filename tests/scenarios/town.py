@@ -147,6 +147,17 @@ class Town:
     def start_exchange(self, slug: str, **settings: str) -> None:
         self.start(f"exchange {slug}", [*MANAGE, "run_exchange", "--world", slug], **settings)
 
+    def seed(self, world: str, *options: str) -> str:
+        """Make a world, as an operator does. Its slug."""
+        said = self.run([*MANAGE, "seed", "--world", world, *options, "--format", "json"]).stdout
+        return str(msgspec.json.decode(said)["world"])
+
+    def sql(self, *statements: str) -> None:
+        """What an operator changes in the admin, before a world is opened."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
     # --- processes -------------------------------------------------------------------------------
 
     def start(self, name: str, command: list[str], **settings: str) -> None:
