@@ -93,6 +93,11 @@ def _trading(rules: InstrumentRules) -> list[Line]:
     if rules.band_ppb:
         band = f"±{percent(rules.band_ppb)}"
         found.append(("band", band, _("band %(band)s") % {"band": band}, rows.get("band", "")))
+    if row := rulebook.row_named(rows.get("breaker", "")):
+        said = row.values
+        facts = {"move": said["move"], "minutes": said["within_s"] // 60}
+        text = _("halt at ±%(move)s in %(minutes)s min") % facts
+        found.append(("breaker", said["move"], text, row.id))
     if rules.cage_ppb:
         cage = percent(rules.cage_ppb)
         found.append(("cage", cage, _("price cage %(cage)s") % {"cage": cage}, rows.get("cage", "")))

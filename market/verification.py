@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 from django.conf import settings
 
+from market import rulebook
 from market import season as seasons
 from market.feed import wal
 from market.models import MarketEvent, Season, TickMark
 from market.simulation import SOURCE, STEP_NS, Event, SeededMarket, code_hash
 from market.simulation import events as happenings
 from market.sources import choose
+from market.sources.seeded import NO_BREAKER
 from market.ticks import Print, Quote
 from simgame.kernel.errors import Invalid
 
@@ -86,7 +88,12 @@ def _live_again(season: Season, life: int, verified: Verified, progress: Said) -
         verified.findings.append(f"life {life}: an event is missing in the journal")
         return
     marks = {row.step: row for row in TickMark.objects.filter(world=season.world, life=life)}
+    stated = [*rulebook.load(season.world.rulebook).breakers(), NO_BREAKER]
     for event in journal:
+        if event.what == "breaker" and event.detail not in stated:
+            verified.findings.append(
+                f"life {life}: from step {event.step} on the venue halted otherwise than its rulebook says"
+            )
         if event.what == "code" and event.detail["code"] != season.code:
             verified.findings.append(
                 f"life {life}: from step {event.step} on other code decided than was sealed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +18,8 @@ START_NS: Final = (1_795_305_600 - OFFSET_S) * SECOND  # 2026-11-22 00:00 in Sha
 OPEN_S, LUNCH_S, BACK_S, CLOSING_S, CLOSE_S = 34_200, 41_400, 46_800, 53_820, 54_000
 AUCTION_S: Final = 600
 MINUTES: Final = 240
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[int], None]  # hears how many more minutes of the market are lived
+END_MINUTES: Final = 5  # what a day of which only the end is lived costs, in minutes of a whole one
 
 
 @dataclass
@@ -61,7 +62,7 @@ def ends_of_days(market: SeededMarket, days: int, lived_s: int, progress: Progre
     """The market passes each day at one stride but its last `lived_s` seconds, in which the book trades."""
     rows = [Daily() for _ in market.stocks]
     for day in range(days):
-        progress("days", day, days)
+        progress(END_MINUTES)
         midnight = START_NS + day * DAY_S * SECOND
         if day:
             market.begin_day(night=True)
@@ -80,25 +81,35 @@ def note_closes(market: SeededMarket, rows: list[Daily]) -> None:
         row.limits.append((stock.last >= stock.limit_high) - (stock.last <= stock.limit_low))
 
 
-def whole_days(market: SeededMarket, days: int, progress: Progress) -> Whole:
-    """The venue's day with its auctions and its break."""
+def whole_day(market: SeededMarket, progress: Progress) -> Whole:
+    """The venue's day with its auctions and its break, after a night."""
     whole = Whole()
-    for day in range(days):
-        midnight = START_NS + day * DAY_S * SECOND
-        if day:
-            market.begin_day(night=True)
-        seen = _Day(market)
-        for nth, (mode, begins, ends) in enumerate(PHASES):
-            progress("whole days", day * len(PHASES) + nth, days * len(PHASES))
-            market.skip_to(midnight + begins * SECOND, 0)
-            market.set_mode(mode)
-            for second in range(begins, ends, 60):
-                until = min(second + 60, ends)
-                seen.note(market.advance_to(midnight + until * SECOND), _minute(until - 1))
-        seen.into(whole)
+    market.begin_day(night=True)
+    seen = _Day(market)
+    for mode, begins, ends in PHASES:
+        market.skip_to(START_NS + begins * SECOND, 0)
+        market.set_mode(mode)
+        for second in range(begins, ends, 60):
+            until = min(second + 60, ends)
+            seen.note(market.advance_to(START_NS + until * SECOND), _minute(until - 1))
+            progress(1)
+    seen.into(whole)
     whole.tape.placed = sum(stock.book.numbers for stock in market.stocks)
     whole.tape.cancelled = sum(stock.book.cancelled for stock in market.stocks)
     return whole
+
+
+def together(days: Iterable[Whole]) -> Whole:
+    """Days of several markets as one sample."""
+    pooled = Whole()
+    for day in days:
+        for name in ("volumes", "closes", "ranges"):
+            getattr(pooled, name).extend(getattr(day, name))
+        for name in ("spreads", "touches", "sizes", "sides"):
+            getattr(pooled.tape, name).extend(getattr(day.tape, name))
+        pooled.tape.placed += day.tape.placed
+        pooled.tape.cancelled += day.tape.cancelled
+    return pooled
 
 
 PHASES: Final = (

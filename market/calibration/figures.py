@@ -39,15 +39,15 @@ TARGETS: Final = (
     Target("after_lunch", "volume 13:01 / 13:02", 2.8, 1.7, 3.9),
     Target("u_shape", "volume of the first half-hour / the last before lunch", 3.9, 2.2, 6.0),
     Target("ac_minute", "autocorrelation of minute returns, lag 1", None, -0.3, 0.1),
-    Target("ac_abs_minute", "autocorrelation of |minute returns|, lag 1", None, 0.0, 0.6),
+    Target("ac_abs_minute", "autocorrelation of |minute returns|, lag 1", None, 0.05, 0.6),
     Target("volume_volatility", "correlation of volume and |r|, 5 minutes", None, 0.15, 0.9),
     Target("spread", "median spread", None, 2.0, 25.0, "bp"),
     Target("depth", "size at the touch / median trade", None, 1.0, 60.0),
     Target("size_tail", "tail exponent of trade sizes (Hill)", None, 1.2, 4.0),
     Target("sides", "autocorrelation of takers' sides, lag 1", None, 0.0, 0.7),
-    Target("cancels", "cancels of order messages", 44.0, 27.0, 60.0, "%"),
+    Target("cancels", "cancels of order messages", 44.0, 30.0, 60.0, "%"),
     Target("impact", "price after a sweep of 20 usual sizes", None, 10.0, 300.0, "bp"),
-    Target("recovery", "of that gone after five minutes", None, 40.0, 120.0, "%"),
+    Target("recovery", "of that gone after five minutes", None, 40.0, 105.0, "%"),
 )
 Figures = dict[str, float]
 

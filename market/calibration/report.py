@@ -6,9 +6,11 @@ import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from market.calibration import days, figures, plot, real
+from market.calibration import days, figures, pieces, plot, real
 from market.calibration.figures import TARGETS, Figures, verdict
 from market.simulation import MODEL
+
+ENDS_OF = 30  # instruments of the market of which only the ends of days are lived
 
 
 class Report(NamedTuple):
@@ -52,22 +54,26 @@ def run(
     whole: int,
     count: int,
     data: Path | None,
-    progress: days.Progress = lambda _what, _done, _all: None,
+    processes: int = 1,
+    progress: pieces.Shown = lambda _done, _all: None,
 ) -> Report:
     """ends: days of which the last `lived_s` seconds are lived, 0: none; whole: days lived from the first
-    auction to the last, 0: none; count: instruments of those; data: the folder of recordings.
+    auction to the last, each of a market of its own, 0: none; count: instruments of those; data: the folder
+    of recordings.
     """
+    wanted = [pieces.Wanted(seed + 1 + n, 0, 0, count) for n in range(whole)]
+    wanted += [pieces.Wanted(seed, ends, lived_s, ENDS_OF)] if ends else []
+    lived = pieces.live(wanted, processes, progress)
     ours: Figures = {}
     shape: list[float] = []
     if ends:
-        rows = days.ends_of_days(days.market_of(seed, 30), ends, lived_s, progress)
-        ours |= figures.of_days(rows)
+        ours |= figures.of_days(lived[-1].rows)
     if whole:
-        lived = days.whole_days(days.market_of(seed + 1, count), whole, progress)
-        ours |= figures.of_minutes(lived.volumes, lived.closes) | figures.of_tape(lived.tape)
-        ours["range"] = 100 * statistics.median(lived.ranges)
-        total = sum(map(sum, lived.volumes))
-        shape = [sum(column) / total for column in zip(*lived.volumes, strict=True)]
+        pooled = days.together(piece.whole for piece in lived[:whole])
+        ours |= figures.of_minutes(pooled.volumes, pooled.closes) | figures.of_tape(pooled.tape)
+        ours["range"] = 100 * statistics.median(pooled.ranges)
+        total = sum(map(sum, pooled.volumes))
+        shape = [sum(column) / total for column in zip(*pooled.volumes, strict=True)]
     ours["impact"], ours["recovery"] = days.impact(seed)
     theirs, real_shape = real.measured(data) if data is not None else ({}, [])
     return Report(ours, theirs, shape, real_shape, seed)

@@ -129,7 +129,7 @@ class Rulebook:
         one = {
             table: self._one(table, facts, on) for table in ("lot", "size", "tick", "cage", "lock", "auction")
         }
-        one |= {table: self._one(table, facts, on) for table in ("margin", "contract", "settle")}
+        one |= {table: self._one(table, facts, on) for table in ("margin", "contract", "settle", "breaker")}
         if (lot := one["lot"]) is None:
             raise self._nothing("lot", facts, on)
         day = self._day_row(facts, on)
@@ -196,6 +196,15 @@ class Rulebook:
                 return free if "rate" in free.values else None
         return self._one("band", facts, on)
 
+    def breaker(self, place: Place, on: date) -> dict[str, int]:
+        """When the venue halts a price by itself: {move_ppm, within_s, halt_s}; {}: never."""
+        row = self._one("breaker", place, on)
+        return breaker_from(row.values) if row else {}
+
+    def breakers(self) -> list[dict[str, int]]:
+        """Those of all days and places."""
+        return [breaker_from(row.values) for row in self._by_table.get("breaker", ())]
+
     def _permits(self, facts: Place, on: date) -> dict[str, Permit]:
         found = {}
         for row in self._several("permit", facts, on):
@@ -255,6 +264,8 @@ class Rulebook:
                         ppb(row.values[name])
                 if row.table in ("day", "half_day"):
                     day_from(row.values)
+                if row.table == "breaker":
+                    breaker_from(row.values)
                 strange = [venue for venue in listed(row.values.get("venue", [])) if venue not in self.venues]
             except (ValueError, KeyError, TypeError) as error:
                 raise BadRulebook(f"{row.id}: {error}") from error
@@ -328,3 +339,11 @@ def row_named(row_id: str) -> Row | None:
 def by_venue() -> dict[str, Rulebook]:
     """Venue → the book of its rules."""
     return {venue: book for book in map(load, known()) for venue in book.venues}
+
+
+def breaker_from(values: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        "move_ppm": ppb(values["move"]) // 1_000,
+        "within_s": int(values["within_s"]),
+        "halt_s": int(values["halt_s"]),
+    }

@@ -27,6 +27,7 @@ TABLES = (
         "band",
         "first_days",
         "cage",
+        "breaker",
         "lock",
     ),
     *("fee", "contract", "margin", "settle", "fact"),

@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 PPB = 1_000_000_000
+# Why an instrument is halted by its venue's row [[breaker]]: whoever reads it can look the row up.
+VOLATILITY_HALT = "Volatility halt: the price moved too far too fast."
 
 
 class Phase(StrEnum):

@@ -27,6 +27,7 @@ TITLES: dict[str, Pair] = {
     "band": ("price band", "涨跌幅"),
     "first_days": ("first days", "上市初期"),
     "cage": ("price cage", "价格笼子"),
+    "breaker": ("volatility halt", "波动性停牌"),
     "lock": ("lock", "回转交易"),
     "fee": ("fee", "费用"),
     "contract": ("contract", "合约"),
@@ -192,6 +193,14 @@ def _cage(values: Values) -> Pair:
     return english, chinese
 
 
+def _breaker(values: Values) -> Pair:
+    move, within, halt = values["move"], values["within_s"] // 60, values["halt_s"] // 60
+    return (
+        f"more than {move} within {within} minutes: halted for {halt} minutes, then an auction reopens it",
+        f"{within}分钟内波动超过{move}：停牌{halt}分钟，其后集合竞价复牌",
+    )
+
+
 def _lock(values: Values) -> Pair:
     if values["days"]:
         return "T+1: what is bought today may be sold tomorrow", "T+1：当日买入，次日可卖"
@@ -260,6 +269,7 @@ WRITERS: dict[str, Callable[[Values], Pair]] = {
     "band": _band,
     "first_days": _first_days,
     "cage": _cage,
+    "breaker": _breaker,
     "lock": _lock,
     "fee": _fee,
     "contract": _contract,

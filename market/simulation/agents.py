@@ -201,7 +201,7 @@ def bid_in_auction(stock: Stock, step: int, dice: chance.Dice) -> Cross:
         buys = dice.getrandbits(8) < 128 + stock.mood.lean
         off = stock.view * chance.normal4(dice) // (4 * 350)  # opinions differ by 0.3 %
         price = min(max((stock.view + off) // FAIR_SCALE, stock.limit_low), stock.limit_high)
-        stock.book.place(price, stock.size(dice, 3_500), step, buys=buys, maker=False)
+        stock.book.place(price, stock.size(dice, 2_000), step, buys=buys, maker=False)
         others = stock.book.of_others()
         if len(others) > IN_AUCTION_MAX:
             stock.book.cancel(others[0])

@@ -9,6 +9,7 @@ An event takes place after step `step` and before the next one; `n` counts them 
                                               `upto` numbers the exchange's last fill among them
     scenario  {kind, size_ppm, seconds, symbols}    see scenarios.py
     resume    {symbols}                       a halt ends now
+    breaker   {move_ppm, within_s, halt_s}    the venue's halts from here on; a move of 0: none
     adopt     {why, prices}                   symbol → [price, previous close], from an older market
     code      {model, code}                   from here on other code decides
     end       {}                              nothing more will ever happen
@@ -26,8 +27,8 @@ from typing import Any, Final
 import msgspec
 
 MODES: Final = ("continuous", "auction", "closed")
-KINDS: Final = ("skip", "day", "mode", "taken", "scenario", "resume", "adopt", "code", "end")
-MODEL: Final = "street-3"  # raised whenever the same seed gives other ticks
+KINDS: Final = ("skip", "day", "mode", "taken", "scenario", "resume", "breaker", "adopt", "code", "end")
+MODEL: Final = "street-4"  # raised whenever the same seed gives other ticks
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True):

@@ -2,7 +2,8 @@
 
 Daily figures are those measured on A-shares (2019): daily sd 2.77 %, market factor sd 1.52 %, mean
 correlation to the market 0.585. The rest is split between sector and company. Volatility is
-lognormal and persistent, which gives the fat tails and the clustering of |r|.
+lognormal and persistent, which gives the fat tails and the clustering of |r| from day to day; on top
+of it lies a **stir** that comes and goes within a quarter of an hour, the same from minute to minute.
 """
 
 from __future__ import annotations
@@ -44,6 +45,43 @@ def vol_after_update(vol_log: int, rng: Random | chance.Dice) -> int:
 def vol_a_day_away(vol_log: int, rng: Random | chance.Dice) -> int:
     """A day later or, the process being the same both ways, a day earlier."""
     return next_vol_log(vol_log, rng, _DAY_PPM)
+
+
+# Stir: a second log volatility, an AR(1) that halves in twelve minutes (BTC by the minute, January 2022:
+# autocorrelation of |r| 0.25 at lag 1, 0.16 at 10, 0.10 at 30; Shanghai's index 0.28 at lag 1).
+STIR_STEPS: Final = 60  # between two updates: a quarter of a minute
+STIR_SD_PPM: Final = 600_000  # stationary, of what all instruments share and of each one's own
+SHARED_OF_10: Final = 6  # how much of the shared stir an instrument's own news feels
+STIR_OF_NEWS: Final = chance.LOG_ONE  # whose price has leapt stays restless for a while
+_STIR_KEPT_PPM = 985_663  # after an update: the 48th root of a half
+_MEAN_SQUARE_1 = chance.LOG_ONE * STIR_SD_PPM // 10**6 * STIR_SD_PPM // 10**6  # of the shared stir
+CALMED_SHARED: Final = _MEAN_SQUARE_1  # subtracted, so that stir leaves the mean square as it is
+CALMED: Final = _MEAN_SQUARE_1 * (100 + SHARED_OF_10 * SHARED_OF_10) // 100
+KEPT_OF_STIR: Final = {15: _STIR_KEPT_PPM, 60: 943_874, 300: 749_154}  # after so many seconds
+
+
+def _news_of_stir(kept_ppm: int) -> int:
+    """The fresh part of an update, in a quarter of its sd: times `normal4`."""
+    return isqrt(10**12 - kept_ppm * kept_ppm) * STIR_SD_PPM // 10**6 * chance.LOG_ONE // (4 * 10**6)
+
+
+_STIRS = {seconds: (kept, _news_of_stir(kept)) for seconds, kept in KEPT_OF_STIR.items()}
+
+
+def stirred(stir: int, rng: Random | chance.Dice, seconds: int = 15) -> int:
+    """The stir 15, 60 or 300 seconds later or, the process being the same both ways, earlier."""
+    kept, news = _STIRS[seconds]
+    return stir * kept // 10**6 + chance.normal4(rng) * news
+
+
+def lively(vol_log: int, stir: int, shared: int) -> int:
+    """The volatility of this moment (chance.E_ONE: the usual), of an instrument's own news."""
+    return chance.exp(vol_log + stir + shared * SHARED_OF_10 // 10 - CALMED)
+
+
+def haste(lively: int) -> int:
+    """How much sooner than usual people act in it (chance.E_ONE: as usual): volume comes with volatility."""
+    return (2 * chance.E_ONE + 3 * lively) // 4
 
 
 def scaled(sd_day: int, part: int, whole: int) -> int:
@@ -112,7 +150,10 @@ def jump(dice: chance.Dice) -> int:
 class Tide:
     """What moves all prices, second by second: sums of the market's and each sector's returns so far."""
 
-    __slots__ = ("_sd_market", "_sd_sector", "day_beats", "market", "sectors", "vol_log", "volatility")
+    __slots__ = (
+        *("_sd_market", "_sd_sector", "day_beats", "market", "sectors", "stir", "stirring", "vol_log"),
+        "volatility",
+    )
 
     def __init__(self, vol_log: int, day_beats: int):
         self.market = 0
@@ -120,15 +161,19 @@ class Tide:
         self.day_beats = day_beats
         self._sd_market = SD_MARKET * SD_MARKET // day_beats
         self._sd_sector = SD_SECTOR * SD_SECTOR // day_beats
+        self.set_stir(0)
         self.set_volatility(vol_log)
 
     def set_volatility(self, vol_log: int) -> None:
         self.vol_log, self.volatility = vol_log, chance.exp(vol_log)
 
+    def set_stir(self, stir: int) -> None:
+        self.stir, self.stirring = stir, chance.exp(stir - CALMED_SHARED)
+
     def flow(self, beats: int, dice: chance.Dice) -> None:
         """So many beats pass."""
-        wide = isqrt(self._sd_market * beats) * self.volatility
+        wide = isqrt(self._sd_market * beats) * self.volatility * self.stirring // chance.E_ONE
         self.market += chance.normal4(dice) * wide // (4 * chance.E_ONE)
-        narrow = isqrt(self._sd_sector * beats)
+        narrow = isqrt(self._sd_sector * beats) * self.stirring // chance.E_ONE
         for sector in SECTORS:
             self.sectors[sector] += chance.normal4(dice) * narrow // 4

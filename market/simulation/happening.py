@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from market.simulation import agents, chance, factors
+from market.simulation.breaker import Breaker
 from market.simulation.events import MODES
 from market.simulation.factors import Factors, Move
 from market.simulation.scenarios import STEPS_PER_S, Asked, spells_of
@@ -45,7 +46,7 @@ def grow_older(market: SeededMarket, updates: int) -> None:
         market.tide.set_volatility(factors.vol_after_update(market.tide.vol_log, dice))
     for stock in market.stocks:
         for _ in range(updates):
-            stock.set_volatility(factors.vol_after_update(stock.vol_log, dice))
+            stock.set_volatility(factors.vol_after_update(stock.vol_log, dice), market.tide.stir)
             if news := factors.jump(dice):
                 stock.move(news)
 
@@ -75,9 +76,24 @@ def collect(market: SeededMarket, stock: Stock) -> None:
     """Its auction begins."""
     stock.in_auction = True
     agents.begin_auction(stock)
-    dice = chance.Dice(market.key, _AUCTIONS + stock.number, market.events)
+    stock.recent.forget()
+    dice = chance.Dice(market.key, _AUCTIONS + stock.number, market.step_no)
     for _ in range(FIRST_ORDERS):
         agents.bid_in_auction(stock, market.step_no, dice)
+
+
+def halt(market: SeededMarket, stock: Stock, seconds: int, why: str) -> None:
+    """Nothing trades in it; at the end an auction reopens it."""
+    stock.halted_until, stock.why_halted = market.step_no + seconds * STEPS_PER_S, why
+    stock.recent.forget()
+    if not stock.in_auction:
+        collect(market, stock)
+
+
+def breaker(market: SeededMarket, move_ppm: int, within_s: int, halt_s: int) -> None:
+    market.breaker = Breaker(move_ppm, within_s, halt_s) if move_ppm else None
+    for stock in market.stocks:
+        stock.recent.forget()
 
 
 def taken(market: SeededMarket, upto: int, rows: list[list[Any]]) -> None:
@@ -97,9 +113,7 @@ def scenario(market: SeededMarket, kind: str, size_ppm: int, seconds: int, symbo
     for symbol in symbols or list(market.by_symbol):
         stock = market.by_symbol[symbol]
         if kind == "halt":
-            stock.halted_until = market.step_no + seconds * STEPS_PER_S
-            if not stock.in_auction:
-                collect(market, stock)
+            halt(market, stock, seconds, "scenario")
         stock.spells += spells_of(Asked(kind, size_ppm, seconds), market.step_no)
         stock.mood_until = market.step_no + 1
         market.call(stock)
@@ -134,6 +148,7 @@ HAPPENS: Final[dict[str, Callable[..., None]]] = {
     "taken": taken,
     "scenario": scenario,
     "resume": resume,
+    "breaker": breaker,
     "adopt": adopt,
     "code": code,
     "end": end,

@@ -1,8 +1,9 @@
 """The past of the seeded market: believable bars that end at the first prices.
 
 Prices are walked backwards from the first price, with the same factors as the live market: minute by
-minute over the last INTRADAY_DAYS trading days and today, day by day before that. Longer bars are
-sums of minutes, so the intervals agree with each other. Nothing is kept: a call makes its bars anew.
+minute over the last INTRADAY_DAYS trading days and today, day by day before that, each minute as busy as
+its time of the day and the stir of the moment make it. Longer bars are sums of minutes, so the intervals
+agree with each other. Nothing is kept: a call makes its bars anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from market.simulation.companies import COMPANIES, Company, acts_of_65536
 from market.simulation.factors import Factors, Move
 from market.simulation.sessions import DAY_S, Sessions
 from market.simulation.stock import FAIR_HIGH, FAIR_LOW, FAIR_SCALE, LOT, PRICE_HIGH, PRICE_LOW
+from market.simulation.tempo import USUAL, Tempo
 
 NS_PER_S: Final = 10**9
 MINUTE_DAYS: Final = 1  # whole trading days told minute by minute, besides the one that is running
@@ -58,12 +60,20 @@ class Opening(NamedTuple):
 
 
 class _Shift(NamedTuple):
-    """One interval of a backward walk: when it begins, and what moved in it."""
+    """One interval of a backward walk: when it begins, how busy that time of the day is, how far it moves."""
 
     start_s: int
     length_s: int
     day: int
+    pace: int
     move: Move
+
+
+class _Drawn(NamedTuple):
+    """What all instruments share in one interval."""
+
+    returns: tuple[int, dict[str, int]]
+    stir: int
 
 
 class Past:
@@ -84,7 +94,8 @@ class Past:
         self._offset_s = utc_offset_s
         self._market = Factors(self._first_market_vol_log())
         self._rng = chance.source(seed, "minutes", start_ns)
-        self._drawn: list[tuple[int, dict[str, int]]] = []
+        self._tempo = Tempo(sessions, utc_offset_s)
+        self._drawn: list[_Drawn] = []
 
     def opening(self) -> Opening:
         today = [shift for shift in self._shifts if shift.day == self._today]
@@ -138,18 +149,26 @@ class Past:
         found = []
         for nth, day in enumerate(days):
             length_s = 60 if nth <= MINUTE_DAYS else 300
-            move = Move(length_s, self._sessions.open_s)
             for start, end in reversed(self._sessions.spans):
                 for second in range(end - length_s, start - 1, -length_s):
-                    found.append(_Shift(self._day_start_s(day) + second, length_s, day, move))
+                    found.append(self._shift(self._day_start_s(day) + second, length_s, day))
         return [shift for shift in found if shift.start_s * NS_PER_S < self._start_ns]
+
+    def _shift(self, start_s: int, length_s: int, day: int) -> _Shift:
+        pace = sum(self._tempo.at(start_s + second) for second in range(0, length_s, 60)) * 60 // length_s
+        return _Shift(start_s, length_s, day, pace, Move(length_s * pace, self._sessions.open_s * USUAL))
 
     # --- what moved -----------------------------------------------------------------------------
 
-    def _shift_factors(self, count: int) -> list[tuple[int, dict[str, int]]]:
+    def _shift_factors(self, count: int) -> list[_Drawn]:
         """Of the latest `count` shifts; drawn when they are first needed."""
+        stir = self._drawn[-1].stir if self._drawn else 0
         for shift in self._shifts[len(self._drawn) : count]:
-            self._drawn.append(self._market.draw(shift.move, self._rng))
+            stir = factors.stirred(stir, self._rng, shift.length_s)
+            stirring = chance.exp(stir - factors.CALMED_SHARED)
+            market, sectors = self._market.draw(shift.move, self._rng)
+            by_sector = {sector: moved * stirring // chance.E_ONE for sector, moved in sectors.items()}
+            self._drawn.append(_Drawn((market * stirring // chance.E_ONE, by_sector), stir))
         return self._drawn
 
     @cached_property
@@ -166,24 +185,26 @@ class Past:
         rng = chance.source(self._seed, "first", company.symbol)
         price = company.price * (9_000 + rng.randrange(2_000)) // 10_000
         vol_log = factors.first_vol_log(rng)
-        opens = [corners[0] for corners in self._walk(company, price, vol_log, today)]
+        opens = [corners[0] for corners, _ in self._walk(company, price, vol_log, today)]
         return First(company, price, opens[-1] if opens else price, vol_log)
 
     def _walk(
         self, company: Company, price: int, vol_log: int, shifts: Sequence[_Shift]
-    ) -> Iterator[tuple[int, int, int, int]]:
-        """Backwards from `price`: (open, close, high, low) in cents of every shift."""
+    ) -> Iterator[tuple[tuple[int, int, int, int], int]]:
+        """Backwards from `price`: (open, close, high, low) in cents of every shift, and how lively it was."""
         rng = chance.source(self._seed, "walk", company.symbol, self._start_ns)
-        volatility = chance.exp(vol_log)
+        stir = 0
         fair = close_of_day = price * FAIR_SCALE
         day = shifts[0].day if shifts else 0
         for shift, drawn in zip(shifts, self._shift_factors(len(shifts)), strict=False):
             if shift.day != day:
                 day, close_of_day = shift.day, fair
-            change = factors.of(company, drawn, shift.move, volatility, rng)
+            stir = factors.stirred(stir, rng, shift.length_s)
+            lively = factors.lively(vol_log, stir, drawn.stir)
+            change = factors.of(company, drawn.returns, shift.move, lively, rng)
             before = _back(fair, change, close_of_day)
-            wick = shift.move.own * volatility // (8 * chance.E_ONE)
-            yield _corners(before, fair, wick, rng)
+            wick = shift.move.own * lively // (8 * chance.E_ONE)
+            yield _corners(before, fair, wick, rng), lively
             fair = before
 
     def _walked_bars(self, company: Company) -> list[HistoryBar]:
@@ -192,8 +213,9 @@ class Past:
         usual = _volume_of_a_minute(company, first.price)
         walked = self._walk(company, first.price, first.vol_log, self._shifts)
         made = []
-        for shift, corners in zip(self._shifts, walked, strict=True):
-            volume = _lognormal(usual * shift.length_s // 60, rng)
+        for shift, (corners, lively) in zip(self._shifts, walked, strict=True):
+            busy = shift.pace * factors.haste(lively) // chance.E_ONE
+            volume = _lognormal(usual * shift.length_s * busy // (60 * USUAL), rng)
             made.append(self._bar(shift.start_s, shift.length_s, corners, volume, usual))
         return made[::-1]
 

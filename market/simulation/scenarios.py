@@ -111,6 +111,16 @@ def _news(step: int, size_ppm: int, steps: int) -> list[Spell]:
     ]
 
 
+def word_spreads(change: int, step: int) -> list[Spell]:
+    """A company's own news, as a return: half within twenty seconds, the rest over three minutes."""
+    first, last = 20 * STEPS_PER_S, 200 * STEPS_PER_S
+    half = change // 2
+    return [
+        Spell(step, step + first, half // first, depth=700, spread=1_500, pace=2_500),
+        Spell(step + first, step + last, half // (last - first), depth=850, spread=1_200, pace=2_000),
+    ]
+
+
 def _halt(_step: int, _size_ppm: int, _steps: int) -> list[Spell]:
     return []  # the instrument's own clock stands still: `Stock.halted_until`
 

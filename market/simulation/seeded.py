@@ -14,15 +14,16 @@ from typing import Any, Final
 import msgspec
 
 from market.simulation import agents, auction, chance, factors, saved
+from market.simulation.breaker import Breaker
 from market.simulation.companies import COMPANIES, acts_of_65536, listed
 from market.simulation.events import Event, chained
-from market.simulation.factors import Tide
-from market.simulation.happening import HAPPENS
+from market.simulation.factors import STIR_STEPS, Tide
+from market.simulation.happening import HAPPENS, halt
 from market.simulation.history import HistoryBar, Opening, Past
 from market.simulation.listing import Mark, listing_of
 from market.simulation.orders import Deal
 from market.simulation.saved import BadState
-from market.simulation.scenarios import mood_of
+from market.simulation.scenarios import mood_of, word_spreads
 from market.simulation.sessions import ALWAYS, Sessions
 from market.simulation.stock import NEVER, Stock
 from market.simulation.tempo import USUAL, Tempo
@@ -35,7 +36,7 @@ NS_PER_S: Final = 10**9
 DEPTH: Final = 5  # levels shown a side
 MARK_STEPS: Final = 3_600 * STEPS_PER_S  # how often the ticks so far are summed up in a mark
 AUCTION_PACE: Final = 3
-_TIDES, _AGES = (1 << 32) + 1, (1 << 32) + 2
+_TIDES, _AGES, _STIRS = (1 << 32) + 1, (1 << 32) + 2, (1 << 35)
 
 
 class SeededMarket:
@@ -66,6 +67,7 @@ class SeededMarket:
         self.step_no = self.beats = self.events = self.ticks = self.taken_upto = 0
         self.mode = "continuous"
         self.ended = False
+        self.breaker: Breaker | None = None  # the event `breaker` sets it
         self.journal_digest = self.ticks_digest = bytes(32)
         self.marks: list[Mark] = []  # to be fetched by whoever keeps them: no part of the state
         self.next_mark = MARK_STEPS
@@ -124,6 +126,7 @@ class SeededMarket:
                 self.tide.flow(self._pace * STEPS_PER_S, chance.Dice(self.key, _TIDES, step))
         if step % self._steps_per_vol == 0:
             self._age(step)
+        self._stir(step)
         first = len(ticks)
         queue = self._queue
         while queue and queue[0][0] <= step:
@@ -155,9 +158,24 @@ class SeededMarket:
         self.tide.set_volatility(aged(self.tide.vol_log, chance.Dice(self.key, _AGES, step)))
         for stock in self.stocks:
             dice = chance.Dice(self.key, _AGES + (stock.number + 1 << 34), step)
-            stock.set_volatility(aged(stock.vol_log, dice))
+            stock.set_volatility(aged(stock.vol_log, dice), self.tide.stir)
             if self.mode == "continuous" and (news := factors.jump(dice)):
-                stock.move(news)
+                self._hear(stock, news)
+
+    def _hear(self, stock: Stock, news: int) -> None:
+        """Half of it is known at once, the rest within minutes; it stays restless afterwards."""
+        stock.spells += word_spreads(news, self.step_no)
+        stock.mood_until = self.step_no + 1
+        stock.set_stir(stock.stir + factors.STIR_OF_NEWS, self.tide.stir)
+
+    def _stir(self, step: int) -> None:
+        """Every instrument in its turn, once in STIR_STEPS; what all share first."""
+        turn = step % STIR_STEPS
+        if not turn:
+            self.tide.set_stir(factors.stirred(self.tide.stir, chance.Dice(self.key, _STIRS, step)))
+        for stock in self.stocks[turn::STIR_STEPS]:
+            dice = chance.Dice(self.key, _STIRS + stock.number + 1, step)
+            stock.set_stir(factors.stirred(stock.stir, dice), self.tide.stir)
 
     # --- one visit to an instrument ---------------------------------------------------------------
 
@@ -166,10 +184,14 @@ class SeededMarket:
         dice = chance.Dice(self.key, stock.number, step)
         if self.mode != "closed":
             if step >= stock.mood_until:
-                stock.spells = [spell for spell in stock.spells if spell.end > step]
                 stock.mood, stock.mood_until = mood_of(stock.spells, step)
             stock.live_through(step, self.beats, self.tide, dice)
+            if stock.spells:  # only now: what ended since the last look has been lived through to its end
+                stock.spells = [spell for spell in stock.spells if spell.end > step]
         deals, shown = self._what_happens(stock, dice)
+        if deals and self.breaker and self._breaks(stock, deals, self.breaker):
+            halt(self, stock, self.breaker.halt_s, "breaker")
+            shown = NOTHING_SHOWN
         for deal in deals:
             ticks.append(self._print(stock, deal, received_ns))
         if shown != stock.shown:
@@ -184,7 +206,7 @@ class SeededMarket:
             agents.bid_in_auction(stock, step, dice)
             return [], NOTHING_SHOWN
         if self.mode == "auction":
-            stock.halted_until = 0
+            stock.halted_until, stock.why_halted = 0, ""
             cross = agents.bid_in_auction(stock, step, dice)
             return [], auction.uncrossed(stock.book, cross, DEPTH)
         deals = self._end_auction(stock)
@@ -197,11 +219,15 @@ class SeededMarket:
                 deals += agents.act(stock, step, dice)
         return deals, stock.book.top(DEPTH)
 
+    def _breaks(self, stock: Stock, deals: list[Deal], breaker: Breaker) -> bool:
+        trips = stock.recent.trips
+        return any(trips(deal.price, self.step_no, breaker) for deal in deals)
+
     def _end_auction(self, stock: Stock) -> list[Deal]:
         """What crossed in an auction trades at one price, now that it is over."""
         if not stock.in_auction:
             return []
-        stock.in_auction, stock.halted_until = False, 0
+        stock.in_auction, stock.halted_until, stock.why_halted = False, 0, ""
         cross = auction.cross_of(stock.book, stock.last)
         auction.execute(stock.book, cross)
         if not cross.size:
@@ -217,9 +243,9 @@ class SeededMarket:
         if stock.in_auction:
             beats //= AUCTION_PACE
         eager = (1_000 + stock.heat) * stock.mood.pace // 1_000
-        eager = eager * (chance.E_ONE + stock.volatility) // (2 * chance.E_ONE)
+        eager = eager * factors.haste(stock.lively) // chance.E_ONE
         drawn = chance.WAITS[dice.getrandbits(8)]
-        wait = 1 + beats * drawn // chance.WAIT_ONE * 1_000 // (self._pace * eager)
+        wait = max(chance.rounded(beats * drawn * 1_000, chance.WAIT_ONE * self._pace * eager), 1)
         if stock.halted_until > self.step_no:
             return min(wait, stock.halted_until - self.step_no)
         return wait

@@ -6,6 +6,7 @@ from math import isqrt
 from typing import Any, Final
 
 from market.simulation import chance, factors
+from market.simulation.breaker import Recent
 from market.simulation.companies import Company
 from market.simulation.orders import Book
 from market.simulation.scenarios import CALM, Mood, Spell
@@ -40,7 +41,9 @@ class Stock:
     pressure  how far takers have pushed the makers from their view: it fades
     trend     how far the price went lately
     heat      how much trading draws more of it, 0 to HEAT_MAX
-    vol_log   logarithm of its volatility against the usual (chance.LOG_ONE)
+    vol_log   logarithm of its volatility against the usual (chance.LOG_ONE), as days have it
+    stir      logarithm of what comes on top of it for minutes; `lively` is the volatility of this moment
+    recent    its trades of the last minutes, for the venue's halts
     """
 
     __slots__ = (
@@ -53,12 +56,14 @@ class Stock:
         "last",
         "limit_high",
         "limit_low",
+        "lively",
         "mood",
         "mood_until",
         "next_step",
         "number",
         "pressure",
         "previous_close",
+        "recent",
         "seen_beats",
         "seen_market",
         "seen_sector",
@@ -66,10 +71,12 @@ class Stock:
         "shown",
         "spared",
         "spells",
+        "stir",
         "trend",
         "view",
         "vol_log",
         "volatility",
+        "why_halted",
     )
 
     def __init__(self, number: int, company: Company, price: int, previous_close: int, vol_log: int):
@@ -83,12 +90,15 @@ class Stock:
         self.mood: Mood = CALM
         self.mood_until = NEVER
         self.halted_until = 0
+        self.why_halted = ""
         self.in_auction = False
+        self.recent = Recent()
+        self.stir = 0
         self.spared: list[tuple[str, int]] = []  # where players took: not quoted again at the next look
         self.next_step = 1
         self.seen_step = self.seen_beats = self.seen_market = self.seen_sector = 0
         self.shown: tuple[Any, ...] = ()  # what everybody has seen; empty: to be shown at the next visit
-        self.set_volatility(vol_log)
+        self.set_volatility(vol_log, 0)
         self.open_day(previous_close)
 
     def open_day(self, previous_close: int) -> None:
@@ -98,9 +108,15 @@ class Stock:
         self.fair, self.view = self.clamped(self.fair), self.clamped(self.view)
         self.book.keep(self.limit_low, self.limit_high)
 
-    def set_volatility(self, vol_log: int) -> None:
+    def set_volatility(self, vol_log: int, shared: int) -> None:
+        """`shared`: the stir of all instruments."""
         self.vol_log = vol_log
         self.volatility = chance.exp(vol_log)
+        self.lively = factors.lively(vol_log, self.stir, shared)
+
+    def set_stir(self, stir: int, shared: int) -> None:
+        self.stir = stir
+        self.lively = factors.lively(self.vol_log, stir, shared)
 
     def take_over(self, price: int, previous_close: int) -> None:
         """Go on from another market's price."""
@@ -108,6 +124,7 @@ class Stock:
         self.last = price
         self.fair = self.view = price * FAIR_SCALE
         self.pressure = self.trend = self.heat = 0
+        self.recent.forget()
         self.open_day(previous_close)
 
     def clamped(self, value: int) -> int:
@@ -130,7 +147,7 @@ class Stock:
         change = (tide.market - self.seen_market) * self.company.beta_ppm // 10**6
         change += tide.sectors[self.company.sector] - self.seen_sector
         wide = isqrt(factors.SD_OWN * factors.SD_OWN * (beats - self.seen_beats) // tide.day_beats)
-        change += chance.normal4(dice) * wide * self.volatility // (4 * chance.E_ONE)
+        change += chance.normal4(dice) * wide * self.lively // (4 * chance.E_ONE)
         if self.spells:
             change += sum(spell.change(self.seen_step, step) for spell in self.spells)
         self.move(change)
@@ -188,8 +205,10 @@ class Stock:
         """Everything that changes, in plain values with a fixed order."""
         return [
             self.company.symbol,
-            [self.fair, self.view, self.pressure, self.trend, self.heat, self.vol_log],
+            [self.fair, self.view, self.pressure, self.trend, self.heat],
+            [self.vol_log, self.stir, self.lively],
             [self.last, self.previous_close, self.halted_until, self.next_step, self.in_auction],
+            [self.why_halted, self.recent.freeze()],
             [self.seen_step, self.seen_beats, self.seen_market, self.seen_sector, self.mood_until],
             [list(spell) for spell in self.spells],
             self.spared,

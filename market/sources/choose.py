@@ -10,7 +10,7 @@ from django.conf import settings
 
 from market import hidden
 from market.models import Instrument, Season, World
-from market.rulebook import load
+from market.rulebook import Where, as_date, load
 from market.simulation.companies import COMPANIES
 from market.sources.base import Source
 from market.sources.hidden import HiddenSource
@@ -20,6 +20,8 @@ from market.sources.replay.source import ReplaySource
 from market.sources.seeded import SeededSource
 from market.sources.together import Together
 from simgame.kernel import clock
+
+SEEDED_PLACE = Where()  # of every instrument of a seeded world
 
 
 def source_for(world: World, instruments: Sequence[Instrument], *, seed: int | None = None) -> Source:
@@ -48,6 +50,7 @@ def seeded(world: World, seed: int | None) -> SeededSource:
         count=int(world.options.get("instruments", len(COMPANIES))),
         sealed=season.commitment if season is not None and season.revealed_at is None else "",
         over=season is not None and season.ended_at is not None,
+        breaker=lambda market_day: load(world.rulebook).breaker(SEEDED_PLACE, as_date(market_day)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from market.simulation import scenarios
+from market.simulation import STEP_NS, scenarios
 
 if TYPE_CHECKING:
     from market.sources.seeded import SeededSource
@@ -14,8 +14,8 @@ Question = dict[str, Any]
 
 
 def answer(source: SeededSource, question: Question) -> Question:
-    """`what`: scenario, resume, taken, end. Raises ValueError with a sentence."""
-    known = {"scenario": scenario, "resume": resume, "taken": taken, "end": end}
+    """`what`: scenario, resume, taken, halts, end. Raises ValueError with a sentence."""
+    known = {"scenario": scenario, "resume": resume, "taken": taken, "halts": halts, "end": end}
     asked = known.get(str(question.get("what")))
     if asked is None:
         raise ValueError(f"A seeded market understands {', '.join(known)}, not {question.get('what')!r}.")
@@ -53,6 +53,19 @@ def taken(source: SeededSource, question: Question) -> Question:
     known = [list(row) for row in rows if row[0] in market.by_symbol]
     source.happen("taken", upto=upto, rows=known)
     return {"upto": upto, "accepted": True}
+
+
+def halts(source: SeededSource, _: Question) -> Question:
+    """`halts`: what the venue's own rule halts now, symbol → until when (world time)."""
+    market = source.market
+    found = [stock for stock in market.stocks if stock.why_halted == "breaker"]
+    return {
+        "halts": {
+            stock.company.symbol: market.start_ns + stock.halted_until * STEP_NS
+            for stock in found
+            if stock.halted_until > market.step_no
+        }
+    }
 
 
 def end(source: SeededSource, _: Question) -> Question:

@@ -27,6 +27,7 @@ from simgame.kernel.clock import NS_PER_S
 CATCH_UP_NS_MAX = 30 * NS_PER_S  # later than this we skip ahead instead of living every step
 RELIVED_STEPS_MAX = 8 * 3_600 * 4  # without a saved state: a market of eight hours takes a minute
 ENDED = "The season is over: nothing more will happen in this market."
+NO_BREAKER = {"move_ppm": 0, "within_s": 0, "halt_s": 0}
 MODES = {
     Phase.CONTINUOUS: "continuous",
     Phase.AUCTION: "auction",
@@ -66,13 +67,16 @@ class SeededSource(Paced):
         count: int = 30,
         sealed: str = "",
         over: bool = False,
+        breaker: Callable[[int], dict[str, int]] = lambda _market_day: {},
     ):
         """sealed: the published hash under which the seed is hidden; "" for an open seed. over: its season
-        has ended, so a market that cannot go on does not begin anew either.
+        has ended, so a market that cannot go on does not begin anew either. breaker: when the venue halts
+        a price by itself on a market day, as `Rulebook.breaker`.
         """
         super().__init__()
         self.hours, self.sealed, self._over = hours, sealed, over
         self._place = utc_offset_s, count
+        self._breaker_on, self._breaker_day = breaker, 0
         self.market = self._market(seed, start_ns)
         self.market_day = 0
         self.epoch = 0  # counts how often this world's market began anew: its lives before this one
@@ -110,10 +114,21 @@ class SeededSource(Paced):
         if self.market_day and tick.market_day != self.market_day:
             self.happen("day", night=self.hours == "venue")
         self.market_day = tick.market_day
+        self._keep_the_breaker(tick.market_day)
         mode = MODES.get(Phase(tick.phase), "closed")
         if mode != self.market.mode:
             self._skip_to(tick.at_ns - STEP_NS)
             self.happen("mode", mode=mode)
+
+    def _keep_the_breaker(self, market_day: int) -> None:
+        """What the rulebook of the day says is an event too: whoever lives the market again has it."""
+        if market_day == self._breaker_day:
+            return
+        self._breaker_day = market_day
+        said = self._breaker_on(market_day) or NO_BREAKER
+        known = self.market.breaker
+        if said != (known._asdict() if known else NO_BREAKER):
+            self.happen("breaker", **said)
 
     # --- events -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""An operator halts an instrument, and lets it go on."""
+"""An operator or the venue's own rule halts an instrument, and lets it go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trading.engine.entry import refuse
 from trading.engine.events import Notice
 from trading.engine.matching import resume_matching
 from trading.engine.orders import HALT, RESUME, RESUME_PART_FILLED
-from trading.engine.refusals import Refusal
+from trading.engine.refusals import Refusal, halts_row
 from trading.engine.turn import Turn
 
 
@@ -27,7 +27,7 @@ def halt(turn: Turn, command: Halt) -> None:
     # From here it must succeed.
     market.halted = command.halted
     market.halt_reason = command.reason if command.halted else ""
-    why = receipts.rule("halt", command.reason or "By the operator.")
+    why = receipts.rule("halt", command.reason or "By the operator.", halts_row(market))
     told: dict[int, None] = {}
     for order in market.orders():
         event = HALT if command.halted else RESUME_PART_FILLED if order.filled_qty else RESUME

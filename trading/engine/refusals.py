@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from market.rulebook.rules import VOLATILITY_HALT
 from simgame.kernel.money import CURRENCY_EXPONENT, show, show_trimmed
 from trading.engine.markets import NS_PER_MS, Market
 from trading.engine.orders import HAVE_LIMIT
@@ -86,7 +87,14 @@ def closed(state: State, market: Market, text: str) -> Refusal:
 def halted(state: State, market: Market) -> Refusal:
     why = f": {market.halt_reason}" if market.halt_reason else "."
     facts = {"phase": market.phase, "market_day": state.market_day}
-    return Refusal("HALTED", f"Trading in {market.symbol} is halted{why}", facts, "halt")
+    row = halts_row(market)
+    return Refusal("HALTED", f"Trading in {market.symbol} is halted{why}", facts, "halt", row)
+
+
+def halts_row(market: Market) -> str:
+    """The rulebook's row behind a halt; "" for an operator's."""
+    by_rule = market.halt_reason == VOLATILITY_HALT and market.rules
+    return market.rules.rows.get("breaker", "") if by_rule and market.rules else ""
 
 
 def tick(draft: Draft, price: int) -> Refusal:

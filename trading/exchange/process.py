@@ -35,6 +35,7 @@ from trading.exchange.loop import BooksBroken, DatabaseLost, Loop, Rebuild
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
 from trading.exchange.takings import Takings
+from trading.exchange.venue_halts import VenueHalts
 from trading.exchange.version import engine_version
 from trading.exchange.writer import Reader, Writer
 from trading.invariants import breaks
@@ -168,6 +169,8 @@ class Exchange:
         fills = life.loop.applier.engine.state
         taking = asyncio.ensure_future(Takings(self.world, lambda: fills.fills_n).run())
         taking.add_done_callback(_takings_ended)
+        halting = asyncio.ensure_future(VenueHalts(self.world, fills, life.loop.submit_ticks).run())
+        halting.add_done_callback(_halts_ended)
         await life.server.open()
         if self._stopping:
             life.loop.stop()
@@ -176,6 +179,7 @@ class Exchange:
         finally:
             following.cancel()
             taking.cancel()
+            halting.cancel()
             await life.server.close()
             await feed.close()
             self._life = None
@@ -209,6 +213,12 @@ class Exchange:
             log.critical("exchange_quarantined", breaks=breaks, count=len(books.breaks), **facts)
         else:
             log.info("exchange_recovered", **facts)
+
+
+def _halts_ended(halting: asyncio.Future[None]) -> None:
+    """The exchange serves on without it: an instrument that the market halts has empty books."""
+    if not halting.cancelled() and (error := halting.exception()) is not None:
+        log.error("venue_halts_ended", why=f"{type(error).__name__}: {error}", exc_info=error)
 
 
 def _takings_ended(taking: asyncio.Future[None]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from django.core.management.base import BaseCommand, CommandError
 from market.calibration import plot, report
 
 EXIT_OUT_OF_RANGE = 3
+PROCESSES_MAX = 64  # more than any machine's cores would only wait for each other
+BAR_WIDTH = 40
 
 
 class Command(BaseCommand):
@@ -22,7 +26,7 @@ class Command(BaseCommand):
         "same figure of recorded markets, where --data has them (A-shares 2019, Shanghai's index by the\n"
         "minute, the AAPL tape).\n\n"
         "  manage.py calibrate\n"
-        "  manage.py calibrate --days 244 --whole 5 --plot calibration.svg\n"
+        "  manage.py calibrate --days 500 --whole 20 --plot calibration.svg\n"
         "  manage.py calibrate --seed 42 --format json\n\n"
         "Exit codes: 0 every figure in its range, 2 wrong usage, 3 a figure lies outside."
     )
@@ -34,8 +38,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=settings.SEED)
         parser.add_argument("--days", type=int, default=244, help="days of which the last minute is lived")
-        parser.add_argument("--whole", type=int, default=2, help="days lived from auction to auction")
-        parser.add_argument("--instruments", type=int, default=20, help="in the whole days")
+        parser.add_argument("--whole", type=int, default=10, help="days lived from auction to auction")
+        parser.add_argument("--instruments", type=int, default=12, help="in the whole days")
+        parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: one a core")
         parser.add_argument("--data", type=Path, default=settings.BASE_DIR.parent / "shared" / "data")
         parser.add_argument("--plot", type=Path, help="write the picture there (SVG)")
         parser.add_argument("--format", choices=["table", "json"], default="table")
@@ -43,6 +48,8 @@ class Command(BaseCommand):
     def handle(self, *, seed: int, format: str, **asked: Any) -> None:
         if asked["days"] < 0 or asked["whole"] < 0 or not 1 <= asked["instruments"] <= 500:
             raise CommandError("Days are 0 or more, instruments 1 to 500.", returncode=2)
+        if not 1 <= asked["processes"] <= PROCESSES_MAX:
+            raise CommandError(f"Processes are 1 to {PROCESSES_MAX}.", returncode=2)
         found = report.run(
             seed,
             ends=asked["days"],
@@ -50,7 +57,8 @@ class Command(BaseCommand):
             whole=asked["whole"],
             count=asked["instruments"],
             data=asked["data"],
-            progress=self._progress,
+            processes=asked["processes"],
+            progress=Bar(self.stderr),
         )
         if asked["plot"]:
             asked["plot"].write_text(found.picture(), encoding="utf-8")
@@ -59,9 +67,24 @@ class Command(BaseCommand):
         if found.failed:
             sys.exit(EXIT_OUT_OF_RANGE)
 
-    def _progress(self, what: str, done: int, of_all: int) -> None:
-        if self.stderr.isatty():
-            self.stderr.write(f"\r{what}: {done} of {of_all}   ", ending="")
+
+class Bar:
+    """How far it is and how long it may still take: on a terminal a line that moves, else a line a tenth."""
+
+    def __init__(self, out: Any):
+        self.out, self.began, self.told = out, time.monotonic(), 0
+
+    def __call__(self, done: int, of_all: int) -> None:
+        if self.out.isatty():
+            filled = BAR_WIDTH * done // of_all
+            spent = time.monotonic() - self.began
+            left = f"{spent * (of_all - done) / done:.0f} s left" if done else "…"
+            end = "\n" if done >= of_all else ""
+            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            self.out.write(f"\r{bar} {100 * done // of_all:3} %  {left}    ", ending=end)
+        elif 10 * done // of_all > self.told:
+            self.told = 10 * done // of_all
+            self.out.write(f"{10 * self.told} % of {of_all} minutes lived")
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
