@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext as _
+
 from market.charts import Found
 from market.messages import JSON, bar_row
 from market.models import Bar, Instrument, World
@@ -49,7 +51,7 @@ def instrument_json(row: Instrument) -> JSON:
         "tradable": row.tradable,
         "why_not_tradable": row.why_not_tradable or None,
         "halted": row.halted,
-        "halt_reason": row.halt_reason,
+        "halt_reason": _(row.halt_reason) if row.halt_reason else "",
     }
 
 

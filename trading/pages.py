@@ -168,7 +168,7 @@ def _instrument_json(row: Instrument) -> JSON:
         "lot": money.show_trimmed(row.lot, row.qty_exponent),
         "tradable": row.tradable,
         "halted": row.halted,
-        "halt_reason": row.halt_reason,
+        "halt_reason": _(row.halt_reason) if row.halt_reason else "",
     }
 
 

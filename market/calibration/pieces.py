@@ -46,11 +46,18 @@ def live(wanted: Sequence[Wanted], processes: int, shown: Shown) -> list[Lived]:
     if processes == 1:
         return [_one(piece, more) for piece in wanted]
     counter = multiprocessing.get_context("spawn").Value(c_long, 0)
-    with _pool(processes, counter) as pool:
+    pool = _pool(processes, counter)
+    try:
         longest_first = sorted(wanted, key=lambda piece: -piece.minutes)
         futures = {piece: pool.submit(_in_a_process, piece) for piece in longest_first}
         _watch(list(futures.values()), counter, whole, shown)
         return [futures[piece].result() for piece in wanted]
+    except BaseException:  # Ctrl-C too: nobody waits for pieces that are no longer wanted
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _pool(processes: int, counter: Any) -> ProcessPoolExecutor:

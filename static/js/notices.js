@@ -22,9 +22,12 @@ const WORDS = {
   RIGHTS_EXERCISED: (facts) => t("You subscribed for {after} new shares of {symbol} and paid {cash}.", facts),
   MARGIN_CALL_MET: () => t("The margin call is met."),
   EXPIRED: (facts) => t("{symbol} has expired: your position was settled in cash.", facts),
-  HALTED: (facts) => t("Trading in {symbol} is halted. {reason}", facts),
+  HALTED: (facts) => t("Trading in {symbol} is halted. {reason}", { ...facts, reason: stated(facts.reason) }),
   RESUMED: (facts) => t("Trading in {symbol} goes on. {reason}", facts),
 };
+// The venue's own reason has a translation; an operator's stands as it was written.
+const VOLATILITY_HALT = "Volatility halt: the price moved too far too fast.";
+const stated = (reason) => (reason === VOLATILITY_HALT ? t("Volatility halt: the price moved too far too fast.") : reason);
 const settled = (facts) => (facts.settled_qty ? ` ${t("{settled_qty} shares were settled at {settled_price}, the fair price, because they were gone.", facts)}` : "");
 
 // The sentence of a notice in the page's language; what has none of its own comes as it was sent.
