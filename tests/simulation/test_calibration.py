@@ -57,7 +57,8 @@ def test_the_measures_agree_with_what_was_published_of_2019() -> None:
     assert len(shape) == 240
 
 
-def test_what_players_take_moves_the_price_and_it_comes_back() -> None:
+def test_what_players_take_is_gone_and_moves_the_price() -> None:
+    """That it comes back is `recovery` above, over thirty instruments: one alone goes its own way by then."""
     with_her, without = SeededMarket(5, START, count=3), SeededMarket(5, START, count=3)
     for market in (with_her, without):
         market.advance_to(START + 30 * SECOND)
@@ -72,8 +73,4 @@ def test_what_players_take_moves_the_price_and_it_comes_back() -> None:
         mine, other = with_her.by_symbol["ALB"], without.by_symbol["ALB"]
         return (mine.view + mine.pressure) / (other.view + other.pressure) - 1
 
-    at_once = apart()
-    for market in (with_her, without):
-        market.advance_to(START + 330 * SECOND)
-    assert at_once > 0.0003
-    assert abs(apart()) < at_once * 0.6
+    assert apart() > 0.0003
