@@ -220,3 +220,12 @@ def test_bob_is_liquidated_when_steel_falls(rb: Pit):
     assert [(row.side, row.filled_qty, row.terms.effect) for row in forced] == [("sell", 6, "close_today")]
     now = standing(rb.engine.state.portfolios[BOB])
     assert now.equity >= now.maintenance
+
+
+def test_an_order_in_a_contract_is_changed():
+    pit = pit_of(RB, 3_500)
+    order = pit.buy(CAROL, 5, 3_400, "gtc")
+    pit.replace(CAROL, order.id, qty=3)
+    assert (pit.row(order.id).qty, pit.row(order.id).reserved_cash) == (3, 3 * 2_803_50)
+    pit.replace(CAROL, order.id, limit_price=3_501)
+    assert (pit.row(order.id).status, pit.held(CAROL)) == ("filled", 3)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from market.rulebook.rules import FeeRule
-from tests.engine.pit import ALICE, BOB, CAROL, PLAIN, Pit, fills, stand
+from tests.engine.pit import ALICE, BOB, CAROL, PLAIN, Pit, codes, fills, stand
 from tests.engine.test_preview import preview
 from trading.engine.accounts import LENDER
 from trading.engine.commands import Leg, MarginTerms
@@ -52,6 +52,33 @@ def test_alice_buys_for_twice_her_money(pit: Pit):
     assert pit.cash(ALICE) == -10_000_00  # she owes half of it
     assert equity(pit) == 10_000_00
     assert standing(pit.engine.state.portfolios[ALICE])[1:3] == (10_000_00, 5_000_00)
+
+
+def test_an_order_on_credit_is_changed_by_the_rules_of_credit(pit: Pit):
+    row = pit.buy(ALICE, 150, 90_00, "gtc")
+    pit.replace(ALICE, row.id, qty=200)
+    assert (pit.row(row.id).qty, pit.row(row.id).reserved_cash) == (200, 10_000_00)
+    assert codes(pit.replace(ALICE, row.id, qty=201)) == ["INSUFFICIENT_CASH"]
+
+
+def test_a_short_sale_that_rests_is_changed_and_a_close_never_exceeds_the_position(pit: Pit):
+    short = pit.sell(ALICE, 50, 110_00, "gtc")
+    pit.replace(ALICE, short.id, qty=60, limit_price=109_00)
+    assert (pit.row(short.id).qty, pit.row(short.id).reserved_cash) == (60, 3_000_00)
+    pit.replace(ALICE, short.id, limit_price=99_99)
+    assert pit.held(ALICE) == -60
+    cover = pit.buy(ALICE, 60, 90_00, "gtc")
+    assert codes(pit.replace(ALICE, cover.id, qty=61)) == ["INSUFFICIENT_SELLABLE"]
+    pit.replace(ALICE, cover.id, qty=59)
+    assert (pit.row(cover.id).qty, pit.row(cover.id).reserved_qty) == (59, 59)
+
+
+def test_a_changed_order_holds_what_it_may_cost_by_the_mark_of_now(pit: Pit):
+    row = pit.buy(ALICE, 100, 90_00, "gtc")
+    assert row.reserved_cash == 5_000_00  # half of what they are worth, at 100.00
+    pit.trade(120_00, 1)
+    pit.replace(ALICE, row.id, qty=99)
+    assert pit.row(row.id).reserved_cash == 5_940_00
 
 
 def test_and_not_for_more(pit: Pit):

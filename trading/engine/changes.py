@@ -8,7 +8,7 @@ import msgspec
 
 from trading.engine import at_close, receipts, refusals, risk, terms
 from trading.engine.commands import ReplaceOrder, ReplaceWithTerms
-from trading.engine.draft import Draft, stop_behind
+from trading.engine.draft import Draft, set_effect, stop_behind
 from trading.engine.entry import AS_ASKED, refuse, refuse_touching
 from trading.engine.events import OrderTerms
 from trading.engine.matching import arrive, leave, stand_aside
@@ -97,6 +97,8 @@ def _draft(order: Order, wanted: Wanted) -> Draft:
         draft.stop = draft.base = wanted.terms.stop_price
     elif wanted.limit_price is None:
         draft.base = market.base_price() or order.price
+    if order.effect:
+        set_effect(draft, order.effect)
     return draft
 
 
@@ -158,6 +160,8 @@ def _become(turn: Turn, order: Order, wanted: Wanted, draft: Draft, *, renewed: 
         order.priority = turn.seq
     order.qty, order.limit_price, order.price = wanted.qty, wanted.limit_price, price
     order.terms = wanted.terms
+    if order.terms is not None and order.effect:  # held back is what it may cost by today's marks
+        order.terms = msgspec.structs.replace(order.terms, basis=draft.basis)
     if renewed:
         order.time_in_force = wanted.time_in_force
         order.market_day = turn.state.market_day
