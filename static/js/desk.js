@@ -2,6 +2,7 @@
 import { effect } from "@preact/signals-core";
 import { undoLast, tell } from "./toast.js";
 import { waitingOf, watchAlerts } from "./alerts.js";
+import { Refused } from "./api.js";
 import { makeChart } from "./chart.js";
 import * as feeds from "./feeds.js";
 import { showBadge, showClock, showMoney } from "./header.js";
@@ -76,8 +77,9 @@ async function act(promise, words) {
   try {
     await promise;
   } catch (error) {
-    say(`${words} ${error.message}`);
-    tell(`${words} ${error.message}`);
+    const told = error instanceof Refused ? `${words} ${error.message}` : t("No answer came: the list of your orders shows what was done.");
+    say(told);
+    tell(told);
   }
 }
 
