@@ -14,10 +14,13 @@ cost, over the whole order: never less than its fills, each rounded down, can co
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from market.rulebook.rules import PPB, FeeRule, InstrumentRules
+
+TABLES_KEPT: Final = 1_024  # more than all boards of a world have, with sides, effects and roles
 
 
 class Line(NamedTuple):
@@ -153,17 +156,19 @@ class FeeLines:
 
 def lines_for(rules: InstrumentRules, side: str, effect: str, role: str) -> FeeLines:
     """The lines that a fill of this side pays, which opens or closes a position, as maker or as taker."""
-    sides, effects, roles = ("both", side), ("", effect), ("", role)
-    return FeeLines(
-        tuple(
-            line
-            for line in rules.fees
-            if line.side in sides and line.effect in effects and line.role in roles
-        )
-    )
+    return _lines_of(rules.fees, side, effect, role)
 
 
 def dearest_for(rules: InstrumentRules, side: str, effect: str) -> FeeLines:
     """What an order must be able to pay, whichever role it will have: mostly the taker's lines."""
-    by_role = [lines_for(rules, side, effect, role) for role in ("taker", "maker")]
+    by_role = [_lines_of(rules.fees, side, effect, role) for role in ("taker", "maker")]
     return max(by_role, key=lambda lines: sum(rule.rate_ppb for rule in lines.rules))
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def _lines_of(fees: tuple[FeeRule, ...], side: str, effect: str, role: str) -> FeeLines:
+    """Instruments of one board share their lines, which never change."""
+    sides, effects, roles = ("both", side), ("", effect), ("", role)
+    return FeeLines(
+        tuple(line for line in fees if line.side in sides and line.effect in effects and line.role in roles)
+    )
