@@ -234,7 +234,7 @@ SIZES = frozenset({"size", "taken", "queue_ahead", "qty", "lot", "sellable", "bo
 SIZES |= {"volume", "bought", "sold"}  # of an auction
 SIZES |= {"nearest_qty", "held", "leaves", "least_qty", "qty_max", "displayed", "print_size"}
 AMOUNTS = frozenset({"amount", "base", "charged", "least", "cash", "cost", "needed", "available", "fee"})
-AMOUNTS |= {"free", "posted", "reserved_cash", "notional"}
+AMOUNTS |= {"free", "posted", "reserved_cash", "notional", "equity", "initial", "maintenance"}
 INSTANTS = frozenset({"at", "deadline", "expires", "now"})
 LEVELS = frozenset({"bid", "ask"})  # [price, size]
 

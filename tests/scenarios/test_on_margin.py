@@ -119,6 +119,14 @@ def test_an_order_opens_or_closes_and_the_word_for_it_is_a_guard(street: Street)
     assert bob.refused("buy", 1_001, "FLAT", "100.01")["reason"] == "INSUFFICIENT_SELLABLE"
 
 
+def test_what_is_not_free_is_refused_with_the_figures_that_decided(street: Street) -> None:
+    """Half of 10,000.00, and 1.00 that the limit is above the last price."""
+    facts = street.alice.refused("buy", 100, "ABLE", "100.01")["facts"]
+    assert (facts["needed"], facts["free"]) == ("5001.00", "300.10")
+    shown = [facts[name] for name in ("equity", "initial", "maintenance")]
+    assert shown == ["999800.10", "999500.00", "499750.00"]
+
+
 def test_what_a_short_sale_brings_is_collateral_and_buys_nothing(street: Street) -> None:
     """1,000 at 99.99, less 2.06 and 0.20; worth 100.00 each now: equity 999,987.74."""
     bob = street.bob
