@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,7 +11,14 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
+from market.feed.ingress import Ingress, Policy
+from market.sources.binance_book import Symbol
+from market.sources.items import Item
+from market.sources.live.binance import BinanceSource
 from market.sources.live.frames import FRAME_MAX, TURN_MAX, WAITING_MAX, Frames
+from market.ticks import Print
+from simgame.kernel.tasks import end
+from tests.sources.stage import Platform, scale
 
 TEXTS = [b"one", b"x" * 125, b"y" * 126, b"z" * 70_000, b"", "zwölf €".encode()]
 
@@ -107,3 +114,35 @@ async def test_what_no_server_may_send_ends_the_connection(nonsense: bytes):
         assert await all_of(socket) == [b"sound"]
         assert socket.protocol.close_sent is not None
         assert socket.protocol.close_sent.code in (1002, 1009)
+
+
+async def test_a_queue_that_is_full_holds_the_venue_back_and_loses_nothing():
+    count, symbol = 20_000, Symbol("COIN0USDT", "COIN0", "USDT", "0.01", "1")
+    ingress = Ingress(Policy.BLOCK, capacity=300)
+
+    class Narrow(Platform):
+        async def put_all(self, items: Iterable[Item]) -> None:
+            await ingress.put_all(list(items))
+
+    async def say(socket: ServerConnection) -> None:
+        await socket.recv()  # the subscription: not answered, or it asks for a snapshot
+        row = '{"data":{"e":"aggTrade","E":1,"T":1,"s":"COIN0USDT","a":%d,"p":"1.00","q":"1","m":true}}'
+        for first in range(1, count + 1, 1_000):
+            numbers = range(first, first + 1_000)
+            socket.transport.write(b"".join(written((row % n).encode()) for n in numbers))
+            await asyncio.sleep(0)
+        await socket.wait_closed()
+
+    async with serve(say, "127.0.0.1", 0, compression=None) as server:
+        host, port = server.sockets[0].getsockname()
+        source = BinanceSource([symbol], f"ws://{host}:{port}", "")
+        playing = asyncio.create_task(source.run(Narrow(source, [scale("COIN0USDT")])))
+        got: list[int] = []
+        async with asyncio.timeout(60):
+            while len(got) < count:
+                got += [item.source_seq for item in await ingress.take(64) if isinstance(item, Print)]
+                await asyncio.sleep(0)
+        await end([playing])
+    assert got == list(range(1, count + 1))
+    assert ingress.blocked
+    assert ingress.longest == 300
