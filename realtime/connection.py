@@ -39,7 +39,7 @@ from realtime.groups import Group
 from realtime.identity import Who, authentication
 from realtime.outbox import Entry, Outbox, frames_of
 from realtime.subscriptions import subscribe
-from realtime.wire import TextFrame
+from realtime.wire import Frame, text_frame
 from simgame.kernel import clock
 from simgame.kernel.errors import SimGameError, Unavailable
 
@@ -88,10 +88,10 @@ class Socket:
         self._send = send
         self._straight: wire.Straight | None = None
         self._outbox = Outbox(hub.limits.every_messages, hub.limits.every_bytes)
-        self._replies: list[TextFrame] = []  # waiting, while the socket is slow
+        self._replies: list[Frame] = []  # waiting, while the socket is slow
         self._slow: asyncio.Task[None] | None = None
         self._unheard = self._unheard_at_ping = 0  # bytes sent; sent before the last ping
-        self._unheard_most = hub.limits.unheard_most_bytes
+        self._unheard_most: float = hub.limits.unheard_most_bytes
         self._ask_at: float = hub.limits.unheard_ask_bytes
         self._closing: CloseCode | None = None
         self._last_words: Event | None = None  # the close frame, until it is under way
@@ -99,7 +99,7 @@ class Socket:
         self._patience: asyncio.TimerHandle | None = None
 
     # --- out ----------------------------------------------------------------------------------
-    def push(self, frame: TextFrame, entries: Sequence[Entry]) -> None:
+    def push(self, frame: Frame, entries: Sequence[Entry]) -> None:
         """`frame` is that of `entries`, made once for many sockets."""
         if self._closing is not None:
             return
@@ -114,7 +114,9 @@ class Socket:
         """An answer or a ping: these are never dropped; the reader sends one at a time."""
         if self._closing is not None:
             return
-        frame = TextFrame(text)
+        self._say_frame(text_frame(text))
+
+    def _say_frame(self, frame: Frame) -> None:
         if self._slow is None:
             self._send_at_once(frame)
         else:
@@ -133,7 +135,11 @@ class Socket:
             self._slow = asyncio.create_task(self._drain(None))
         self._patience = asyncio.get_running_loop().call_later(self.hub.limits.close_s, self._give_up)
 
-    def _send_at_once(self, frame: TextFrame) -> None:
+    def frames(self, entries: Sequence[Entry]) -> list[Frame]:
+        """What has waited, in the words of this socket."""
+        return [text_frame(text) for text, _ in frames_of(entries, self.hub.limits.array_bytes)]
+
+    def _send_at_once(self, frame: Frame) -> None:
         self._count(frame)
         if self._straight is not None and self._straight(frame.wire):
             return
@@ -147,7 +153,7 @@ class Socket:
             return
         self._slow = asyncio.create_task(self._drain(_Rest(sending, waiting_for)))
 
-    def _count(self, frame: TextFrame) -> None:
+    def _count(self, frame: Frame) -> None:
         """What is sent counts until a pong shows that it was read."""
         self._unheard += frame.size
         if self._unheard >= self._ask_at:
@@ -176,9 +182,9 @@ class Socket:
                 if self._replies:
                     await self._send_counted(self._replies.pop(0))
                     continue
-                for text, _ in frames_of(self._outbox.take(), self.hub.limits.array_bytes):
+                for frame in self.frames(self._outbox.take()):
                     if self._closing is None:
-                        await self._send_counted(TextFrame(text))
+                        await self._send_counted(frame)
             if self._last_words is not None:
                 event, self._last_words = self._last_words, None
                 await self._send(event)
@@ -187,7 +193,7 @@ class Socket:
         finally:
             self._slow = None
 
-    async def _send_counted(self, frame: TextFrame) -> None:
+    async def _send_counted(self, frame: Frame) -> None:
         self._count(frame)
         await self._send(frame.event)
 
@@ -212,7 +218,7 @@ class Socket:
         self._straight = wire.straight_way(self._send)
         try:
             if await self._welcome():
-                self.say(self.conversation.hello(self.session, clock.rfc3339(clock.now_ns())))
+                self._greet()
             await self._listen()
         except asyncio.CancelledError:
             if self._closing is None:
@@ -222,6 +228,9 @@ class Socket:
             for left in (self._slow, self._patience):
                 if left is not None:
                     left.cancel()
+
+    def _greet(self) -> None:
+        self.say(self.conversation.hello(self.session, clock.rfc3339(clock.now_ns())))
 
     async def _welcome(self) -> bool:
         """Refuses, by closing, who may not come in."""
@@ -318,7 +327,7 @@ class Socket:
             return
         self.say(results(deed.id, rows))
         for text, part in frames_of(following, self.hub.limits.array_bytes):
-            self.push(TextFrame(text), part)
+            self.push(text_frame(text), part)
 
     async def _caught_up(self) -> None:
         """A client that does not read its answers is not asked for more questions."""

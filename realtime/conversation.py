@@ -188,7 +188,7 @@ class Conversation:
     def _answer(self, said: Any, now: float) -> Deed | None:
         if not isinstance(said, dict):
             return Leave(CloseCode.BAD_REQUEST, "a command is a JSON object")
-        if not self._may_speak(now):
+        if not self.may_speak(now):
             return Leave(CloseCode.TOO_MANY_REQUESTS)
         command_id = said.get("id")
         if not _is_id(command_id):
@@ -241,7 +241,7 @@ class Conversation:
         interval_ms = -(-command.interval_ms // least) * least
         return Subscribe(command.id, tuple(command.topics), interval_ms)
 
-    def _may_speak(self, now: float) -> bool:
+    def may_speak(self, now: float) -> bool:
         earned = (now - self._allowance_at) * self.limits.commands_per_s
         self._allowance = min(self._allowance + earned, float(self.limits.commands_burst))
         self._allowance_at = now

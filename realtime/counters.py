@@ -12,6 +12,7 @@ class Counters:
     messages_old: int = 0
     messages_unknown: int = 0
     messages_bad: int = 0
+    messages_paused: int = 0  # of kinds that operators have paused
     gaps: int = 0
     frames_out: int = 0
     refreshes: int = 0

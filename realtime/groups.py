@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from realtime.outbox import Entry, Outbox, frames_of
-from realtime.wire import TextFrame
+from realtime.wire import text_frame
 
 if TYPE_CHECKING:
     from realtime.connection import Socket
@@ -53,7 +53,7 @@ class Group:
             return
         self._pending = []
         for text, part in frames_of(entries, self._array_bytes):
-            frame = TextFrame(text)
+            frame = text_frame(text)
             for member in self.members:
                 member.push(frame, part)
             self._counters.frames_out += len(self.members)

@@ -19,6 +19,7 @@ from realtime.bus import BusReader
 from realtime.close_codes import CloseCode
 from realtime.connection import Socket
 from realtime.counters import Counters
+from realtime.degrade import Degrade
 from realtime.groups import Group, GroupKey
 from realtime.identity import Who
 from realtime.limits import Limits
@@ -44,6 +45,7 @@ class Hub:
         self.groups: dict[GroupKey, Group] = {}
         self.owners = Owners(self.limits, self.counters)
         self.bus_up = redis_url is None
+        self.degrade = Degrade()
         self._idle: dict[Policy, OrderedDict[str, None]] = {policy: OrderedDict() for policy in Policy}
         self._by_player: Counter[int] = Counter()
         self._bus = (
@@ -182,12 +184,24 @@ class Hub:
         for socket in readers:
             socket.close(CloseCode.POSITION_LOST)
 
+    def turn(self, degrade: Degrade) -> None:
+        """From now on the public topics are sent like this."""
+        before, self.degrade = self.degrade, degrade
+        if before.conflate_ms != degrade.conflate_ms:
+            for socket in self.sockets:
+                self._regroup(socket, dict(socket.topics))
+        if before.paused - degrade.paused:
+            self._watch.refresh_all()
+
     # --- inside -------------------------------------------------------------------------------
     def _deliver_one(self, message: Message, dirty: dict[Group, None]) -> None:
         self.counters.messages_in += 1
         state = self.states.get(message.topic) or self.state_of(message.topic)
         if state is None:
             self.counters.messages_unknown += 1
+            return
+        if state.kind.name in self.degrade.paused and not state.kind.private:
+            self.counters.messages_paused += 1
             return
         verdict = state.judge(message.epoch, message.offset)
         if verdict is Verdict.OLD:
@@ -229,24 +243,24 @@ class Hub:
 
     def _regroup(self, socket: Socket, changes: dict[str, int | None]) -> None:
         """Moves a socket between groups: topics → new interval in ms, or None to leave."""
-        touched: set[tuple[int, bool]] = set()
         for topic, interval_ms in changes.items():
-            private = self.states[topic].kind.private
-            before = socket.topics.pop(topic, None)
-            if before is not None:
-                touched.add((before, private))
+            socket.topics.pop(topic, None)
             if interval_ms is not None:
                 socket.topics[topic] = interval_ms
-                touched.add((interval_ms, private))
-        for interval_ms, private in touched:
-            topics = frozenset(
-                topic
-                for topic, its_ms in socket.topics.items()
-                if its_ms == interval_ms and self.states[topic].kind.private is private
-            )
-            self._change_group(socket, (interval_ms, private, topics))
+        after: dict[tuple[int, bool], set[str]] = {slot: set() for slot in socket.groups}
+        for topic, interval_ms in socket.topics.items():
+            after.setdefault(self._slot(topic, interval_ms), set()).add(topic)
+        touched = set(changes)
+        for slot, topics in after.items():
+            former = socket.groups.get(slot)
+            if former is None or former.key[2] != topics or topics & touched:
+                self._change_group(socket, (*slot, frozenset(topics)))
         for topic in changes:
             self.settle(self.states[topic])
+
+    def _slot(self, topic: str, interval_ms: int) -> tuple[int, bool]:
+        private = self.states[topic].kind.private
+        return (interval_ms if private else max(interval_ms, self.degrade.conflate_ms)), private
 
     def _change_group(self, socket: Socket, key: GroupKey) -> None:
         slot = key[:2]

@@ -45,5 +45,6 @@ class Limits:
     owner_calls: int = 8  # at a time: a storm of reconnects must not become a storm of queries
     owner_timeout_s: float = 5.0
     snapshot_reuse_s: float = 1.0  # a storm on one topic asks its owner once
+    degrade_s: float = 1.0  # how often the switches are looked at: operators wait for an effect
     poll_s: float = 1.0  # while the bus is down
     sweep_s: float = 10.0  # topics whose owner has `since`: a hint may be lost, the table is not

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -35,6 +36,13 @@ class Entry:
         # A topic needs no escaping (topics.TOPIC_PATTERN); an epoch may.
         quoted = encode_json(epoch).decode()
         self.text = f'{{"topic":"{topic}","epoch":{quoted},"offset":{offset},"data":{data}}}'
+
+    @property
+    def data_text(self) -> str:
+        return self.text[self.text.index(',"data":') + 8 : -1]
+
+    def data(self) -> Any:
+        return msgspec.json.decode(self.data_text)
 
 
 @dataclass(slots=True)

@@ -172,12 +172,8 @@ class TopicState:
             if self.kind.policy is Policy.MERGE:
                 self._snapshot_text = encode_json(self.rows).decode()
             elif self.last is not None:
-                self._snapshot_text = _data_of(self.last)
+                self._snapshot_text = self.last.data_text
         return self._snapshot_text or "{}"
-
-
-def _data_of(entry: Entry) -> str:
-    return entry.text[entry.text.index(',"data":') + 8 : -1]
 
 
 def _merge(rows: Rows, patch: Mapping[str, Any]) -> None:

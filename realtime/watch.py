@@ -8,6 +8,7 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
+from realtime import degrade
 from realtime.close_codes import CloseCode
 from realtime.errors import TopicUnavailable
 from realtime.identity import Who, authentication
@@ -31,7 +32,7 @@ class Watch:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def runs(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._tick(), self._poll(), self._sweep(), self._revoke()]
+        return [self._tick(), self._poll(), self._sweep(), self._revoke(), self._degrade()]
 
     def refresh_soon(self, state: TopicState) -> None:
         """Asks the owner what is missing, once at a time per topic."""
@@ -112,6 +113,17 @@ class Watch:
                 if who is not None and await self._is_revoked(who):
                     for socket in theirs:
                         socket.close(CloseCode.BAD_TOKEN, "signed out")
+
+    async def _degrade(self) -> None:
+        while True:
+            try:
+                wanted = await degrade.now()
+            except Exception:  # the database may be away: all stays as it is
+                log.exception("Cannot read the switches of the stream.")
+            else:
+                if wanted != self.hub.degrade:
+                    self.hub.turn(wanted)
+            await asyncio.sleep(self.hub.limits.degrade_s)
 
     async def _is_revoked(self, who: Who) -> bool:
         try:

@@ -11,37 +11,44 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet import tcp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 Straight = Callable[[bytes], bool]  # False: not written, go by `send`
 
-TEXT_WHOLE = 0x81  # first byte of an unfragmented text frame
+TEXT_WHOLE, BINARY_WHOLE = 0x81, 0x82  # first byte of an unfragmented frame
 LENGTH_IN_16_BITS, LENGTH_IN_64_BITS = 126, 127
 DAPHNE = "daphne.ws_protocol"  # by name: importing it would choose Twisted's reactor
 
 
-class TextFrame:
-    """`event` for ASGI, `wire` for a transport; `size` in bytes."""
+class Frame(NamedTuple):
+    """`event` for ASGI, `wire` for a transport; `size` of what it says, in bytes."""
 
-    __slots__ = ("event", "size", "wire")
-
-    def __init__(self, text: str):
-        payload = text.encode()
-        self.size = len(payload)
-        self.wire = _head(self.size) + payload
-        self.event = {"type": "websocket.send", "text": text}
+    event: dict[str, Any]
+    wire: bytes
+    size: int
 
 
-def _head(size: int) -> bytes:
+def text_frame(text: str) -> Frame:
+    payload = text.encode()
+    wire = _head(TEXT_WHOLE, len(payload)) + payload
+    return Frame({"type": "websocket.send", "text": text}, wire, len(payload))
+
+
+def binary_frame(payload: bytes) -> Frame:
+    wire = _head(BINARY_WHOLE, len(payload)) + payload
+    return Frame({"type": "websocket.send", "bytes": payload}, wire, len(payload))
+
+
+def _head(first: int, size: int) -> bytes:
     """https://www.rfc-editor.org/rfc/rfc6455#section-5.2"""
     if size < LENGTH_IN_16_BITS:
-        return bytes((TEXT_WHOLE, size))
+        return bytes((first, size))
     if size < 2**16:
-        return struct.pack("!BBH", TEXT_WHOLE, LENGTH_IN_16_BITS, size)
-    return struct.pack("!BBQ", TEXT_WHOLE, LENGTH_IN_64_BITS, size)
+        return struct.pack("!BBH", first, LENGTH_IN_16_BITS, size)
+    return struct.pack("!BBQ", first, LENGTH_IN_64_BITS, size)
 
 
 def straight_way(send: Any) -> Straight | None:

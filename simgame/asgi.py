@@ -23,6 +23,7 @@ from simgame.kernel import collector  # noqa: E402
 from trading import gateway, sockets  # noqa: E402
 
 sockets.register_identities()
+sockets.register_switches()
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
@@ -46,5 +47,9 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
 
 
 application = ProtocolTypeRouter(
-    {"http": http, "websocket": URLRouter([*websocket_urlpatterns, nowhere]), "lifespan": lifespan}
+    {
+        "http": http,
+        "websocket": URLRouter([*websocket_urlpatterns, nowhere]),
+        "lifespan": lifespan,
+    }
 )

@@ -7,13 +7,26 @@ from typing import Any
 
 from accounts import identity
 from accounts.identity import Identity
+from realtime import degrade
+from realtime.degrade import Degrade
 from realtime.identity import Who, register
 from simgame.kernel.errors import Unauthenticated
+from simgame.switches import runtime
 
 
 def register_identities() -> None:
     """Called once, by the roof."""
     register(_by_scope, _by_token, _revoked)
+
+
+def register_switches() -> None:
+    """Called once, by the roof."""
+    degrade.register(_degrade)
+
+
+async def _degrade() -> Degrade:
+    paused = str(await runtime.aget("stream.paused_kinds"))
+    return Degrade(int(await runtime.aget("stream.conflate_ms")), frozenset(paused.split()))
 
 
 async def _by_scope(scope: Mapping[str, Any]) -> Who | None:

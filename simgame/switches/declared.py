@@ -48,5 +48,15 @@ SWITCHES: dict[str, Declared] = {
         most=60_000,
         per_world=True,
     ),
+    "stream.conflate_ms": Declared(
+        0,
+        "No socket gets public frames more often than each so many ms. 0: as each asked.",
+        most=10_000,
+    ),
+    "stream.paused_kinds": Declared(
+        "",
+        "Public topics that are not sent now, by kind, blanks between: depth trades bars quote board game.",
+        most=200,
+    ),
     "accounts.registration_open": Declared(True, "New players and guests may join."),
 }

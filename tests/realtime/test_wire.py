@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 
 from realtime.hub import Hub
 from realtime.limits import Limits
-from realtime.wire import TextFrame, straight_way
+from realtime.wire import binary_frame, straight_way, text_frame
 from tests.realtime.conftest import House, Town, open_house
 
 LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000]  # each head that RFC 6455 knows, and its edges
@@ -19,10 +19,12 @@ LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000]  # each head that RFC 6
 @pytest.mark.parametrize("letter", ["x", "价"])
 def test_the_bytes_are_those_of_rfc_6455(letter: str, length: int):
     text = letter * length
-    frame = TextFrame(text)
+    frame = text_frame(text)
     assert frame.wire == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
     assert frame.event == {"type": "websocket.send", "text": text}
     assert frame.size == len(text.encode())
+    binary = binary_frame(text.encode())
+    assert binary.wire == Frame(Opcode.BINARY, text.encode()).serialize(mask=False)
 
 
 async def hears_every_length(house: House, town: Town, **options: Any) -> None:
