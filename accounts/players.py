@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit, logins
 from accounts.errors import BadCredentials, BadName, NameTaken, NotAGuest, RegistrationClosed, WeakPassword
@@ -104,13 +105,16 @@ def _good_name(username: str) -> str:
             pointer="/username",
         )
     if name.casefold().startswith(GUEST_PREFIX.casefold()):
-        raise BadName(f"Names that begin with {GUEST_PREFIX} are given to guests.", pointer="/username")
+        raise BadName(
+            _("Names that begin with %(prefix)s are given to guests.") % {"prefix": GUEST_PREFIX},
+            pointer="/username",
+        )
     return name
 
 
 def _refuse_taken(name: str) -> None:
     if Player.objects.named(name).exists():
-        raise NameTaken(f"The name {name} is taken.", pointer="/username")
+        raise NameTaken(_("The name %(name)s is taken.") % {"name": name}, pointer="/username")
 
 
 def _good_email(email: str) -> str:
@@ -124,7 +128,9 @@ def _good_email(email: str) -> str:
 
 def _set_password(player: Player, password: str, pointer: str = "/password") -> None:
     if len(password) > PASSWORD_CHARS_MAX:
-        raise WeakPassword(f"A password has at most {PASSWORD_CHARS_MAX} characters.", pointer=pointer)
+        raise WeakPassword(
+            _("A password has at most %(most)s characters.") % {"most": PASSWORD_CHARS_MAX}, pointer=pointer
+        )
     try:
         validate_password(password, player)
     except ValidationError as weak:

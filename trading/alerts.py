@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any, Final
 
 from django.db.models import Max, Min
+from django.utils.translation import gettext as _
 
 from market import queries as market_queries
 from market.models import Bar, Instrument, World
@@ -25,9 +26,9 @@ def make(portfolio_id: int, symbol: str, price: str, way: str = "") -> Alert:
     world = Portfolio.objects.select_related("game__world").get(id=portfolio_id).game.world
     row = market_queries.instrument(world, symbol)
     if Alert.objects.filter(portfolio_id=portfolio_id, fired_at=None).count() >= ALERTS_MAX:
-        raise Invalid(f"At most {ALERTS_MAX} alerts wait at a time.", pointer="/price")
+        raise Invalid(_("At most %(most)s alerts wait at a time.") % {"most": ALERTS_MAX}, pointer="/price")
     scaled = _price(price, row)
-    last, _ = market_queries.marks(world).get(symbol, (0, 0))
+    last, _at = market_queries.marks(world).get(symbol, (0, 0))
     way = way or (Alert.Way.BELOW if last and scaled < last else Alert.Way.ABOVE)
     if way not in Alert.Way.values:
         raise Invalid("An alert waits above or below its price.", pointer="/way")
@@ -104,7 +105,10 @@ def _price(text: str, row: Instrument) -> int:
     try:
         price = money.parse(text.replace(",", "").strip(), row.price_exponent)
     except ValueError as error:
-        raise Invalid(f"{text[:24]!r} is no price of {row.symbol}.", pointer="/price") from error
+        raise Invalid(
+            _("“%(text)s” is no price of %(symbol)s.") % {"text": text[:24], "symbol": row.symbol},
+            pointer="/price",
+        ) from error
     if not 0 < price <= money.INT64_MAX:
-        raise Invalid("A price is more than nothing.", pointer="/price")
+        raise Invalid(_("A price is more than nothing."), pointer="/price")
     return price

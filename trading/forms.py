@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts import limits, logins, players
 from accounts.models import Player
@@ -89,11 +90,12 @@ def _enter(request: HttpRequest, player: Player, sent: QueryDict) -> HttpRespons
 
 def _same(sent: QueryDict) -> None:
     if "password2" in sent and sent["password2"] != sent.get("password"):
-        raise Invalid("The two passwords differ.", pointer="/password2")
+        raise Invalid(_("The two passwords differ."), pointer="/password2")
 
 
 def _spend(key: str, a_minute: int) -> None:
     allowance = limits.take(key, a_minute, 60)
     if not allowance.ok:
-        wait = f"Too many attempts from here: try again in {allowance.reset_s:.0f} s."
+        seconds = {"seconds": f"{allowance.reset_s:.0f}"}
+        wait = _("Too many attempts from here: try again in %(seconds)s s.") % seconds
         raise RateLimited(wait, headers=allowance.headers())

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import Player
@@ -27,25 +28,36 @@ from trading.models import Fill, Game, Order, Portfolio
 GAMES_MAX: Final = 10  # that one host keeps unended: a class room each, and no way to fill the table
 NAME_MAX: Final = 80
 START_CASH_MAX: Final = 1_000_000_000  # major units: far below what a 64-bit book can hold
+NO_GUESTS: Final = "A guest hosts no game: keep the account first, so that your players find you again."
 PAUSED: Final = "Your host has paused the game."
 ENDED: Final = "The game is over."
 GOES_ON: Final = "Your host lets the game go on."
 ASK_S: Final = 5.0
 _S = Game.Status
+STATES: Final = {  # as parts/state.html names them
+    _S.OPEN: "not begun",
+    _S.RUNNING: "running",
+    _S.PAUSED: "paused by its host",
+    _S.ENDED: "over",
+}
 EXPORTED_MAX: Final = 50_000  # orders, and as many fills: what one answer may hold
 
 
 def make(host: Player, name: str, start_cash: str, ends_at: dt.datetime | None = None) -> Game:
     """A private game of the world that is played, not begun yet. Raises Invalid or Forbidden."""
     if host.guest:
-        raise Forbidden("A guest hosts no game: keep the account first, so that your players find you again.")
+        raise Forbidden(_(NO_GUESTS))
     if not 0 < len(name.strip()) <= NAME_MAX:
-        raise Invalid(f"A game has a name of 1 to {NAME_MAX} characters.", pointer="/name")
+        raise Invalid(
+            _("A game has a name of 1 to %(most)s characters.") % {"most": NAME_MAX}, pointer="/name"
+        )
     if ends_at is not None and ends_at <= clock.now():
-        raise Invalid("A game ends in the future, or when you end it.", pointer="/ends_at")
+        raise Invalid(_("A game ends in the future, or when you end it."), pointer="/ends_at")
     unended = Game.objects.filter(host=host).exclude(status=Game.Status.ENDED)
     if unended.count() >= GAMES_MAX:
-        raise Invalid(f"You host {GAMES_MAX} games already: end one first.", pointer="/name")
+        raise Invalid(
+            _("You host %(most)s games already: end one first.") % {"most": GAMES_MAX}, pointer="/name"
+        )
     world = caller.world_played()
     token = secrets.token_hex(4)
     game = Game.objects.create(
@@ -68,7 +80,7 @@ def of(host: Player, slug: str) -> Game:
     """The host's game. Raises NotFound, also for somebody else's."""
     found = Game.objects.filter(host=host, slug=slug).select_related("world").first()
     if found is None:
-        raise NotFound("You host no such game.")
+        raise NotFound(_("You host no such game."))
     return found
 
 
@@ -84,7 +96,10 @@ def act(host: Player, slug: str, verb: str) -> None:
     with transaction.atomic():
         held = Game.objects.select_for_update().get(pk=game.pk)
         if held.status not in wanted:
-            raise Invalid(f"The game is {held.status}: it cannot {verb} now.")
+            raise Invalid(
+                _("This cannot be done with the game as it is now: it is %(status)s.")
+                % {"status": _(STATES[held.status])}
+            )
         if held.status == _S.OPEN:
             held.starts_at = clock.now()
         held.status = becomes
@@ -163,9 +178,16 @@ def _cash(text: str, currency: str) -> int:
     try:
         cash = money.parse(text.replace(",", "").strip(), money.CURRENCY_EXPONENT[currency])
     except ValueError as error:
-        raise Invalid(f"{text[:24]!r} is no amount of {currency}.", pointer="/start_cash") from error
+        raise Invalid(
+            _("“%(text)s” is no amount of %(currency)s.") % {"text": text[:24], "currency": currency},
+            pointer="/start_cash",
+        ) from error
     if not 0 < cash <= START_CASH_MAX * 10 ** money.CURRENCY_EXPONENT[currency]:
-        raise Invalid(f"Players begin with up to {START_CASH_MAX:,} {currency}.", pointer="/start_cash")
+        raise Invalid(
+            _("Players begin with up to %(most)s %(currency)s.")
+            % {"most": f"{START_CASH_MAX:,}", "currency": currency},
+            pointer="/start_cash",
+        )
     return cash
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from market import queries as market_queries
 from market.rulebook.hours import as_date
@@ -35,7 +36,7 @@ def write(
 ) -> JournalNote:
     """A new note. Raises Invalid, or NotFound for an order that is not the player's."""
     if JournalNote.objects.filter(portfolio_id=portfolio_id).count() >= NOTES_MAX:
-        raise Invalid(f"A journal has at most {NOTES_MAX} notes.", pointer="/text")
+        raise Invalid(_("A journal has at most %(most)s notes.") % {"most": NOTES_MAX}, pointer="/text")
     symbol = queries.order(portfolio_id, order_id).symbol if order_id else ""
     return JournalNote.objects.create(
         portfolio_id=portfolio_id,
@@ -61,7 +62,7 @@ def change(
     tags = _tags(note.tags if tags is None else tags, text)
     rows = JournalNote.objects.filter(pk=note.pk, version=version)
     if not rows.update(text=text, tags=tags, version=F("version") + 1, updated_at=clock.now()):
-        raise VersionConflict("The note changed since you read it.")
+        raise VersionConflict(_("The note changed since you read it."))
     return find(portfolio_id, note_id)
 
 
@@ -72,7 +73,7 @@ def remove(portfolio_id: int, note_id: int) -> None:
 def find(portfolio_id: int, note_id: int) -> JournalNote:
     found = JournalNote.objects.filter(portfolio_id=portfolio_id, id=note_id).first()
     if found is None:
-        raise NotFound("You have no such note.")
+        raise NotFound(_("You have no such note."))
     return found
 
 
@@ -123,7 +124,7 @@ def today(portfolio_id: int) -> dt.date:
 
 def _text(text: str) -> str:
     if not 0 < len(text.strip()) <= TEXT_MAX:
-        raise Invalid(f"A note has 1 to {TEXT_MAX} characters.", pointer="/text")
+        raise Invalid(_("A note has 1 to %(most)s characters.") % {"most": TEXT_MAX}, pointer="/text")
     return text.strip()
 
 
@@ -133,7 +134,8 @@ def _tags(given: Iterable[str], text: str) -> list[str]:
     tags = list(dict.fromkeys(tag.strip().lstrip("#").lower() for tag in [*given, *named] if tag.strip()))
     if len(tags) > TAGS_MAX or not all(TAG.fullmatch(tag) for tag in tags):
         raise Invalid(
-            f"A note has at most {TAGS_MAX} tags, each of 1 to 32 characters without spaces.",
+            _("A note has at most %(most)s tags, each of 1 to 32 characters without spaces.")
+            % {"most": TAGS_MAX},
             pointer="/tags",
         )
     return tags

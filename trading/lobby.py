@@ -6,6 +6,7 @@ import hmac
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.models import Player
 from simgame.kernel import money
@@ -24,7 +25,7 @@ def find(text: str, player_id: int | None = None, invitation: str = "") -> Game:
     game = found.first()
     if game and (_invited(game, invitation) or _visible(found, player_id).exists()):
         return game
-    raise NotFound(f"There is no game {text[:80]!r}.")
+    raise NotFound(_("There is no game “%(name)s”.") % {"name": text[:80]})
 
 
 def join(player: Player, game: Game) -> Portfolio:
@@ -33,7 +34,9 @@ def join(player: Player, game: Game) -> Portfolio:
     The caller has found the game with `find`, so a private one was shown the invitation.
     """
     if game.status == Game.Status.ENDED and portfolio_in(game, player.pk) is None:
-        raise GameEnded(f"{game.name} is over: its standings can be read, but nobody joins any more.")
+        raise GameEnded(
+            _("%(name)s is over: its standings can be read, but nobody joins any more.") % {"name": game.name}
+        )
     return games.join(player, game)
 
 

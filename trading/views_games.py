@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from functools import partial
 
@@ -9,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import make_aware
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import Player
@@ -29,12 +30,20 @@ def games(request: HttpRequest) -> HttpResponse:
 
 
 def _make(player: Player, sent: QueryDict) -> HttpResponse:
-    ends = parse_datetime(sent["ends_at"]) if sent.get("ends_at") else None
-    if sent.get("ends_at") and ends is None:
-        raise Invalid("This is no day and time.", pointer="/ends_at")
-    aware = make_aware(ends) if ends and ends.tzinfo is None else ends
-    made = hosting.make(player, sent.get("name", ""), sent.get("start_cash", ""), aware)
+    ends = _in_utc(sent["ends_at"]) if sent.get("ends_at") else None
+    made = hosting.make(player, sent.get("name", ""), sent.get("start_cash", ""), ends)
     return redirect("host", slug=made.slug)
+
+
+def _in_utc(text: str) -> dt.datetime:
+    """What the field says: its label names UTC, whatever zone Django shows times in."""
+    try:
+        at = parse_datetime(text)
+    except ValueError:  # well written, but there is no such day
+        at = None
+    if at is None:
+        raise Invalid(_("This is no day and time."), pointer="/ends_at")
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
 @page

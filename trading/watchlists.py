@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from market import queries as market_queries
 from market.models import Instrument
@@ -40,11 +41,13 @@ def find_named(portfolio_id: int, name: str) -> Watchlist:
 def make(portfolio_id: int, name: str, symbols: Iterable[str]) -> Watchlist:
     """Raises Invalid (no name or one that is taken, too many) or UnknownInstrument."""
     if not name.strip():
-        raise Invalid("A watchlist has a name.", pointer="/name")
+        raise Invalid(_("A watchlist has a name."), pointer="/name")
     with transaction.atomic():
         portfolio = Portfolio.objects.select_for_update(of=["self"]).get(id=portfolio_id)  # one count
         if len(of(portfolio_id)) >= LISTS_MAX:
-            raise Invalid(f"A portfolio has at most {LISTS_MAX} watchlists.", pointer="/name")
+            raise Invalid(
+                _("A portfolio has at most %(most)s watchlists.") % {"most": LISTS_MAX}, pointer="/name"
+            )
         made = Watchlist(portfolio=portfolio, name=name, symbols=_known(portfolio, symbols))
         return _stored(made)
 
@@ -103,7 +106,9 @@ def _assets(row: Watchlist) -> list[JSON]:
 def _known(portfolio: Portfolio, symbols: Iterable[str]) -> list[str]:
     wanted = list(dict.fromkeys(symbols))
     if len(wanted) > SYMBOLS_MAX:
-        raise Invalid(f"A watchlist has at most {SYMBOLS_MAX} symbols.", pointer="/symbols")
+        raise Invalid(
+            _("A watchlist has at most %(most)s symbols.") % {"most": SYMBOLS_MAX}, pointer="/symbols"
+        )
     return [row.symbol for row in market_queries.known(portfolio.game.world, wanted)]
 
 

@@ -1,9 +1,11 @@
 // HTTP to our own server: JSON in and out, a refusal as an exception that carries the problem.
+import { reason } from "./reasons.js";
 
 export class Refused extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.message || `HTTP ${status}`);
-    Object.assign(this, { status, problem, code: problem.reason || problem.code, outcome: problem.outcome ?? "unknown" });
+    const code = problem.reason || problem.code;
+    super(reason(code, problem.detail || problem.message || `HTTP ${status}`));
+    Object.assign(this, { status, problem, code, outcome: problem.outcome ?? "unknown" });
   }
 }
 

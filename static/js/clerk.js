@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { grouped, parse, show } from "./money.js";
 import { t } from "./phrases.js";
+import { reason } from "./reasons.js";
 import { trailWords } from "./words.js";
 import { cashExponent, valueOf } from "./worth.js";
 
@@ -125,17 +126,19 @@ function heading(seen, listed) {
   return HEADINGS[code] ? t(HEADINGS[code]) : t("Not sent.");
 }
 
-// What a refusal says, from its own figures; one that has no sentence here comes as the exchange wrote it.
+// What a refusal says, from its own figures; one that has no sentence here comes as `reason` says it.
 const SENTENCES = {
   BAD_QTY_OR_LOT: [["lot", "least_qty"], "The quantity must be a multiple of {lot} and at least {least_qty}."],
   PRICE_OUT_OF_BAND: [["limit_low", "limit_high"], "Today’s limits are {limit_low} to {limit_high}."],
+  BAD_TICK_SIZE: [["tick"], "The price must be a positive multiple of {tick}."],
+  EXCEEDS_LIMIT: [["qty_max"], "One order may be for at most {qty_max}."],
   INSUFFICIENT_CASH: [["needed", "free"], "It may cost up to {needed}, fees included; {free} is free."],
   INSUFFICIENT_SELLABLE: [["held", "bought_today", "reserved_qty"], "You hold {held} {symbol}; {bought_today} were bought today and {reserved_qty} are on offer already."],
 };
 
 export function sentence({ code, detail, facts = {} }, listed) {
   const [needs, words] = SENTENCES[code] ?? [[], ""];
-  if (!words || !needs.every((name) => facts[name] !== undefined)) return detail;
+  if (!words || !needs.every((name) => facts[name] !== undefined)) return reason(code, detail);
   if (code === "INSUFFICIENT_SELLABLE" && NONE(facts.bought_today) && NONE(facts.reserved_qty)) return t("You hold {held} {symbol}.", { held: grouped(facts.held), symbol: listed.symbol });
   return t(words, { ...Object.fromEntries(needs.map((name) => [name, grouped(facts[name])])), symbol: listed.symbol });
 }

@@ -2,6 +2,7 @@
 const found = globalThis.document?.getElementById("phrases");
 const known = found ? JSON.parse(found.textContent) : {};
 
+export const has = (sentence) => sentence in known;
 export const locale = globalThis.document?.documentElement.lang || "en";
 
 // `t("Bought {n}", {n: "300"})`; a sentence that a language lacks is told to the console.
