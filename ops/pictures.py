@@ -119,12 +119,14 @@ def _tools(page: Page) -> Iterator[str]:
     page.keyboard.press("Escape")
     for key, name in (("a", "alert"), ("n", "note"), ("?", "keys")):
         page.keyboard.press(key)
+        expect(page.locator("#sheet")).to_be_visible()
         yield name
         if name == "note":
             page.locator("#f-note").fill("Bought the fall too early: the tape had not turned. #patience")
             page.locator("#sheet .btn").click()
-            continue
-        page.keyboard.press("Escape")
+        else:
+            page.keyboard.press("Escape")
+        expect(page.locator("#sheet")).to_be_hidden()  # a key that came sooner would go to the sheet
 
 
 def _phone_desk(page: Page) -> Iterator[str]:

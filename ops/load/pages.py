@@ -1,7 +1,8 @@
 """`bench pages`: what the landing page and the desk cost a browser, in a real Chromium, on a game that runs.
 
 First paint, layout shift, long tasks while the market moves, and the script that was sent (as gzip packs
-it). With `--lighthouse FOLDER` (where `npm ci` of ops/frontend/lighthouse was run) its three scores too.
+it). With `--lighthouse FOLDER`, a folder where you let npm install Lighthouse, its three scores too: it is
+no dependency of ours.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ function open() {
   });
   price.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), make.click()));
   openSheet(h("h2", {}, t("Alerts")), h("p", { class: "say" }, t("You are told once, when a trade reaches the price, and of every fill of yours.")),
-    h("div", { class: "fld" }, h("label", { for: "f-alert" }, listed.symbol), price, h("span", { class: "un" }, make)), wrong, list,
+    h("div", { class: "fld" }, h("label", { for: "f-alert" }, listed.symbol), price), wrong, h("p", {}, make), list,
     h("label", { class: "one" }, outside, " ", t("Tell me outside this page too, while it is hidden")));
   price.select();
 }

@@ -72,16 +72,19 @@ const complete = computed(() => isNumber(draft.value.qty) && (!terms.hasLimit(ty
 const same = (a, b) => a && b && JSON.stringify(a) === JSON.stringify(b);
 
 // --- asking what would happen --------------------------------------------------------------------
-let asked = 0;
+let [asked, answered] = [0, 0];
 let timer = null;
 
+// A slow answer is shown although the next question is under way, as long as it is about what stands
+// in the ticket now: else a page that asks faster than it is answered would never show one.
 async function ask(order) {
   const mine = ++asked;
+  const counts = () => mine > answered && same(order, draft.peek()) && (answered = mine);
   try {
     const answer = await post("/api/v1/orders/preview", order);
-    if (mine === asked) seen.value = { order, answer: answer.body };
+    if (counts()) seen.value = { order, answer: answer.body };
   } catch (error) {
-    if (mine !== asked) return;
+    if (!counts()) return;
     seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: onTick(order, error) } } : null;
   }
 }
@@ -168,6 +171,7 @@ function books() {
 
 function showOutcome() {
   const [known, listed] = [seen.value, instrument.value];
+  outcome.classList.toggle("old", Boolean(known) && !told.value && !same(known.order, draft.value));
   if (told.value) return outcome.replaceChildren(h("section", { class: "refuse", role: "alert" }, h("h3", {}, told.value.title), h("p", { class: "say" }, told.value.detail)));
   if (!known || !listed || known.order.symbol !== listed.symbol) return outcome.replaceChildren(h("p", { class: "say verdict" }, complete.value ? "" : t("Say how many, and at which price.")));
   outcome.replaceChildren(...(known.answer.refusal ? [refusal(known.answer, untracked(books), listed), withdraw(known, listed)] : [estimate(known.order, known.answer, listed)]));
