@@ -37,7 +37,7 @@ def scenario(source: SeededSource, question: Question) -> Question:
 def resume(source: SeededSource, question: Question) -> Question:
     """`symbols`: their halts end now; none: all."""
     event = source.happen("resume", symbols=_symbols(source, question))
-    return {"event": event.n, "step": event.step}
+    return {"event": event.n, "step": event.step, **event.detail}
 
 
 def taken(source: SeededSource, question: Question) -> Question:

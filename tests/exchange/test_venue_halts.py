@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from market.models import Instrument, World
 from market.rulebook.rules import VOLATILITY_HALT
 from tests.engine.pit import ALICE, PLAIN, Pit
+from tests.exchange import street
 from trading.engine.commands import Halt
 from trading.engine.events import Notice
 from trading.exchange.venue_halts import commands
+from trading.proof.verify import replay_world
 
 ROW = "plain.breaker.main.2000-01-01"
 
@@ -53,3 +56,22 @@ def test_what_was_halted_before_a_crash_of_the_exchange_goes_on_after_it() -> No
     again = pit.engine.state.markets["NLB"]
     again.halted, again.halt_reason = True, VOLATILITY_HALT
     assert commands(pit.engine.state, set()) == [Halt("NLB", False, "", "")]
+
+
+def test_a_halt_of_what_nobody_has_an_order_in_is_kept_and_replays(
+    world: World, exchange: street.InThread
+) -> None:
+    """Nothing follows from it, so it is a row by itself: desks read it, and so does the next exchange."""
+    life = exchange.exchange._life
+    assert life is not None
+    for halted, why in ((True, VOLATILITY_HALT), (False, ""), (True, VOLATILITY_HALT)):
+        exchange._loop.call_soon_threadsafe(life.loop.submit_ticks, [Halt(street.PENNY, halted, why, "")])
+        row = street.wait_for(
+            lambda halted=halted: Instrument.objects.filter(
+                world=world, symbol=street.PENNY, halted=halted
+            ).first(),
+            "the halt in the table",
+        )
+        assert row.halt_reason == why
+    found = replay_world(world, verify=True)
+    assert found.difference is None, str(found.difference)

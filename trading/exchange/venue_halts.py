@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.db import Error as DatabaseError
 
 from market import errors
 from market.feed import client
@@ -21,7 +22,7 @@ from trading.engine.commands import Halt
 from trading.engine.state import State
 
 LOOK_S = 0.5
-RETRY_S = 1.0  # the feed is away
+RETRY_S = 1.0  # the feed is away, or the database that says where it is
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class VenueHalts:
                 await self._compare()
                 silent = False
                 await asyncio.sleep(LOOK_S)
-            except errors.MarketError as error:
+            except (errors.MarketError, DatabaseError) as error:
                 if not silent:  # once, however long it takes
                     log.warning("venue_halts_wait", world=self.world.slug, why=str(error))
                 silent = True
