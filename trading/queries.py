@@ -19,11 +19,13 @@ from django.db.models import Max, Q, QuerySet
 
 from market import queries as market_queries
 from market import rulewords
+from market.models import World
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
+from simgame.kernel.ids import row_number, world_key
 from trading import margins, ranking, watchlist
 from trading.messages import JSON, Scale, balance_json, currency_of, fill_json, order_json, position_json
-from trading.models import AccountEvent, Balance, Fill, Game, Order, Portfolio, Position, Rank
+from trading.models import AccountEvent, Balance, Command, Fill, Game, Order, Portfolio, Position, Rank
 from trading.models.order import OPEN_STATUSES
 from trading.portfolios import Worth
 
@@ -52,6 +54,18 @@ def one_snapshot() -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield
+
+
+def journal_head(world: World) -> int:
+    """The number of the newest command that is committed."""
+    mine = Command.objects.filter(id__lt=world_key(world.number + 1, 0), id__gte=world_key(world.number, 0))
+    head = mine.aggregate(head=Max("id"))["head"]
+    return row_number(head) if head else 0
+
+
+def halts(world: World) -> dict[str, str]:
+    """Why each instrument that is halted now is."""
+    return dict(world.instruments.filter(halted=True).values_list("symbol", "halt_reason"))
 
 
 def desk_version(portfolio_id: int) -> int:

@@ -1,4 +1,5 @@
-"""What trading tells over the stream: `portfolio:<id>` (private, every message) and `game:<id>`.
+"""What trading tells over the stream: `portfolio:<id>` (private, every message), `game:<id>`,
+and `halts:<world>`: what is halted, to everybody.
 
 The offset of a private topic is the database's own sequence, so what a socket missed is read from
 `trading_accountevent`; nothing depends on what a worker remembers.
@@ -12,6 +13,7 @@ from typing import TypeVar
 import msgspec
 from channels.db import database_sync_to_async
 
+from market.models import World
 from realtime.identity import Who
 from realtime.publish import Message
 from realtime.topics import Policy, Snapshot, TopicKind, register
@@ -20,6 +22,7 @@ from trading.models import Game, Portfolio
 
 PORTFOLIO = "portfolio"
 GAME = "game"
+HALTS = "halts"
 POLL_MESSAGES_MAX = 500  # a client further behind takes a snapshot
 
 T = TypeVar("T")
@@ -36,6 +39,7 @@ def register_topics() -> None:
         TopicKind(PORTFOLIO, Policy.EVERY, _desk, _own_portfolio, since=_missed, private=True),
     )
     register(TopicKind(GAME, Policy.LATEST, _standings, _anybody))
+    register(TopicKind(HALTS, Policy.LATEST, _halts, _anybody))
 
 
 def _number(topic: str) -> int:
@@ -86,3 +90,13 @@ def _standings(topic: str) -> Snapshot | None:
         return None
     rows = queries.standings(game)
     return Snapshot(game.world.stream_epoch, queries.standings_version(game), rows)
+
+
+@in_a_thread
+def _halts(topic: str) -> Snapshot | None:
+    """The newest command of the journal is its position: the tables are at least that far."""
+    world = World.objects.filter(slug=topic.partition(":")[2]).first()
+    if world is None:
+        return None
+    with queries.one_snapshot():
+        return Snapshot(world.stream_epoch, queries.journal_head(world), {"halts": queries.halts(world)})

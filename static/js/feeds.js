@@ -80,6 +80,7 @@ async function pollInstrument({ symbol, interval, book }) {
 
 export function followWorld() {
   stream.want(`phase:${slug}`, (data) => store.soon(() => store.applyPhase(data)));
+  stream.want(`halts:${slug}`, (data) => store.soon(() => (store.halts.value = data.halts)));
   stream.want(`board:${slug}`, (data) => store.soon(() => store.applyQuotes(data)));
 }
 

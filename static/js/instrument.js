@@ -3,7 +3,8 @@ import { effect } from "@preact/signals-core";
 import { figure, flash, text } from "./dom.js";
 import { change, direction, grouped, parse, rough, signed } from "./money.js";
 import { t } from "./phrases.js";
-import { instrument, link, phase, quote, second } from "./store.js";
+import { stated } from "./notices.js";
+import { halts, instrument, link, phase, quote, second } from "./store.js";
 import { dayChange, nameOf } from "./watchlist.js";
 
 export function showInstrument(box) {
@@ -43,7 +44,8 @@ function showAge(node) {
   second.value;
   const listed = instrument.value;
   if (!listed) return;
-  if (listed.halted) return text(node, listed.halt_reason ? t("Trading is halted: {reason}", { reason: listed.halt_reason }) : t("Trading is halted"));
+  const halt = halts.value[listed.symbol];
+  if (halt !== undefined) return text(node, halt ? t("Trading is halted: {reason}", { reason: stated(halt) }) : t("Trading is halted"));
   if (!listed.tradable) return text(node, t("Not traded here"));
   const { state, forMs } = link.value;
   if (state === "lost" || state === "stale") return text(node, t("{n} s old", { n: Math.floor(forMs / 1000) }));

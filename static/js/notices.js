@@ -27,7 +27,7 @@ const WORDS = {
 };
 // The venue's own reason has a translation; an operator's stands as it was written.
 const VOLATILITY_HALT = "Volatility halt: the price moved too far too fast.";
-const stated = (reason) => (reason === VOLATILITY_HALT ? t("Volatility halt: the price moved too far too fast.") : reason);
+export const stated = (reason) => (reason === VOLATILITY_HALT ? t("Volatility halt: the price moved too far too fast.") : reason);
 const settled = (facts) => (facts.settled_qty ? ` ${t("{settled_qty} shares were settled at {settled_price}, the fair price, because they were gone.", facts)}` : "");
 
 // The sentence of a notice in the page's language; what has none of its own comes as it was sent.

@@ -20,6 +20,7 @@ export const trades = signal([]);
 export const bars = signal([]); // of the selected symbol and interval, ascending by t
 export const second = signal(0); // ticks once a second: clocks and ages read it
 export const notices = signal([]);
+export const halts = signal(Object.fromEntries((page.instruments ?? []).filter((row) => row.halted).map((row) => [row.symbol, row.halt_reason]))); // symbol → why
 
 const quotes = new Map(Object.entries(page.quotes ?? {}).map(([symbol, row]) => [symbol, signal(row)]));
 

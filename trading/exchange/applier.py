@@ -10,7 +10,7 @@ import msgspec
 from market.ticks import Tick
 from realtime.publish import Message
 from simgame.kernel import clock, failpoints
-from trading.engine.commands import Recovered
+from trading.engine.commands import Halt, Recovered
 from trading.engine.engine import Engine
 from trading.engine.events import Event, OrderRow, Refused
 from trading.exchange import idempotency, jobs, replies
@@ -104,12 +104,13 @@ class Applier:
         seq, heard = self.head.seq + 1, self.heard
         key = heard.key_of(self.engine.state, seq, tick)
         events = self.engine.apply(tick, seq, self.now())
-        if not events:
+        recorded = type(tick) is Halt or bool(events)  # a halt is a row, though nobody has an order there
+        if not recorded:
             heard.add(key, Entry(seq, self.head.at_ns, tick))
             if len(heard) >= HEARD_MAX:
                 self._record_begin(work)
                 work.batch.heard += heard.take()
-        elif not all(isinstance(event, Refused) for event in events):
+        elif not events or not all(isinstance(event, Refused) for event in events):
             keyed = idempotency.key_of(tick) is not None  # a corporate action on its date
             mark = idempotency.fingerprint(tick) if keyed else b""
             self._record(work, tick, events, mark, replies.result_of(tick, events) if keyed else {})
@@ -148,6 +149,8 @@ class Applier:
                 failpoints.passing(job)
         told = self.streams.record(work.batch, head.seq, events)
         work.told += told.messages
+        if type(command) is Halt:
+            work.told.append(self.streams.halts(head.seq, _halted(self.engine)))
         return told.orders
 
     def _show(self, result: dict[str, Any]) -> bytes:
@@ -155,6 +158,10 @@ class Applier:
         order, *legs = msgspec.convert([result["order"], *result.get("legs", ())], list[OrderRow])
         scale = self.streams.scales[order.symbol]
         return encode_json(nested(order_json(order, scale), [order_json(leg, scale) for leg in legs]))
+
+
+def _halted(engine: Engine) -> dict[str, str]:
+    return {symbol: market.halt_reason for symbol, market in engine.state.markets.items() if market.halted}
 
 
 def _shown(result: dict[str, Any], orders: dict[str, Shown]) -> bytes:

@@ -129,7 +129,8 @@ class Exchange:
         rules = ticks.Rules(self.world)
         of_the_day = await database_sync_to_async(rules.of)(books.market_day)
         engine = recovery.engine_of(books, self.world.number, (), rules.halted)
-        streams = Streams(self.world.number, self.world.stream_epoch, rules.scales, books.stream_heads)
+        world = self.world
+        streams = Streams(world.number, world.stream_epoch, rules.scales, books.stream_heads, world.slug)
         writer = Writer(lease, connection)
         books.breaks += [invariants.Found(breach.invariant, str(breach), {}) for breach in engine.breaches()]
         halted, why_halted = tuple(rules.halted), tuple(rules.halted.values())

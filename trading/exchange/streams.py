@@ -40,12 +40,21 @@ class Streams:
     """Numbers the events of each portfolio, dense from 1."""
 
     def __init__(
-        self, world_number: int, stream_epoch: str, scales: dict[str, messages.Scale], heads: dict[int, int]
+        self,
+        world_number: int,
+        stream_epoch: str,
+        scales: dict[str, messages.Scale],
+        heads: dict[int, int],
+        world_slug: str = "",  # a replay tells nobody
     ):
-        self.world_number = world_number
+        self.world_number, self.world_slug = world_number, world_slug
         self.stream_epoch = stream_epoch
         self.scales = scales
         self.heads = heads
+
+    def halts(self, seq: int, halted: dict[str, str]) -> Message:
+        """Which instruments are halted and why, to everybody; `seq`: the command that changed it."""
+        return Message(f"halts:{self.world_slug}", self.stream_epoch, seq, encode_json({"halts": halted}))
 
     def record(self, batch: Batch, seq: int, events: list[Event]) -> Told:
         """Add an account event per touched portfolio to the batch; the messages to publish after it."""
