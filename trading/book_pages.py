@@ -65,7 +65,7 @@ def orders(mine: Portfolio, wanted: str, symbol: str, before: str) -> JSON:
         "wanted": wanted,
         "kinds": [
             ("all", _("All orders")),
-            ("open", _("Open")),
+            ("open", _("Waiting")),
             ("closed", _("Ended")),
             ("fills", _("Fills")),
         ],

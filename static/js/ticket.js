@@ -82,7 +82,8 @@ async function ask(order) {
   const counts = () => mine > answered && same(order, draft.peek()) && (answered = mine);
   try {
     const answer = await post("/api/v1/orders/preview", order);
-    if (counts()) seen.value = { order, answer: answer.body };
+    const now = { order, answer: answer.body };
+    if (counts() && !same(seen.peek(), now)) seen.value = now; // drawn anew only when it is news: a link under the pointer stays
   } catch (error) {
     if (!counts()) return;
     seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: onTick(order, error) } } : null;
