@@ -82,12 +82,15 @@ async function ask(order) {
   const counts = () => mine > answered && same(order, draft.peek()) && (answered = mine);
   try {
     const answer = await post("/api/v1/orders/preview", order);
-    const now = { order, answer: answer.body };
-    if (counts() && !same(seen.peek(), now)) seen.value = now; // drawn anew only when it is news: a link under the pointer stays
+    if (counts()) news({ order, answer: answer.body });
   } catch (error) {
-    if (!counts()) return;
-    seen.value = error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: onTick(order, error) } } : null;
+    if (counts()) news(error instanceof Refused && error.status < 500 ? { order, answer: { refusal: { code: error.code, detail: error.message, facts: {}, pointer: error.problem.errors?.[0]?.pointer }, nearest: onTick(order, error) } } : null);
   }
+}
+
+// Drawn anew only when it says something else: a link under the pointer stays.
+function news(now) {
+  if (!same(seen.peek(), now)) seen.value = now;
 }
 
 // A price with more digits than the instrument has: the next one it can have, never worse than asked.
