@@ -20,7 +20,7 @@ from django.conf import settings  # noqa: E402
 from realtime import hub  # noqa: E402
 from realtime.routing import nowhere, websocket_urlpatterns  # noqa: E402
 from simgame.kernel import collector  # noqa: E402
-from trading import gateway, sockets  # noqa: E402
+from trading import alpaca_sockets, gateway, sockets  # noqa: E402
 
 sockets.register_identities()
 sockets.register_switches()
@@ -49,7 +49,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": URLRouter([*websocket_urlpatterns, nowhere]),
+        "websocket": URLRouter([*websocket_urlpatterns, *alpaca_sockets.websocket_urlpatterns, nowhere]),
         "lifespan": lifespan,
     }
 )
