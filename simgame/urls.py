@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from simgame.asyncapi import asyncapi
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/asyncapi.json", asyncapi),
     path("", include("ops.urls")),
     path("", include("market.urls")),
     path("", include("trading.urls")),
