@@ -207,6 +207,7 @@ TRADING: dict[str, Schema] = {
         returns=rows(closed(**{"from": NUMBER, "to": NUMBER, "n": COUNT})),
     ),
 }
+HALTS: Schema = closed(halts={"type": "object", "additionalProperties": TEXT})  # why, by symbol
 # kind → how its topics are spelt, data of a push, snapshot
 TOPICS: dict[str, tuple[str, Schema, Schema]] = {
     "quote": ("quote:{world}:{symbol}", ref("Quote"), ref("Quote")),
@@ -223,6 +224,7 @@ TOPICS: dict[str, tuple[str, Schema, Schema]] = {
         {"type": "object", "additionalProperties": ref("Quote")},
     ),
     "phase": ("phase:{world}", ref("Phase"), ref("Phase")),
+    "halts": ("halts:{world}", HALTS, HALTS),
     "game": ("game:{id}", ref("Standings"), ref("Standings")),
     "portfolio": ("portfolio:{id}", ref("PortfolioChange"), ref("Desk")),
 }

@@ -74,6 +74,7 @@ def test_every_frame_of_a_busy_socket_is_in_the_document(live_game: LiveGame, bo
         "bars": f"bars:seeded:{SYMBOL}:1m",
         "board": "board:seeded",
         "phase": "phase:seeded",
+        "halts": "halts:seeded",
         "game": f"game:{game}",
         "portfolio": f"portfolio:{portfolio}",
     }
