@@ -78,6 +78,13 @@ class Credential(NamedTuple):
     secret: str = ""
 
 
+class Presented(NamedTuple):
+    """A credential and the name under which it is remembered."""
+
+    credential: Credential
+    digest: bytes
+
+
 async def identify(scope: Mapping[str, Any]) -> Identity:
     """Who sends the request (or opens the socket) of this ASGI scope.
 
@@ -90,10 +97,20 @@ async def identify(scope: Mapping[str, Any]) -> Identity:
 
 async def identify_headers(headers: Mapping[str, str], scope: Mapping[str, Any]) -> Identity:
     """As `identify`, when the caller has decoded the headers already (lower-case names)."""
+    return await identify_presented(presented(headers), scope)
+
+
+def presented(headers: Mapping[str, str]) -> Presented:
+    """What the headers present. Raises Unauthenticated and Malformed for what cannot be ours."""
     cookie = headers.get("cookie")
     credential = _presented(headers.get, parse_cookie(cookie) if cookie else {})
-    known = await _known(credential)
-    if credential.how == "session" and scope.get("method", "GET") not in SAFE_METHODS:
+    return Presented(credential, _digest(credential))
+
+
+async def identify_presented(shown: Presented, scope: Mapping[str, Any]) -> Identity:
+    """As `identify`, of what was read before: a connection presents the same again and again."""
+    known = await _known(shown)
+    if shown.credential.how == "session" and scope.get("method", "GET") not in SAFE_METHODS:
         check_csrf(ASGIRequest(dict(scope), BytesIO()))
     return known.identity
 
@@ -101,17 +118,18 @@ async def identify_headers(headers: Mapping[str, str], scope: Mapping[str, Any])
 async def identify_token(token: str) -> Identity:
     """Who holds this access token: for sockets that authenticate with a message."""
     credential = Credential("token", token)
-    return (await _known(credential)).identity
+    return (await _known(Presented(credential, _digest(credential)))).identity
 
 
 async def identify_key(key_id: str, secret: str) -> Identity:
-    return (await _known(Credential("key", key_id, secret))).identity
+    credential = Credential("key", key_id, secret)
+    return (await _known(Presented(credential, _digest(credential)))).identity
 
 
-async def _known(credential: Credential) -> Known:
+async def _known(shown: Presented) -> Known:
     """What is remembered, else what the database says. A key that soon will be forgotten is renewed
     beside the request, together with all others."""
-    digest = _digest(credential)
+    credential, digest = shown
     known, left_s = recent.look(digest)
     if known is None:
         return await database_sync_to_async(_find)(credential)

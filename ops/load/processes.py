@@ -17,6 +17,7 @@ from typing import Any
 
 from ops.load.bench import Report, Say
 from simgame import children, env
+from simgame.bootstrap.play import web_server
 
 BASE = env.BASE_DIR
 STOP_S = 10.0
@@ -82,14 +83,22 @@ def street(on: subprocess.Popen[Any], environment: dict[str, str]) -> Iterator[S
         )
         write(on, "open")
         players = read(on)
-        port, web = running.enter_context(server("simgame.asgi:application", environment))
+        port, web = running.enter_context(own_server(environment))
         watched = {"web": web.pid, "exchange": exchange.pid, "database": players.pop("database")}
         yield Street(on, port, players, watched)
 
 
 @contextmanager
+def own_server(environment: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[Any]]]:
+    """The game's own, one worker. Gives its port and itself."""
+    port = _free_port()
+    with process(["-m", *web_server("uvicorn", "127.0.0.1", port)], environment) as child:
+        yield port, child
+
+
+@contextmanager
 def server(application: str, environment: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[Any]]]:
-    """uvicorn. Gives its port and itself."""
+    """uvicorn with an application that is not the game. Gives its port and itself."""
     port = _free_port()
     with process(["-m", "uvicorn", application, "--port", str(port), *UVICORN], environment) as child:
         yield port, child

@@ -126,12 +126,11 @@ def programs(asked: Request) -> dict[str, Sequence[str]]:
 
 
 def web_server(server: str, host: str, port: int) -> list[str]:
-    application = "simgame.asgi:application"
+    """The module to run and what it is told."""
     if server == "daphne":
-        return ["daphne", "-b", host, "-p", str(port), "-v", "0", "--no-server-name", application]
-    speed = ["--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio"]
-    quiet = ["--ws-per-message-deflate", "false", "--no-access-log", "--log-level", "warning"]
-    return ["uvicorn", "--host", host, "--port", str(port), *speed, *quiet, application]
+        quiet = ["-v", "0", "--no-server-name"]
+        return ["daphne", "-b", host, "-p", str(port), *quiet, "simgame.asgi:application"]
+    return ["simgame.web", "--host", host, "--port", str(port)]
 
 
 def _write_state(asked: Request) -> None:

@@ -10,8 +10,11 @@ from simgame.kernel import clock
 WORLD_SHIFT = 40  # 2**40 rows of a kind per world; below 2**53 (a JavaScript number) for 8,191 worlds
 
 CHANCE_BYTES, DRAWN_AT_ONCE = 10, 256
+VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two bits of chance behind the bits 10
 _drawn: list[bytes] = []
+_ends: list[str] = []  # of uuid7_text, made many at once
 os.register_at_fork(after_in_child=_drawn.clear)  # a child draws its own
+os.register_at_fork(after_in_child=_ends.clear)
 
 
 def uuid7(now_ns: int | None = None, chance: bytes | None = None) -> uuid.UUID:
@@ -24,11 +27,22 @@ def uuid7(now_ns: int | None = None, chance: bytes | None = None) -> uuid.UUID:
 
 def uuid7_text() -> str:
     """A new UUID version 7 as its text, without the object."""
-    ms = clock.now_ns() // clock.NS_PER_MS
-    rest = int.from_bytes(_random_bits(), "big")
-    head = f"{(ms & (1 << 48) - 1) << 16 | 0x7000 | (rest >> 64 & 0xFFF):016x}"
-    tail = f"{0b10 << 62 | rest & (1 << 62) - 1:016x}"
-    return f"{head[:8]}-{head[8:12]}-{head[12:]}-{tail[:4]}-{tail[4:]}"
+    try:
+        end = _ends.pop()
+    except IndexError:
+        end = _draw_ends()
+    ms = f"{clock.now_ns() // clock.NS_PER_MS & (1 << 48) - 1:012x}"
+    return f"{ms[:8]}-{ms[8:]}-7{end}"
+
+
+def _draw_ends() -> str:
+    """What stands behind the time, for many; one for the caller, whom nobody else can have."""
+    digits = os.urandom(CHANCE_BYTES * DRAWN_AT_ONCE).hex()
+    drawn = [digits[at : at + 2 * CHANCE_BYTES] for at in range(0, len(digits), 2 * CHANCE_BYTES)]
+    ends = [f"{each[:3]}-{VARIANT[each[3]]}{each[4:7]}-{each[7:19]}" for each in drawn]
+    mine = ends.pop()
+    _ends.extend(ends)
+    return mine
 
 
 def _random_bits() -> bytes:

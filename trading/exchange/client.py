@@ -3,9 +3,9 @@
     reply = await client_for(world_number).ask(NewOrder(...), timeout_s=3.0)
     reply = ask_sync(world_number, OpenPortfolio(...), timeout_s=5.0)
 
-There is always a Reply: `executed`, `not_executed` (certainly), or `unknown` (ask again with the
-same key). One connection per process, event loop and world; all requests of one turn of the loop
-travel in one frame.
+There is always a reply: `executed`, `not_executed` (certainly), or `unknown` (ask again with the
+same key). One connection per process, event loop and world; the requests of one turn of the loop
+travel together, but a few of them do not wait for the others: see docs/decisions/0039.
 """
 
 from __future__ import annotations
@@ -23,15 +23,23 @@ from channels.db import database_sync_to_async
 
 from simgame.kernel import clock
 from trading.exchange.framing import LENGTH_BYTES, BadFrame, Deframer, frame
-from trading.exchange.wire import FRAME_BYTES_MAX, Body, Reply, Request
+from trading.exchange.wire import FRAME_BYTES_MAX, Body, Received, Request
 from trading.models import ExchangeLease
 
 log = structlog.get_logger(__name__)
 TIMEOUT_S = 3.0
 CONNECT_PAUSE_S = 0.1  # after a failed attempt, requests are refused at once for this long
-REQUESTS_PER_FRAME = 256
+REQUESTS_PER_FRAME = 16  # so many leave at once: the exchange works on them while others are read
+LOOK_S = 0.05  # how often we look whose patience has ended: a timer for each would cost more than asking
 encode_requests = msgspec.msgpack.Encoder().encode
-decode_replies = msgspec.msgpack.Decoder(list[Reply]).decode
+decode_replies = msgspec.msgpack.Decoder(list[Received]).decode
+
+
+class Coming(asyncio.Future[Received]):
+    """The answer of the exchange, for which nothing but time is needed (see trading.gateway.straight)."""
+
+    until = 0.0  # by the clock of the loop
+    timeout_s = 0.0
 
 
 class ExchangeClient:
@@ -40,28 +48,31 @@ class ExchangeClient:
     def __init__(self, world_number: int):
         self.world_number = world_number
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._waiting: dict[int, Coming] = {}
         self._unsent: list[Request] = []
+        self._looking: asyncio.TimerHandle | None = None
         self._wire: _Wire | None = None
         self._connecting: asyncio.Task[_Wire | None] | None = None
         self._failed_at = -CONNECT_PAUSE_S
 
-    async def ask(self, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
-        """Never raises for a missing, dying or silent exchange: the Reply says it."""
+    async def ask(self, body: Body, timeout_s: float = TIMEOUT_S) -> Received:
+        """Never raises for a missing, dying or silent exchange: the reply says it."""
         if (self._wire is None or self._wire.lost) and not await self._connect():
             return _not_running(0)
         n = next(self._numbers)
         loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        self._waiting[n] = future
-        if not self._unsent:
-            loop.call_soon(self._flush)
+        coming = self._waiting[n] = Coming(loop=loop)
+        coming.until, coming.timeout_s = loop.time() + timeout_s, timeout_s
+        if self._looking is None:
+            self._looking = loop.call_later(LOOK_S, self._look, loop)
         self._unsent.append(Request(n, body))
-        timer = loop.call_later(timeout_s, self._give_up, n, timeout_s)
+        if len(self._unsent) == 1:
+            loop.call_soon(self._flush)
+        elif len(self._unsent) >= REQUESTS_PER_FRAME:
+            self._flush()
         try:
-            return await future
+            return await coming
         finally:
-            timer.cancel()
             self._waiting.pop(n, None)
 
     def close(self) -> None:
@@ -70,22 +81,27 @@ class ExchangeClient:
 
     def _flush(self) -> None:
         requests, self._unsent = self._unsent, []
-        for start in range(0, len(requests), REQUESTS_PER_FRAME):
-            part = requests[start : start + REQUESTS_PER_FRAME]
-            if self._wire is None or self._wire.lost:
-                for request in part:
-                    self._settle(_not_running(request.n))
-            else:
-                self._wire.send(frame(encode_requests(part)))
+        if not requests:  # they have left already
+            return
+        if self._wire is None or self._wire.lost:
+            for request in requests:
+                self._settle(_not_running(request.n))
+        else:
+            self._wire.send(frame(encode_requests(requests)))
 
-    def _settle(self, reply: Reply) -> None:
-        future = self._waiting.get(reply.n)
-        if future is not None and not future.done():
-            future.set_result(reply)
+    def _settle(self, reply: Received) -> None:
+        coming = self._waiting.get(reply.n)
+        if coming is not None and not coming.done():
+            coming.set_result(reply)
 
-    def _give_up(self, n: int, after_s: float) -> None:
-        self._leave_a_sleeper()
-        self._settle(_unknown(n, f"No answer within {after_s:g} s."))
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Who has waited for too long hears that the outcome is unknown."""
+        self._looking = loop.call_later(LOOK_S, self._look, loop) if self._waiting else None
+        now = loop.time()
+        for n, coming in list(self._waiting.items()):
+            if coming.until <= now and not coming.done():
+                self._leave_a_sleeper()
+                self._settle(_unknown(n, f"No answer within {coming.timeout_s:g} s."))
 
     def _lost(self) -> None:
         """What had been sent may have been executed."""
@@ -185,13 +201,13 @@ def client_for(world_number: int) -> ExchangeClient:
     return mine[world_number]
 
 
-def ask_sync(world_number: int, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
+def ask_sync(world_number: int, body: Body, timeout_s: float = TIMEOUT_S) -> Received:
     """As `ask`, for code without an event loop: a connection of its own for one question."""
     path = _path_to(world_number)
     return _not_running(1) if path is None else ask_at(path, body, timeout_s)
 
 
-def ask_at(path: str, body: Body, timeout_s: float = TIMEOUT_S) -> Reply:
+def ask_at(path: str, body: Body, timeout_s: float = TIMEOUT_S) -> Received:
     """One question to the exchange that listens at `path`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
@@ -231,11 +247,11 @@ def _path_to(world_number: int) -> str | None:
     return lease.address.removeprefix("unix:")
 
 
-def _not_running(n: int) -> Reply:
-    return Reply(
+def _not_running(n: int) -> Received:
+    return Received(
         n, "not_executed", "ENGINE_RECOVERING", "The exchange of this world is not running just now."
     )
 
 
-def _unknown(n: int, detail: str) -> Reply:
-    return Reply(n, "unknown", "OUTCOME_UNKNOWN", detail)
+def _unknown(n: int, detail: str) -> Received:
+    return Received(n, "unknown", "OUTCOME_UNKNOWN", detail)

@@ -12,8 +12,8 @@ from typing import Any
 
 from market.ticks import Quote, Tick
 
-REQUESTS_PER_BATCH = 256  # a commit of more keeps everybody waiting for too long
-TICKS_PER_BATCH = 1_024
+REQUESTS_PER_BITE = 32  # what is applied before the database is given something to do
+TICKS_PER_BITE = 1_024
 REQUESTS_WAITING_MAX = 8_192  # two to eight seconds of work: later ones are told to come again
 TICKS_BEFORE_CONFLATING = 2_048
 
@@ -52,10 +52,10 @@ class Intake:
             self._conflate()
 
     def take(self) -> list[Arrival | Tick]:
-        """The next batch, in order of arrival."""
+        """The next bite, in order of arrival."""
         taken: list[Arrival | Tick] = []
         requests = ticks = 0
-        while self._waiting and requests < REQUESTS_PER_BATCH and ticks < TICKS_PER_BATCH:
+        while self._waiting and requests < REQUESTS_PER_BITE and ticks < TICKS_PER_BITE:
             item = self._waiting.popleft()
             taken.append(item)
             if isinstance(item, Arrival):

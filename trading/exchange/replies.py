@@ -80,7 +80,8 @@ def executed(n: int, result: dict[str, Any], shown: bytes = b"", *, replayed: bo
     rejected = order is not None and order.status == REJECTED
     code = order.reason if rejected else ""
     detail = order.receipt.get("detail", "") if rejected else ""
-    return Reply(n, "executed", code, detail, result, replayed, shown)
+    version = order.version if order is not None else 0
+    return Reply(n, "executed", code, detail, result, replayed, shown, version)
 
 
 def refused(n: int, event: Refused) -> Reply:

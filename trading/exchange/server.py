@@ -18,13 +18,13 @@ from trading.exchange.wire import FRAME_BYTES_MAX, Reply, Request
 
 log = structlog.get_logger(__name__)
 BACKLOG = 512
-REPLIES_PER_FRAME = 256
+REPLIES_PER_FRAME = 32  # so many leave at once: the web worker passes them on while others are written
 decode_requests = msgspec.msgpack.Decoder(list[Request]).decode
 encode_replies = msgspec.msgpack.Encoder().encode
 
 
 class Link(asyncio.Protocol):
-    """One connected client. Answers of one turn of the event loop leave in one frame."""
+    """One connected client. Answers of one turn of the event loop leave together, a frame at a time."""
 
     def __init__(self, submit: Callable[[Arrival], None], links: set[Link]):
         self._submit = submit
@@ -52,16 +52,16 @@ class Link(asyncio.Protocol):
 
     def answer(self, reply: Reply) -> None:
         """A peer that has gone gets nothing; what was executed stays so, and it will ask again."""
-        if not self._answers:
-            asyncio.get_running_loop().call_soon(self.flush)
         self._answers.append(reply)
+        if len(self._answers) == 1:
+            asyncio.get_running_loop().call_soon(self.flush)
+        elif len(self._answers) >= REPLIES_PER_FRAME:
+            self.flush()
 
     def flush(self) -> None:
         answers, self._answers = self._answers, []
-        if self._transport is None:
-            return
-        for start in range(0, len(answers), REPLIES_PER_FRAME):
-            self._send(answers[start : start + REPLIES_PER_FRAME])
+        if answers and self._transport is not None:
+            self._send(answers)
 
     def close(self) -> None:
         self.flush()

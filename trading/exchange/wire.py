@@ -28,6 +28,8 @@ from trading.engine.commands import (
     SettleAction,
 )
 
+NO_ROWS = msgspec.Raw(b"\x80")
+decode_result = msgspec.msgpack.Decoder(dict[str, Any]).decode
 FRAME_BYTES_MAX = 4 * 1024 * 1024  # a larger one is a broken peer: the connection is closed
 
 
@@ -95,3 +97,22 @@ class Reply(msgspec.Struct, frozen=True, gc=False, array_like=True):
     result: dict[str, Any] = {}
     replayed: bool = False
     shown: bytes = b""
+    version: int = 0  # of the order in `result`
+
+
+class Received(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A Reply as a client reads it: the rows of `result` are made when somebody looks at them, which the
+    road of orders seldom does."""
+
+    n: int
+    outcome: Literal["executed", "not_executed", "unknown"]
+    code: str = ""
+    detail: str = ""
+    packed: msgspec.Raw = NO_ROWS
+    replayed: bool = False
+    shown: bytes = b""
+    version: int = 0
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return decode_result(self.packed)

@@ -1,4 +1,7 @@
-"""The ASGI side of the hot road: read, identify, one verb, answer."""
+"""The ASGI side of the hot road: read, identify, one verb, answer.
+
+`answered` is the part that straight.py shares, where orders need no ASGI messages.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from accounts.identity import identify_headers
+from accounts.identity import Presented, identify_presented, presented
 from simgame import problem
 from simgame.kernel import ids
 from simgame.kernel.errors import SimGameError
@@ -41,26 +44,30 @@ def matches(scope: Scope) -> bool:
 
 async def application(scope: Scope, receive: Any, send: Any) -> None:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    request_id = _request_id(headers.get("x-request-id", ""))
+    request_id = request_id_of(headers)
     try:
-        answer = await _answer(scope, headers, receive, request_id)
+        body = await _read(headers, receive)
     except Gone:
         return
-    content = answer.content
-    start = [NO_STORE, (b"x-request-id", request_id.encode())]
-    if content:
-        start.append((b"content-length", b"%d" % len(content)))
-    start += [(_lower(name), value.encode("latin-1")) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": start})
-    await send({"type": "http.response.body", "body": content})
+    except problem.TooLarge as refusal:
+        answer = _refused(refusal, scope["path"], request_id)
+    else:
+        answer = await answered(scope, headers, body, request_id)
+    await send({"type": "http.response.start", "status": answer.status, "headers": head_of(answer, request_id)})
+    await send({"type": "http.response.body", "body": answer.content})
 
 
-async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_id: str) -> Answer:
+async def answered(
+    scope: Scope, headers: dict[str, str], body: bytes, request_id: str, shown: Presented | None = None
+) -> Answer:
+    """What a whole request is told. `scope`: method and path, and all of it where a browser's session asks.
+
+    `shown`: what its headers present, where that was read before.
+    """
     path = scope["path"]
     try:
         verb = VERBS[scope["method"], _names_an_order(path)]
-        body = await _read(headers, receive)
-        identity = await identify_headers(headers, scope)
+        identity = await identify_presented(shown or presented(headers), scope)
         _require_json(headers, body)
         answer = await verb(Call(identity, headers, body, path[len(ROOT) + 1 :].rstrip("/")))
         if answer.content:
@@ -73,13 +80,28 @@ async def _answer(scope: Scope, headers: dict[str, str], receive: Any, request_i
         return Answer(rejected.refusal.status, verbs.encode(shown), kind | rejected.headers)
     except SimGameError as refusal:
         return _refused(refusal, path, request_id)
-    except Gone:
-        raise
     except Exception as error:
         known = problem.translated(error)
         if known is None:
             log.exception("gateway_failed", path=path, request_id=request_id)
         return _refused(known or problem.Internal(), path, request_id)
+
+
+def head_of(answer: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, names in lower case."""
+    head = [NO_STORE, (b"x-request-id", request_id.encode())]
+    if answer.content:
+        head.append((b"content-length", b"%d" % len(answer.content)))
+    head += [(_lower(name), value.encode("latin-1")) for name, value in answer.headers.items()]
+    return head
+
+
+def request_id_of(headers: dict[str, str]) -> str:
+    """The caller's, where it is fit to be one; else a new one."""
+    given = headers.get("x-request-id", "")
+    if given and len(given) <= REQUEST_ID_CHARS_MAX and given.isascii() and given.isprintable():
+        return given
+    return ids.uuid7_text()
 
 
 def _refused(refusal: SimGameError, path: str, request_id: str) -> Answer:
@@ -123,8 +145,3 @@ def _require_json(headers: dict[str, str], body: bytes) -> None:
 def _lower(name: str) -> bytes:
     return name.lower().encode()
 
-
-def _request_id(given: str) -> str:
-    if given and len(given) <= REQUEST_ID_CHARS_MAX and given.isascii() and given.isprintable():
-        return given
-    return ids.uuid7_text()

@@ -34,7 +34,7 @@ from trading.engine.commands import (
 )
 from trading.engine.events import OrderRow
 from trading.exchange.client import client_for
-from trading.exchange.wire import Body, Reply
+from trading.exchange.wire import Body, Received
 from trading.gateway import parse, terms
 from trading.messages import Scale
 from trading.models import Order
@@ -183,8 +183,8 @@ async def cancel(call: Call) -> Answer:
     reply = await _ask(portfolio, command)
     if reply.code == errors.UnknownOrder.code:
         await _refuse_ended(order_id, portfolio.id)
-    version = _executed(reply)["order"]["version"]
-    return Answer(204, b"", headers | _marks(reply) | {"ETag": f'"{version}"'})
+    _require_executed(reply)
+    return Answer(204, b"", headers | _marks(reply) | {"ETag": f'"{reply.version}"'})
 
 
 async def cancel_all(call: Call) -> Answer:
@@ -192,7 +192,8 @@ async def cancel_all(call: Call) -> Answer:
     portfolio, headers = await _admit(call, "changes")
     client_id = _key(call, None) or str(uuid.uuid4())
     reply = await _ask(portfolio, CancelAll(portfolio.id, client_id, clock.now_ns() + DEADLINE_NS))
-    rows = [msgspec.convert(each, OrderRow) for each in _executed(reply)["orders"]]
+    _require_executed(reply)
+    rows = [msgspec.convert(each, OrderRow) for each in reply.result["orders"]]
     scales = {row.symbol: await scale_of(portfolio.world_number, row.symbol) for row in rows}
     entries = [
         {"id": row.id, "status": 200, "body": messages.order_json(row, scales[row.symbol])} for row in rows
@@ -248,28 +249,29 @@ def _key(call: Call, in_body: str | None) -> str | None:
     return in_body or in_header
 
 
-async def _ask(portfolio: PortfolioRef, command: Body) -> Reply:
+async def _ask(portfolio: PortfolioRef, command: Body) -> Received:
     return await client_for(portfolio.world_number).ask(command, ANSWER_S)
 
 
-def _executed(reply: Reply, scale: Scale | None = None) -> dict[str, Any]:
-    """The result of an executed command. Raises what the exchange said otherwise, its numbers in decimals."""
-    if reply.outcome == "executed":
-        return reply.result
-    facts = reply.result.get("facts")
-    raise errors.make(reply.code, reply.detail, queries.receipt_json(facts, scale) if scale else facts)
+def _require_executed(reply: Received, scale: Scale | None = None) -> None:
+    """Raises what the exchange said otherwise, its numbers in decimals."""
+    if reply.outcome != "executed":
+        facts = reply.result.get("facts")
+        raise errors.make(reply.code, reply.detail, queries.receipt_json(facts, scale) if scale else facts)
 
 
-def _marks(reply: Reply) -> dict[str, str]:
+def _marks(reply: Received) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if reply.replayed else {}
 
 
-def _order_answer(reply: Reply, scale: Scale, headers: dict[str, str]) -> Answer:
-    order = _executed(reply, scale)["order"]
-    headers = headers | _marks(reply) | {"ETag": f'"{order["version"]}"'}
+def _order_answer(reply: Received, scale: Scale, headers: dict[str, str]) -> Answer:
+    _require_executed(reply, scale)
+    headers |= _marks(reply)
+    headers["ETag"] = f'"{reply.version}"'
     if reply.code:
-        facts = queries.receipt_json(order["receipt"].get("facts"), scale)
-        rule = order["receipt"].get("rule") or {}
+        receipt = reply.result["order"]["receipt"]
+        rule = receipt.get("rule") or {}
+        facts = queries.receipt_json(receipt.get("facts"), scale)
         refusal = errors.make(reply.code, reply.detail, facts, rule.get("name", ""))
         raise Rejected(refusal, msgspec.Raw(reply.shown), headers)
     return Answer(200, reply.shown, headers)
