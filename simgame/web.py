@@ -18,7 +18,9 @@ PORT = 8000
 
 
 def main() -> None:
-    parser = ArgumentParser(prog="python -m simgame.web", description="Serve the game over HTTP and WebSocket.")
+    parser = ArgumentParser(
+        prog="python -m simgame.web", description="Serve the game over HTTP and WebSocket."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
     asked = parser.parse_args()

@@ -18,6 +18,7 @@ PATIENCE_S = 60
 SERVERS = {
     "daphne": ["daphne", "-b", "127.0.0.1", "-p", "{port}", "simgame.asgi:application"],
     "uvicorn": ["uvicorn", "--host", "127.0.0.1", "--port", "{port}", "simgame.asgi:application"],
+    "ours": ["simgame.web", "--host", "127.0.0.1", "--port", "{port}"],
 }
 
 

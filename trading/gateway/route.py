@@ -53,7 +53,9 @@ async def application(scope: Scope, receive: Any, send: Any) -> None:
         answer = _refused(refusal, scope["path"], request_id)
     else:
         answer = await answered(scope, headers, body, request_id)
-    await send({"type": "http.response.start", "status": answer.status, "headers": head_of(answer, request_id)})
+    await send(
+        {"type": "http.response.start", "status": answer.status, "headers": head_of(answer, request_id)}
+    )
     await send({"type": "http.response.body", "body": answer.content})
 
 
@@ -144,4 +146,3 @@ def _require_json(headers: dict[str, str], body: bytes) -> None:
 @lru_cache(64)  # ours are few
 def _lower(name: str) -> bytes:
     return name.lower().encode()
-

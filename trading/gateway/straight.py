@@ -64,7 +64,7 @@ class Asked:
 
 
 class OrderProtocol(HttpToolsProtocol):
-    """uvicorn's pipelining, keep-alive, limits and shutdown hold for both roads: to them `cycle` is either."""
+    """uvicorn's pipelining, limits and shutdown hold for both roads: to them `cycle` is either."""
 
     cycle: RequestResponseCycle | Asked | None  # type: ignore[assignment]
     _common: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
@@ -80,7 +80,12 @@ class OrderProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Byte for byte the head of the order before, and a whole body: the parser would say the same."""
         head = self._head
-        if head is not None and len(data) == head.size and data.startswith(head.raw) and self._is_plain_turn():
+        if (
+            head is not None
+            and len(data) == head.size
+            and data.startswith(head.raw)
+            and self._is_plain_turn()
+        ):
             self._begin(Asked(head, data[len(head.raw) :]))
             return
         messages, whole = self._messages, not self._reading
@@ -133,7 +138,7 @@ class OrderProtocol(HttpToolsProtocol):
         return Head(method, path, headers, parser.should_keep_alive())
 
     def _remember(self, head: Head, data: bytes) -> None:
-        """`data` was this one request and nothing else. Only a head of plain lines, each a header that we saw."""
+        """`data` was this one request and nothing else. Only a head of plain lines, each a header we saw."""
         end = data.find(b"\r\n\r\n") + 4
         length, lines = int(head.headers.get("content-length", "0")), data.count(b"\n", 0, end)
         plain = lines == data.count(b"\r\n", 0, end) == len(self.headers) + 2 and len(data) == end + length
