@@ -12,8 +12,9 @@ from market.sources.ctp import locales
 from tests.venues.process import Street
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def street() -> Iterator[Street]:
+    """Venues that never sleep: they close with this room, not with the whole run."""
     running = Street()
     yield running
     running.close()
