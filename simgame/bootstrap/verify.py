@@ -21,7 +21,6 @@ OPTIONAL = {
     "market/sources/ctp/requirements.txt": "The libraries of CTP and SOPT",
 }
 QUICK = "not slow and not browser"
-PROCESSES_MOST = 4  # each has a PostgreSQL, a Valkey and what its tests start: about 1 GB
 
 
 def verify(options: argparse.Namespace, progress: Progress) -> int:
@@ -39,9 +38,7 @@ def verify(options: argparse.Namespace, progress: Progress) -> int:
     )
     progress.say()
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", *_side_by_side(options.tests), *selected, *options.tests],
-        cwd=env.BASE_DIR,
-        check=False,
+        [sys.executable, "-m", "pytest", *selected, *options.tests], cwd=env.BASE_DIR, check=False
     )
     if tests.returncode:
         failed.append("tests")
@@ -52,15 +49,6 @@ def verify(options: argparse.Namespace, progress: Progress) -> int:
         return 1
     progress.say(f"  {progress.paint('Everything holds', 'green')}, {seconds:.0f} s")
     return 0
-
-
-def _side_by_side(asked: Sequence[str]) -> list[str]:
-    """A file's tests stay together, for they share a town; files go to as many processes as there are cores.
-    Who names tests, or a number of processes, gets what they said and no more."""
-    processes = min(os.cpu_count() or 1, PROCESSES_MOST)
-    if asked or processes == 1:
-        return []
-    return ["-n", str(processes), "--dist", "loadfile"]
 
 
 def checks() -> list[tuple[str, Sequence[str]]]:
