@@ -32,6 +32,7 @@ from simgame.env import BASE_DIR
 from tests.live import LiveGame, wait_until
 
 SYMBOL = "ALB"
+A_MOMENT = timedelta(milliseconds=1)  # the SDK cuts off what is smaller than a microsecond
 ABSENT = [
     ("GET", "/options/contracts"),
     ("GET", "/corporate_actions/announcements"),
@@ -207,7 +208,7 @@ def test_bars_quotes_and_trades_of_the_last_minutes(bot: Bot) -> None:
     ):
         few = read(_of(kind, start=since, limit=3))[SYMBOL]
         assert len(few) == 3
-        more = read(_of(kind, start=since, end=few[-1].timestamp))[SYMBOL]
+        more = read(_of(kind, start=since, end=few[-1].timestamp + A_MOMENT))[SYMBOL]
         assert more[:3] == few
         times = [row.timestamp for row in more]
         assert times == sorted(times) and times[0] >= since
