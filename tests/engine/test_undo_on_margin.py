@@ -264,7 +264,8 @@ def test_a_bust_and_its_reinstatement_are_nothing(rules, wanted, which, day_afte
 @settings(max_examples=60, deadline=None)
 @given(rules=rules, wanted=trades, day_after=st.integers(-1, 8))
 def test_the_last_fill_taken_back_was_never_there(rules, wanted, day_after):
-    """Without borrow fees: those that were paid for the nights stay paid."""
+    """Without borrow fees: those that were paid for the nights stay paid. A contract that ended its day flat
+    was not marked to market: what comes back counts at the fair price, and only its worth is the same."""
     rules = msgspec.structs.replace(rules, borrow_ppb=0)
     pit = traded(rules, wanted, day_after=day_after)
     if not made(pit) or made(pit)[-1].order_id != f"o{len(wanted)}":
@@ -275,6 +276,6 @@ def test_the_last_fill_taken_back_was_never_there(rules, wanted, day_after):
         assert (pit.held(ALICE), pit.cash(ALICE)) == (0, 10_000_000_00)
         return
     mine, its = pit.position(ALICE).row(), other.position(ALICE).row()
-    assert (mine.qty, mine.cost, mine.realised, pit.cash(ALICE)) == (
-        its.qty, its.cost, its.realised, other.cash(ALICE),
-    )  # fmt: skip
+    assert (mine.qty, pit.cash(ALICE) - mine.cost) == (its.qty, other.cash(ALICE) - its.cost)
+    if day_after != len(wanted) - 1:
+        assert (mine.cost, mine.realised) == (its.cost, its.realised)
