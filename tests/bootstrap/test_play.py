@@ -179,7 +179,7 @@ def test_later_commands_find_the_services(game: Game):
         ("run_exchange", "exchange_recovered"),
         ("run_checker", "checker_watches"),
         ("daphne", "web ended"),
-        ("celery", "beat: Starting"),
+        ("celery", "worker ended"),
         ("postgres -D", "starting it again"),
         ("valkey-server", "starting it again"),
     ],
