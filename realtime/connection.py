@@ -259,11 +259,13 @@ class Socket:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 return
-            if self._closing is not None:
-                continue
-            for deed in self.conversation.heard(event.get("text"), clock.monotonic_s()):
-                await self._do(deed)
-                await self._caught_up()
+            if self._closing is None:
+                await self._take(event)
+
+    async def _take(self, event: Event) -> None:
+        for deed in self.conversation.heard(event.get("text"), clock.monotonic_s()):
+            await self._do(deed)
+            await self._caught_up()
 
     def tick(self, now: float) -> None:
         """Called by the hub once a second."""

@@ -76,21 +76,15 @@ class AlpacaSocket(Socket):
         if self.who is None and now - self.conversation.opened_at > self.hub.limits.auth_s:
             self._refuse(404, CloseCode.AUTH_LATE)
 
-    async def _listen(self) -> None:
-        while True:
-            event = await self._receive()
-            if event["type"] == "websocket.disconnect":
-                return
-            if self._closing is not None:
-                continue
-            said = self._read(event)
-            if said is None or not isinstance(said.get("action"), str):
-                self._refuse(400)
-            elif not self.conversation.may_speak(clock.monotonic_s()):
-                self.close(CloseCode.TOO_MANY_REQUESTS)
-            else:
-                await self._asked(said)
-                await self._caught_up()
+    async def _take(self, event: Event) -> None:
+        said = self._read(event)
+        if said is None or not isinstance(said.get("action"), str):
+            self._refuse(400)
+        elif not self.conversation.may_speak(clock.monotonic_s()):
+            self.close(CloseCode.TOO_MANY_REQUESTS)
+        else:
+            await self._asked(said)
+            await self._caught_up()
 
     def _read(self, event: Event) -> JSON | None:
         """JSON in text or binary frames, or msgpack in binary ones; None when it is none of them."""

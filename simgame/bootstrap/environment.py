@@ -82,10 +82,13 @@ def _own_pip() -> bool:
     return importlib.util.find_spec("pip") is not None
 
 
+def _pip_inside() -> bool:
+    return next((folder() / "lib").glob("python3*/site-packages/pip"), None) is not None
+
+
 def _pip() -> list[str]:
     """A pip that installs into the environment: its own, else ours pointed at it."""
-    inside = next((folder() / "lib").glob("python3*/site-packages/pip"), None)
-    if inside:
+    if _pip_inside():
         return [str(python()), "-m", "pip"]
     if not _own_pip():
         raise SetupFailed(NO_PIP)
@@ -114,8 +117,9 @@ def add(requirements: Path) -> str | None:
             "UV_SYSTEM_CERTS": "1",  # a company's own certificate is in the machine's store, where pip looks
             **_same_index(),
         }
-        if _try([str(folder() / "bin" / "uv"), "pip", "install", "--quiet", *options], settings) is None:
-            return None
+        complaint = _try([str(folder() / "bin" / "uv"), "pip", "install", "--quiet", *options], settings)
+        if complaint is None or not (_pip_inside() or _own_pip()):
+            return complaint
     return _try([*_pip(), "install", "--quiet", "--disable-pip-version-check", *options])
 
 

@@ -86,13 +86,12 @@ def _passes(label: str, command: Sequence[str], progress: Progress) -> bool:
 def _optional(progress: Progress) -> None:
     """What few players need, so that its tests run too: 160 MB, seconds where the index is near."""
     for path, what in OPTIONAL.items():
-        with progress.step(what):
-            try:
-                complaint = environment.add(env.BASE_DIR / path)
-            except SetupFailed as failed:
-                complaint = str(failed)
-        if complaint:
-            progress.warn(f"{what} could not be installed ({complaint}): their tests will be skipped.")
+        try:
+            with progress.step(what):
+                if complaint := environment.add(env.BASE_DIR / path):
+                    raise SetupFailed(complaint)
+        except SetupFailed as failed:
+            progress.warn(f"{what} could not be installed ({failed}): their tests will be skipped.")
 
 
 def _browser(progress: Progress) -> None:
