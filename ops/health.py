@@ -15,6 +15,8 @@ from market.errors import MarketError
 from market.feed.client import ask_sync as ask_feed
 from market.models import FeedLease
 from simgame.kernel import clock
+from trading.exchange.client import ask_sync as ask_exchange
+from trading.exchange.wire import Status
 from trading.invariants import watch
 from trading.models import ExchangeLease
 
@@ -65,7 +67,14 @@ def _exchange() -> str:
         return f"the exchange is quarantined (cancel only): {lease.why}"
     if lease is not None and lease.state != "serving":
         return f"the exchange is {lease.state}"
-    return _fresh(lease, "exchange")
+    wrong = _fresh(lease, "exchange")
+    if wrong or lease is None:
+        return wrong
+    reply = ask_exchange(lease.world_id, Status())
+    if reply.outcome != "executed":
+        return f"the exchange does not answer: {reply.detail or reply.code}"
+    heard = reply.result and reply.result["tick_seq"]
+    return "" if heard else "the exchange has not heard the feed yet: until then it refuses orders"
 
 
 def _books() -> str:

@@ -20,6 +20,20 @@ def test_alice_gets_her_start_cash_once(exchange, world):
     assert Portfolio.objects.get(id=alice.id).status == "active"
 
 
+def test_a_game_is_ready_once_its_exchange_has_heard_the_market(world, client):
+    deaf = street.InThread(world, fed=False)
+    try:
+        assert "has not heard the feed" in client.get("/readyz").json()["checks"]["exchange"]
+        feed = street.Feed(world)
+        try:
+            street.wait_until_serving(world)
+            assert client.get("/readyz").json()["checks"]["exchange"] == "ok"
+        finally:
+            feed.close()
+    finally:
+        deaf.stop()
+
+
 def test_alice_buys_what_the_market_shows(exchange, world):
     alice = street.open_portfolio(world, "alice")
     order = street.new_order(alice.id, qty=200, limit_price=1002)
