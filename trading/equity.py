@@ -56,7 +56,7 @@ def history(portfolio_id: int, asked: Mapping[str, Any]) -> JSON:
     frame = asked.get("timeframe") or _frame_for(end - start)
     if frame != "1D" and world.kind == World.Kind.REPLAY:
         raise Unsupported("The clock of a replay is not that of its fills: ask for timeframe=1D.")
-    points = _points(portfolio, start, end, frame)
+    points = _points(portfolio, start, end, now_s, frame)
     worth = _Backwards(portfolio, frame, points).equities() if points else []
     return _shown(points, worth, frame, portfolio.game.currency)
 
@@ -75,11 +75,16 @@ def _frame_for(span_s: int) -> str:
     return "1Min" if span_s < 7 * DAY_S else "15Min" if span_s < 30 * DAY_S else "1D"
 
 
-def _points(portfolio: Portfolio, start: int, end: int, frame: str) -> list[int]:
-    """When the buckets begin, Unix seconds: those in which the venue matches, since it has been opened."""
+def _points(portfolio: Portfolio, start: int, end: int, now_s: int, frame: str) -> list[int]:
+    """When the buckets begin, Unix seconds: those in which the venue matches, since it has been opened.
+
+    There is one at least, unless all that is asked for lies before the portfolio.
+    """
     world, step = portfolio.game.world, FRAMES[frame][1]
     if world.kind != World.Kind.REPLAY:
-        start = max(start, int(portfolio.created_at.timestamp()))
+        # A feed tells the world's clock now and then: it may stand before a portfolio that is just made.
+        opened = int(portfolio.created_at.timestamp())
+        start = max(start, opened if end < now_s else min(opened, end))
     if end < start:
         return []
     if (end - start) // step > 20 * POINTS_MAX:
@@ -93,7 +98,7 @@ def _points(portfolio: Portfolio, start: int, end: int, frame: str) -> list[int]
         found = [at for at in grid if rulebook.PERMITS[kept.at(at * clock.NS_PER_S).phase].match]
     if len(found) > POINTS_MAX:
         raise Invalid("That are too many points: a shorter period or a longer timeframe.", pointer="/period")
-    return found
+    return found or [end // step * step]
 
 
 def _day(seconds: int) -> date:

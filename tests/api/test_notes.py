@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 
+from simgame.kernel import clock
 from tests.api.conftest import joined
 from tests.api.wire import Client
 from trading import alerts, curve, ranking
-from trading.models import EquityPoint, Game
+from trading.models import EquityPoint, Game, Portfolio
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True)]
 
@@ -73,6 +75,17 @@ async def test_an_alert_is_told_once(alice: Client, bob: Client) -> None:
     assert (await alice.delete(f"/api/v1/alerts/{low['id']}")).status == 204
     for price in ("0", "-1", "nonsense", "1.23456789"):
         assert (await alice.post("/api/v1/alerts", {"symbol": "SHARE", "price": price})).status == 422
+
+
+async def test_a_portfolio_made_before_the_world_told_the_time_has_a_curve(alice: Client) -> None:
+    """A feed tells the time now and then: for a moment the portfolio is younger than its world's clock."""
+    made = Portfolio.objects.filter(id=alice.said["portfolio"]["id"])  # type: ignore[attr-defined]
+    await made.aupdate(created_at=clock.now() + timedelta(seconds=20))
+    for asked in ("period=1D&timeframe=1Min", "period=1D&timeframe=1H", "period=1M&timeframe=1D", ""):
+        curve = (await alice.get(f"/v2/account/portfolio/history?{asked}")).json
+        assert curve["equity"] == ["1000000.00"], asked
+    long_ago = "start=2026-01-05T00:00:00Z&end=2026-01-06T00:00:00Z&timeframe=1H"
+    assert (await alice.get(f"/v2/account/portfolio/history?{long_ago}")).json["equity"] == []
 
 
 async def test_the_curve_has_a_point_where_the_worth_changed(alice: Client) -> None:
