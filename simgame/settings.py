@@ -48,7 +48,7 @@ CONTENT_SECURITY_POLICY = {
 INSTALLED_APPS = [
     # It only replaces `runserver`, and costs every other process a second and 20 MB of Twisted.
     *(["daphne"] if "runserver" in sys.argv else []),
-    "django.contrib.admin",
+    "accounts.admin_config.AuditedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -71,10 +71,12 @@ if sys.argv[1:2] in (["run_feed"], ["run_exchange"]):
     PAGES = {"daphne", "channels", "csp", "rest_framework", "drf_spectacular"}
     PAGES |= {"trading", "ops"} if sys.argv[1] == "run_feed" else set()
     PAGES |= {app for app in INSTALLED_APPS if app.startswith(("whitenoise", "django.contrib"))}
+    PAGES |= {"accounts.admin_config.AuditedAdminConfig"}
     PAGES -= {"django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"}
     INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in PAGES]
 MIDDLEWARE = [
     "ops.logging.request_id_middleware",
+    "accounts.origin.middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

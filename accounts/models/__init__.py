@@ -1,5 +1,5 @@
-from accounts.models.audit import AuditEntry
+from accounts.models.audit import AuditEntry, AuditHead
 from accounts.models.player import Player
 from accounts.models.tokens import ApiKey, Login, RefreshToken
 
-__all__ = ["ApiKey", "AuditEntry", "Login", "Player", "RefreshToken"]
+__all__ = ["ApiKey", "AuditEntry", "AuditHead", "Login", "Player", "RefreshToken"]
