@@ -20,7 +20,7 @@ from ops.load.bench import Report, Say, machine
 from ops.load.pit import CLOSE, Pit
 from trading.engine.commands import CancelOrder
 from trading.engine.engine import Engine
-from trading.engine.state import PortfolioState
+from trading.engine.records import PortfolioState
 
 HELP = "Memory, cost per order and rebuilding time as instruments, portfolios and open orders grow."
 BASE = {"instruments": 100, "portfolios": 1_000, "orders": 10_000}

@@ -21,6 +21,8 @@ OPTIONAL = {
     "market/sources/ctp/requirements.txt": "The libraries of CTP and SOPT",
 }
 QUICK = "not slow and not browser"
+# Two processes, each with servers of its own; more would only make each other's deadlines late.
+SHARED = ["-n", "2", "--dist", "loadgroup"]
 
 
 def verify(options: argparse.Namespace, progress: Progress) -> int:
@@ -38,7 +40,7 @@ def verify(options: argparse.Namespace, progress: Progress) -> int:
     )
     progress.say()
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", *selected, *options.tests], cwd=env.BASE_DIR, check=False
+        [sys.executable, "-m", "pytest", *SHARED, *selected, *options.tests], cwd=env.BASE_DIR, check=False
     )
     if tests.returncode:
         failed.append("tests")

@@ -11,7 +11,7 @@ from tests.engine.test_short_and_margin import STOCK, TERMS, notices
 from trading.engine.commands import MarginTerms, SetRules
 from trading.engine.engine import Engine
 from trading.engine.margin import standing
-from trading.engine.state import PortfolioState
+from trading.engine.records import PortfolioState
 
 CALL_S = 1_800
 

@@ -32,7 +32,7 @@ from trading.engine.commands import (
 from trading.engine.engine import Engine
 from trading.engine.events import Event, FillRow
 from trading.engine.orders import HELD
-from trading.engine.state import PortfolioState
+from trading.engine.records import PortfolioState
 
 # Coins have odd exponents and a multiplier: price in 0.001, quantity in 0.0001, ten of them a contract.
 COIN = msgspec.structs.replace(

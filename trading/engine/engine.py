@@ -45,7 +45,8 @@ from trading.engine.commands import (
 )
 from trading.engine.events import BalanceRow, Event, OrderRow, PositionRow
 from trading.engine.invariants import Breach, breaches
-from trading.engine.state import PortfolioState, State
+from trading.engine.records import PortfolioState
+from trading.engine.state import State
 from trading.engine.turn import Turn
 
 VERBS: dict[type, Callable[[Turn, Any], None]] = {

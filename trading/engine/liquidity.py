@@ -16,28 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from market.ticks import Quote
 from trading.engine.markets import Market, Side
 from trading.engine.orders import Order
+from trading.engine.records import Step, Walk
 from trading.engine.state import Portfolio
-
-
-class Step(msgspec.Struct, frozen=True, gc=False):
-    """One piece of a walk: `size` at `price`, from `maker` or, when None, from displayed depth."""
-
-    price: int
-    size: int
-    shown: int  # what was there: displayed size not yet taken, or what the maker still wants
-    maker: Order | None
-
-
-class Walk(msgspec.Struct, frozen=True, gc=False):
-    steps: list[Step]
-    filled: int
-    own: Order | None  # the walk met an order of the same portfolio, and stopped
-    beyond: tuple[int, int] | None  # the next level, which it did not touch: price, displayed size
 
 
 def walk(side: Side, *, price: int, qty: int, portfolio: Portfolio) -> Walk:

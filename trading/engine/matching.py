@@ -12,7 +12,6 @@ from typing import Any
 from market.ticks import Print, Quote
 from trading.engine import liquidity, receipts
 from trading.engine.fills import MAKER, trade_with_market, trade_with_player
-from trading.engine.liquidity import Step, Walk
 from trading.engine.markets import AFTER_HOURS, Market, Side
 from trading.engine.orders import (
     EXPIRE,
@@ -26,6 +25,7 @@ from trading.engine.orders import (
     Order,
     by_priority,
 )
+from trading.engine.records import Step, Walk
 from trading.engine.turn import Turn
 
 LIMIT = receipts.rule("limit_price", "Your own limit.")

@@ -56,7 +56,7 @@ EVENTS: Final = (
 )  # fmt: skip
 
 
-class IllegalOrderChange(AssertionError):
+class IllegalOrderChange(Exception):
     """Something happened to an order that the table forbids: the engine is wrong and must stop."""
 
 

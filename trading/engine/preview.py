@@ -12,9 +12,9 @@ from trading.engine.commands import NewOrder
 from trading.engine.draft import Draft, draft_of
 from trading.engine.fees import FeeLines
 from trading.engine.fills import TAKER
-from trading.engine.liquidity import Walk
 from trading.engine.markets import AFTER_HOURS, Market
 from trading.engine.orders import AUCTION_ONLY, IMMEDIATE
+from trading.engine.records import Walk
 from trading.engine.refusals import Refusal
 from trading.engine.state import State
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from market.ticks import Print
-from trading.engine.liquidity import Step
 from trading.engine.markets import NS_PER_MS
 from trading.engine.orders import Order
+from trading.engine.records import Step
 
 Facts = dict[str, Any]
 

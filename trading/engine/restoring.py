@@ -13,7 +13,8 @@ from simgame.kernel import money
 from trading.engine.commands import CorporateAction
 from trading.engine.events import BalanceRow, OrderRow, PositionRow
 from trading.engine.orders import HELD, SUSPENDED, Order
-from trading.engine.state import Action, Balance, Portfolio, PortfolioState, State
+from trading.engine.records import PortfolioState
+from trading.engine.state import Action, Balance, Portfolio, State
 
 ASIDE: Final = ("stop", "auction", "after_hours")  # what an order waits for that is in no book
 

@@ -10,8 +10,6 @@ import heapq
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
-import msgspec
-
 from market.rulebook.rules import InstrumentRules
 from trading.engine import accounts
 from trading.engine.commands import CorporateAction, MarginTerms
@@ -294,15 +292,3 @@ class State:
     def _forget_ends(self) -> None:
         for oldest in list(islice(self.closed, CLOSED_FORGOTTEN)):
             del self.closed[oldest]
-
-
-class PortfolioState(msgspec.Struct, frozen=True, gc=False):
-    """What must be known of a portfolio to restore it; its money comes with the balances."""
-
-    portfolio: int
-    currency: str
-    status: str = "active"
-    reason: str = ""
-    margin: MarginTerms | None = None
-    call_ns: int = 0
-    accrued_day: int = 0

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from trading.engine.events import BalanceRow, Event, TransferRow
 from trading.engine.markets import Market
 from trading.engine.orders import EXEC_TYPE, NEXT_STATUS, TERMINAL, Order
@@ -31,22 +29,30 @@ CONVERSION: Final = 23
 EXPIRY: Final = 24  # an expired contract leaves the position
 
 
-class BrokenBooks(AssertionError):
+class BrokenBooks(Exception):
     """A command would leave a player with less than nothing: the engine is wrong and must stop."""
 
 
-class Turn(msgspec.Struct, gc=False):
-    state: State
-    number: int  # of the turn: what it touches is stamped with it, and told once
-    seq: int
-    at_ns: int
-    events: list[Event] = []
-    balances: list[Balance] = []
-    positions: list[Position] = []
-    links: dict[str, Order] | None = None  # changed orders that others are linked to
-    marked: Market | None = None  # an instrument whose mark has moved, held by margin portfolios
-    clocked: bool = False  # the world's clock went on, and there are margin calls
-    forced: int = 0  # orders that the exchange itself has placed
+class Turn:
+    """One command at work: what it has changed so far, and what will be told of it."""
+
+    __slots__ = (
+        "at_ns", "balances", "clocked", "events", "forced", "links", "marked", "number", "positions",
+        "seq", "state",
+    )  # fmt: skip
+
+    def __init__(self, state: State, number: int, seq: int, at_ns: int) -> None:
+        self.state = state
+        self.number = number  # what it touches is stamped with it, and told once
+        self.seq = seq
+        self.at_ns = at_ns
+        self.events: list[Event] = []
+        self.balances: list[Balance] = []
+        self.positions: list[Position] = []
+        self.links: dict[str, Order] | None = None  # changed orders that others are linked to
+        self.marked: Market | None = None  # an instrument whose mark has moved, held by margin portfolios
+        self.clocked = False  # the world's clock went on, and there are margin calls
+        self.forced = 0  # orders that the exchange itself has placed
 
     def touch(self, balance: Balance) -> None:
         if balance.turn != self.number:

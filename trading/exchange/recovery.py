@@ -22,7 +22,7 @@ from trading.engine.accounts import CLEARING, CORPORATE, FEES, LENDER, MARKET, M
 from trading.engine.commands import CorporateAction, MarginTerms
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, OrderRow, OrderTerms, PositionRow
-from trading.engine.state import PortfolioState
+from trading.engine.records import PortfolioState
 from trading.exchange.applier import Head
 from trading.models.order import OPEN_STATUSES, TERMINAL_STATUSES
 

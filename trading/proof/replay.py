@@ -10,7 +10,8 @@ from trading.engine.commands import Recovered
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, OrderRow, PortfolioRow, PositionRow, Refused
 from trading.engine.orders import TERMINAL
-from trading.engine.state import Portfolio, PortfolioState
+from trading.engine.records import PortfolioState
+from trading.engine.state import Portfolio
 from trading.exchange import recovery, replies
 from trading.exchange.batch import Batch
 from trading.exchange.heard import Entry
