@@ -24,6 +24,7 @@ from realtime import wanted
 from realtime.publish import BUS_CHANNEL, Message, decode_frame
 from realtime.topics import Snapshot
 from simgame.kernel import clock
+from tests.live import wait_until
 
 UP_S = 60.0
 
@@ -114,11 +115,14 @@ class Listener:
         self._bus.get_message(timeout=5)
 
     def read(self, *topics: str) -> None:
-        """Say that somebody reads these, as a web worker does, and wait until the feed has heard it."""
+        """Say that somebody reads these, as a web worker does; wait until the feed has heard it, and until
+        its snapshots are as young as what it said first."""
         until_s = clock.now_ns() / clock.NS_PER_S + UP_S
         self._server.zadd(wanted.KEY, dict.fromkeys(topics, until_s))
         for topic in topics:
             self.until(topic, 1)
+            heard = self.said[topic][0].offset
+            wait_until(lambda t=topic, n=heard: snapshot(t).offset >= n, f"{topic} stored up to {heard}")
 
     def until(self, topic: str, offset: int) -> None:
         until = clock.monotonic_s() + UP_S
