@@ -91,6 +91,8 @@ class ApiKeyAdmin(ReadOnly):
         "player",
         "portfolio_id",
         "name",
+        "scopes",
+        "expires_at",
         "created_at",
         "used_at",
         "revoked_at",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.identity import Identity
+from accounts.identity import SAFE_METHODS, Identity
 from simgame.kernel.errors import NotFound
 
 
@@ -26,7 +26,10 @@ class Strict(serializers.Serializer):
 
 
 class Door(APIView):
+    """An API key needs the scope `read` to look and `trade` for everything else; a door may say otherwise."""
+
     request: Request
+    scopes: ClassVar[dict[str, str]] = {}  # method → scope, where it is not the usual one
 
     @property
     def identity(self) -> Identity:
@@ -37,6 +40,9 @@ class Door(APIView):
         if "\x00" in request.path:  # no name of ours holds one, and PostgreSQL takes none
             raise NotFound(f"There is nothing at {request.path!r}.")
         super().initial(request, *args, **kwargs)
+        if request.auth is not None:
+            method = request.method or ""
+            self.identity.require(self.scopes.get(method, "read" if method in SAFE_METHODS else "trade"))
 
     def body(self, form: type[Strict]) -> dict[str, Any]:
         """The request's JSON object, as `form` says. Raises a validation error with pointers."""

@@ -15,6 +15,16 @@ class BadKey(Unauthenticated):
     title = "The API key is not valid, or it was revoked"
 
 
+class ExpiredKey(Unauthenticated):
+    code = "EXPIRED_KEY"
+    title = "The API key has expired: make another one"
+
+
+class MissingScope(Forbidden):
+    code = "MISSING_SCOPE"
+    title = "The API key was not given the scope that this needs"
+
+
 class BadToken(Unauthenticated):
     code = "BAD_TOKEN"
     title = "The token is not valid"

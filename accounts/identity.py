@@ -30,7 +30,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.crypto import constant_time_compare
 
 from accounts import keys, tokens
-from accounts.errors import BadToken, ExpiredToken
+from accounts.errors import BadToken, ExpiredToken, MissingScope
 from accounts.logins import LOGIN_ID, recent
 from accounts.models import ApiKey, Login, Player
 from simgame.kernel import clock
@@ -54,6 +54,17 @@ class Identity:
     login_id: uuid.UUID | None
     key_id: str | None
     how: Literal["session", "token", "key"]
+    scopes: frozenset[str] = keys.EVERY_SCOPE  # of a key; a player who signed in may do all
+
+    def require(self, scope: str) -> None:
+        """Raises MissingScope, which names the scope."""
+        if scope not in self.scopes:
+            has = ", ".join(sorted(self.scopes))
+            raise MissingScope(
+                f"This needs a key with the scope {scope}; yours has: {has}.",
+                scope=scope,
+                scopes=sorted(self.scopes),
+            )
 
     @property
     def session(self) -> str:
@@ -244,14 +255,15 @@ def _by_key(key_id: str, secret: str) -> Known:
     now = clock.now()
     if key.used_at is None or key.used_at < now - USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(used_at=now)
-    return Known(Identity(key.player_id, key.portfolio_id, None, key.key_id, "key"), key.player)
+    scopes = frozenset(key.scopes.split())
+    return Known(Identity(key.player_id, key.portfolio_id, None, key.key_id, "key", scopes), key.player)
 
 
 def _renew_keys() -> None:
     """One question for all keys in use: those that still work are remembered for another while."""
     asked = dict(_to_renew)
-    rows = ApiKey.objects.select_related("player").in_bulk(
-        [known.identity.key_id for known in asked.values()]
+    rows = (
+        keys.working().select_related("player").in_bulk([known.identity.key_id for known in asked.values()])
     )
     now = clock.now()
     used = [pk for pk, row in rows.items() if row.used_at is None or row.used_at < now - USED_EVERY]
@@ -259,7 +271,7 @@ def _renew_keys() -> None:
         ApiKey.objects.filter(pk__in=used).update(used_at=now)
     for digest, known in asked.items():
         row = rows.get(known.identity.key_id or "")
-        if row is not None and row.revoked_at is None and row.player.is_active:
+        if row is not None and row.player.is_active:
             recent.put(digest, Known(known.identity, row.player))
 
 
@@ -295,5 +307,5 @@ def _living(login_id: object) -> Login | None:
 
 def _ended(player_id: int, session: str) -> bool:
     kind, _, name = session.partition(":")
-    rows = ApiKey.objects.filter(pk=name) if kind == "key" else Login.objects.filter(pk=name)
-    return not rows.filter(player_id=player_id, revoked_at=None, player__is_active=True).exists()
+    rows = keys.working() if kind == "key" else Login.objects.filter(revoked_at=None)
+    return not rows.filter(pk=name, player_id=player_id, player__is_active=True).exists()

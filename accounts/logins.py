@@ -96,12 +96,26 @@ def revoke_all(player_id: int, why: str, *, actor_id: int | None = None, but: uu
     return count
 
 
+def revoke_everybodys(why: str) -> int:
+    """Every sign-in of every player ends. Writes no entry: the caller says what it was for."""
+    with transaction.atomic():
+        count = Login.objects.filter(revoked_at=None).update(revoked_at=clock.now(), why_revoked=why[:40])
+        Session.objects.all().delete()
+        transaction.on_commit(recent.forget)
+    return count
+
+
+def of_browser(request: HttpRequest) -> uuid.UUID | None:
+    """The login of this browser's session."""
+    return _of_session(request).values_list("pk", flat=True).first()
+
+
 def _of_session(request: HttpRequest) -> QuerySet[Login]:
     return Login.objects.filter(pk=request.session.get(LOGIN_ID), revoked_at=None)
 
 
 def _revoke(logins: QuerySet[Login], why: str) -> int:
-    """The only place that ends a login: the row, its Django session, and what we remembered."""
+    """Ends logins: the row, its Django session, and what we remembered."""
     with transaction.atomic():
         rows = list(logins.select_for_update().order_by("pk").values_list("pk", "session_key"))
         Login.objects.filter(pk__in=[pk for pk, _ in rows]).update(

@@ -1,6 +1,7 @@
 """The RSA keys that sign tokens: `0001.pem`, `0002.pem`, … in JWT_KEY_DIR.
 
-The highest number signs, all of them verify: adding a file rotates without signing anybody out. A
+The highest number signs, all of them verify: `manage.py rotate_keys` adds a file, which signs nobody out.
+A new key signs only when it is SETTLE_S old: until then every process has looked at the folder again. A
 key's id (`kid`) is the hash of its public half; a token's `kid` is only ever looked up, never used as
 a path.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,12 +23,15 @@ from django.conf import settings
 from simgame.kernel import clock
 
 KEY_BITS: Final = 2048
-RELOAD_S: Final = 5.0  # an unknown kid makes us look at the folder again, at most this often
+RELOAD_S: Final = 5.0  # the folder is looked at again at most this often
+SETTLE_S: Final = 15.0  # three looks: when a key signs, everybody can verify it
 
 
 @dataclass(frozen=True)
 class SigningKey:
     kid: str
+    number: int  # of its file
+    made_at: float  # seconds since 1970
     private: rsa.RSAPrivateKey
     public: rsa.RSAPublicKey
 
@@ -37,31 +42,60 @@ class Keyring:
     def __init__(self, folder: Path):
         self.folder = folder
         self._keys: dict[str, SigningKey] = {}
-        self._newest = ""
         self._loaded_s = float("-inf")
 
     def signer(self, kid: str = "") -> SigningKey:
-        """The newest key, or the one named (LookupError when it is gone)."""
-        if not self._keys:
+        """The newest key that has settled, or the one named (LookupError when it is gone)."""
+        if self._is_old():
             self._load()
-        return self._keys[kid or self._newest]
+        if kid:
+            return self._keys[kid]
+        settled_at = clock.now_ns() / clock.NS_PER_S - SETTLE_S
+        *older, newest = self._keys.values()
+        return next((key for key in [newest, *reversed(older)] if key.made_at <= settled_at), self.all()[0])
+
+    def all(self) -> list[SigningKey]:
+        """Every key, the oldest first."""
+        if self._is_old():
+            self._load()
+        return list(self._keys.values())
 
     def verifier(self, kid: object) -> rsa.RSAPublicKey | None:
         if not isinstance(kid, str):
             return None
-        if kid not in self._keys and clock.monotonic_s() - self._loaded_s > RELOAD_S:
+        if kid not in self._keys and self._is_old():
             self._load()
         key = self._keys.get(kid)
         return key.public if key else None
+
+    def _is_old(self) -> bool:
+        return clock.monotonic_s() - self._loaded_s > RELOAD_S
 
     def _load(self) -> None:
         if not (paths := sorted(self.folder.glob("*.pem"))):
             make(self.folder, 1)
             paths = sorted(self.folder.glob("*.pem"))
-        keys = [_read(path) for path in paths]
+        read = {(key.number, key.made_at): key for key in self._keys.values()}
+        keys = [read.get(_stamp(path)) or _read(path) for path in paths]
         self._keys = {key.kid: key for key in keys}
-        self._newest = keys[-1].kid
         self._loaded_s = clock.monotonic_s()
+
+
+def rotate(folder: Path) -> SigningKey:
+    """The next key: it signs from SETTLE_S on, the others still verify."""
+    numbers = [int(path.stem) for path in folder.glob("*.pem")]
+    number = max(numbers, default=0) + 1
+    make(folder, number)
+    return _read(folder / f"{number:04}.pem")
+
+
+def retire(folder: Path, needed: Collection[str]) -> list[SigningKey]:
+    """Removes the keys that sign no more and whose `kid` no living token `needs`; never the newest two."""
+    keys = [_read(path) for path in sorted(folder.glob("*.pem"))]
+    leaving = [key for key in keys[:-2] if key.kid not in needed]
+    for key in leaving:
+        (folder / f"{key.number:04}.pem").unlink()
+    return leaving
 
 
 def make(folder: Path, number: int) -> None:
@@ -81,13 +115,17 @@ def make(folder: Path, number: int) -> None:
         draft.unlink()
 
 
+def _stamp(path: Path) -> tuple[int, float]:
+    return int(path.stem), path.stat().st_mtime
+
+
 def _read(path: Path) -> SigningKey:
     private = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(private, rsa.RSAPrivateKey):
         raise ValueError(f"{path} holds no RSA key; tokens are signed with RS256.")
     public = private.public_key()
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return SigningKey(hashlib.sha256(der).hexdigest()[:16], private, public)
+    return SigningKey(hashlib.sha256(der).hexdigest()[:16], *_stamp(path), private, public)
 
 
 keyring = Keyring(settings.JWT_KEY_DIR)

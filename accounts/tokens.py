@@ -20,6 +20,7 @@ import jwt
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
@@ -107,10 +108,23 @@ def refresh(text: str, device: str = "", address: str | None = None) -> Pair:
     token_hash = _hash(text)
     with transaction.atomic():
         successor = uuid.uuid4()
-        if consumed := _consume(token_hash, successor):
+        if consumed := _consume(token_hash, claims.gen, successor):
             Login.objects.filter(pk=claims.sid).update(used_at=clock.now())
             return _pair(*consumed, successor)
     return _consumed_before(claims, token_hash, device, address)
+
+
+def void_all(why: str, *, actor_id: int | None = None) -> dict[str, int]:
+    """Every token and browser session that there is works no more: everybody signs in again.
+
+    For the time after a restore: a backup brings back sessions that were ended and tokens that were used up
+    since. Each player's generation goes on by one, so no older token of theirs is ever believed again.
+    """
+    with transaction.atomic():
+        players = Player.objects.update(token_generation=F("token_generation") + 1)
+        ended = logins.revoke_everybodys(why)
+        audit.record(actor_id, "tokens.void", "", why=why, players=players, logins=ended)
+    return {"players": players, "logins": ended}
 
 
 def revoke(text: str) -> None:
@@ -137,7 +151,7 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _consume(token_hash: bytes, successor: uuid.UUID) -> tuple[uuid.UUID, int, int] | None:
+def _consume(token_hash: bytes, generation: int, successor: uuid.UUID) -> tuple[uuid.UUID, int, int] | None:
     """Use the token up: (login, player, generation), or None when it is used up or its login ended."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -146,9 +160,10 @@ def _consume(token_hash: bytes, successor: uuid.UUID) -> tuple[uuid.UUID, int, i
               FROM accounts_login AS login JOIN accounts_player AS player ON player.id = login.player_id
              WHERE token.token_hash = %s AND token.consumed_at IS NULL AND token.expires_at > now()
                AND login.id = token.login_id AND login.revoked_at IS NULL AND player.is_active
+               AND player.token_generation = %s
             RETURNING login.id, player.id, player.token_generation
             """,
-            [successor, token_hash],
+            [successor, token_hash, generation],
         )
         return cursor.fetchone()
 
@@ -172,7 +187,7 @@ def _again(token: RefreshToken) -> Pair:
     """Signing the same claims with the same key gives the same bytes: nothing secret had to be kept."""
     player, login = token.login.player, token.login
     heir = RefreshToken.objects.get(pk=token.successor)
-    text = _refresh_text(heir, player.pk)
+    text = _refresh_text(heir, player.pk, player.token_generation)
     if _hash(text) != bytes(heir.token_hash):
         raise ExpiredToken  # its signing key left within the grace
     return Pair(_access_text(login.pk, player.pk, player.token_generation), text, settings.ACCESS_TOKEN_S)
@@ -183,7 +198,7 @@ def _pair(login_id: uuid.UUID, player_id: int, generation: int, jti: uuid.UUID) 
     issued_at = clock.now().replace(microsecond=0)  # tokens speak in whole seconds
     expires_at = issued_at + Refresh.lifetime
     row = RefreshToken(jti=jti, login_id=login_id, kid=kid, issued_at=issued_at, expires_at=expires_at)
-    text = _refresh_text(row, player_id)
+    text = _refresh_text(row, player_id, generation)
     row.token_hash = _hash(text)
     row.save(force_insert=True)
     return Pair(_access_text(login_id, player_id, generation), text, settings.ACCESS_TOKEN_S)
@@ -195,9 +210,10 @@ def _access_text(login_id: uuid.UUID, player_id: int, generation: int) -> str:
     return str(token)
 
 
-def _refresh_text(row: RefreshToken, player_id: int) -> str:
+def _refresh_text(row: RefreshToken, player_id: int, generation: int) -> str:
     token = Refresh()
     token.set_iat(at_time=row.issued_at)
     token.set_exp(from_time=row.expires_at, lifetime=timedelta())
     token["jti"], token["sub"], token["sid"] = str(row.jti), str(player_id), str(row.login_id)
+    token["gen"] = generation
     return Refresh._token_backend.encode(token.payload, row.kid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -10,10 +11,11 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts import limits, logins, players
+from accounts import keys, limits, logins, players
 from accounts.models import Player
+from simgame.kernel import clock
 from simgame.kernel.errors import Invalid, RateLimited, SimGameError
-from trading import appearance, games
+from trading import appearance, games, pages
 
 SIGN_INS_A_MINUTE = 20  # per address: enough for a class room's slips, too few for guessing
 
@@ -72,6 +74,24 @@ def change_password(request: HttpRequest, sent: QueryDict) -> HttpResponse:
     )
     logins.sign_in(request, player)
     return HttpResponseRedirect("/settings/")
+
+
+def make_key(request: HttpRequest, sent: QueryDict) -> HttpResponse:
+    """The settings once more, with the secret: it is shown this once."""
+    portfolio = pages.own_portfolio(request.user, sent.get("portfolio", ""))
+    days = sent.get("days", "")
+    if days and days not in {str(known) for known in pages.KEY_DAYS}:
+        raise Invalid(_("Choose one of the times that are offered."), pointer="/days")
+    until = clock.now() + timedelta(days=int(days)) if days else None
+    key, secret = keys.make(
+        request.user.pk,
+        portfolio.id,
+        sent.get("name", "")[:60],
+        scopes=sent.getlist("scopes"),
+        expires_at=until,
+    )
+    shown = pages.settings_page(request.user, request.session.get(logins.LOGIN_ID, ""))
+    return render(request, "settings.html", {**shown, "made": key, "secret": secret})
 
 
 def choose_looks(request: HttpRequest, sent: QueryDict) -> HttpResponse:

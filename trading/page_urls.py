@@ -31,6 +31,7 @@ urlpatterns = [
     path("settings/", views.settings_page, name="settings"),
     path("settings/keys/", views.make_key, name="make-key"),
     path("settings/keys/<str:key_id>/revoke/", views.revoke_key, name="revoke-key"),
+    path("settings/logins/revoke/", views.revoke_other_logins, name="revoke-other-logins"),
     path("settings/logins/<uuid:login_id>/revoke/", views.revoke_login, name="revoke-login"),
     path("settings/password/", views.change_password, name="change-password"),
     path("sw.js", views.service_worker, name="service-worker"),

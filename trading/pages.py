@@ -28,6 +28,7 @@ INTERVALS: Final = (
     ("1d", gettext_lazy("Day")),
     ("1w", gettext_lazy("Week")),
 )
+KEY_DAYS: Final = (30, 90, 365)  # how long a key may be made to work
 BOARD_ROWS: Final = 9  # of the landing page
 MODULES: Final = ("desk", "store", "stream", "fold", "money", "worth", "chart", "ticket", "orders", "dom")
 
@@ -107,6 +108,7 @@ def settings_page(player: Player, session_login: str = "") -> JSON:
         "logins": logins.of_player(player.id),
         "this_login": session_login,
         "keys": keys.of_player(player.id),
+        "key_days": KEY_DAYS,
         "portfolios": Portfolio.objects.filter(player=player).select_related("game"),
     }
 

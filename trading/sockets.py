@@ -52,7 +52,10 @@ async def _revoked(who: Who) -> bool:
     return await identity.ended(who.player_id, who.session)
 
 
-def _who(known: Identity) -> Who:
-    """A key speaks for its one portfolio; a player for all of theirs (checked per topic)."""
+def _who(known: Identity) -> Who | None:
+    """A key speaks for its one portfolio; a player for all of theirs (checked per topic). A key that may not
+    read hears nothing."""
+    if "read" not in known.scopes:
+        return None
     portfolios = frozenset() if known.portfolio_id is None else frozenset({known.portfolio_id})
     return Who(known.player_id, known.session, portfolios)

@@ -95,10 +95,8 @@ def change_password(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def make_key(request: HttpRequest) -> HttpResponse:
-    mine = pages.own_portfolio(request.user, request.POST.get("portfolio", ""))
-    key, secret = keys.make(request.user.pk, mine.id, request.POST.get("name", "")[:60])
     shown = pages.settings_page(request.user, request.session.get(logins.LOGIN_ID, ""))
-    return render(request, "settings.html", {**shown, "made": key, "secret": secret})
+    return forms.answer(request, "settings.html", partial(forms.make_key, request), **shown)
 
 
 @page
@@ -123,6 +121,14 @@ def revoke_key(request: HttpRequest, key_id: str) -> HttpResponse:
 @require_POST
 def revoke_login(request: HttpRequest, login_id: uuid.UUID) -> HttpResponse:
     logins.revoke(request.user.pk, login_id)
+    return redirect("settings")
+
+
+@page
+@login_required
+@require_POST
+def revoke_other_logins(request: HttpRequest) -> HttpResponse:
+    logins.revoke_all(request.user.pk, "revoked by the player", but=logins.of_browser(request))
     return redirect("settings")
 
 

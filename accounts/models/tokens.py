@@ -40,6 +40,13 @@ class RefreshToken(models.Model):
     successor = models.UUIDField(null=True)
 
 
+class Scope(models.TextChoices):
+    """What an API key may do. Neither contains the other."""
+
+    READ = "read"  # see orders, positions, the account; open streams
+    TRADE = "trade"  # send, change and cancel orders, and whatever else changes something
+
+
 class ApiKey(models.Model):
     """For bots: belongs to one portfolio (its id; accounts knows nothing of money)."""
 
@@ -48,6 +55,8 @@ class ApiKey(models.Model):
     portfolio_id = models.BigIntegerField()
     secret_hash = models.BinaryField()  # SHA-256 of 256 random bits: needs no salt
     name = models.CharField(max_length=60, blank=True)
+    scopes = models.CharField(max_length=40, default="read trade")  # with spaces, as OAuth writes them
+    expires_at = models.DateTimeField(null=True)  # null: works until it is revoked
     created_at = models.DateTimeField(auto_now_add=True)
     used_at = models.DateTimeField(null=True)  # to the minute
     revoked_at = models.DateTimeField(null=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import identity, keys, logins, players, tokens
-from accounts.errors import BadKey, TooManyKeys, UnknownKey, UnknownLogin
+from accounts import doors, identity, keys, logins, players, tokens
+from accounts.errors import BadKey, ExpiredKey, MissingScope, TooManyKeys, UnknownKey, UnknownLogin
 from accounts.models import ApiKey, Login, Player
 from simgame.kernel import clock
-from simgame.kernel.errors import Unauthenticated
+from simgame.kernel.errors import Invalid, Unauthenticated
 from simgame.problem import CsrfFailed
 from tests.accounts.conftest import PASSWORD
 
@@ -41,7 +43,19 @@ def leave(request: Any) -> HttpResponse:
     return HttpResponse()
 
 
-urlpatterns = [path("echo", Echo.as_view()), path("enter", enter), path("leave", leave)]
+class Guarded(doors.Door):
+    def get(self, request: Any) -> Response:
+        return Response()
+
+    post = get
+
+
+urlpatterns = [
+    path("door/", Guarded.as_view()),
+    path("echo", Echo.as_view()),
+    path("enter", enter),
+    path("leave", leave),
+]
 
 
 def scope(method: str = "GET", **headers: str) -> dict[str, Any]:
@@ -237,3 +251,40 @@ def test_a_portfolio_has_so_many_keys_and_no_more(alice: Player, bob: Player) ->
         keys.revoke(bob.pk, made[0].key_id)
     keys.revoke(alice.pk, made[0].key_id)
     assert keys.make(alice.pk, 7)
+
+
+async def test_a_key_does_what_its_scopes_say_until_it_expires(
+    alice: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = clock.now() + timedelta(days=30)
+    key, secret = await sync_to_async(keys.make)(alice.pk, 7, "viewer", scopes=["read"], expires_at=soon)
+    bot = {"apca_api_key_id": key.key_id, "apca_api_secret_key": secret}
+    who = await identity.identify(scope("POST", **bot))
+    who.require("read")
+    with pytest.raises(MissingScope, match="trade") as refused:
+        who.require("trade")
+    assert refused.value.facts == {"scope": "trade", "scopes": ["read"]}
+    logins.recent.forget()
+    later = soon + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert await identity.ended(alice.pk, who.session), "its sockets close too"
+    with pytest.raises(ExpiredKey):
+        await identity.identify(scope(**bot))
+
+
+def test_the_doors_ask_for_the_scope(alice: Player) -> None:
+    made = {may: keys.make(alice.pk, 7, may, scopes=[may]) for may in ("read", "trade")}
+    for may, (key, secret) in made.items():
+        bot = {"apca-api-key-id": key.key_id, "apca-api-secret-key": secret}
+        for method, needed in (("get", "read"), ("post", "trade")):
+            answer = getattr(Client(), method)("/door/", headers=bot)
+            assert answer.status_code == (200 if may == needed else 403)
+            if may != needed:
+                assert answer.json()["code"] == "MISSING_SCOPE"
+                assert answer.json()["facts"]["scope"] == needed
+
+
+@pytest.mark.parametrize("scopes", [[], ["admin"], ["read", "admin"]])
+def test_there_are_no_other_scopes(alice: Player, scopes: list[str]) -> None:
+    with pytest.raises(Invalid):
+        keys.make(alice.pk, 7, scopes=scopes)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import jwt
@@ -15,6 +17,7 @@ from asgiref.sync import async_to_sync
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 
 from accounts import identity, logins, players, signing, tokens
@@ -272,11 +275,40 @@ def test_a_new_signing_key_signs_nobody_out(alice: Player, tmp_path: Any) -> Non
     ring = signing.Keyring(tmp_path)
     old = ring.signer()
     token = jwt.encode(claims_now(), old.private, "RS256", headers={"kid": old.kid})
-    signing.make(tmp_path, 2)
+    made = signing.rotate(tmp_path)
     fresh = signing.Keyring(tmp_path)
-    assert fresh.signer().kid != old.kid
+    assert fresh.signer().kid == old.kid, "not before every process has seen the new one"
+    os.utime(tmp_path / "0002.pem", (made.made_at - signing.SETTLE_S,) * 2)
+    fresh = signing.Keyring(tmp_path)
+    assert fresh.signer().kid == made.kid != old.kid
     assert jwt.decode(token, fresh.verifier(old.kid), ["RS256"], audience=settings.JWT_AUDIENCE)
     assert (tmp_path / "0002.pem").stat().st_mode & 0o077 == 0
+
+
+def test_keys_leave_when_no_token_needs_them(tmp_path: Any) -> None:
+    first, second, *_ = [signing.rotate(tmp_path) for _ in range(4)]
+    assert [key.kid for key in signing.retire(tmp_path, {first.kid})] == [second.kid]
+    assert [path.stem for path in sorted(tmp_path.iterdir())] == ["0001", "0003", "0004"]
+
+
+def test_after_a_restore_every_older_token_is_void(alice: Player, bob: Player) -> None:
+    """The backup remembers neither that a token was used up nor that a device was signed out."""
+    used, bobs = tokens.issue(alice), tokens.issue(bob)
+    tokens.refresh(used.refresh)
+    row = RefreshToken.objects.get(consumed_at__isnull=False)
+    RefreshToken.objects.filter(pk=row.pk).update(consumed_at=None)  # as the backup has it
+    call_command("void_tokens", "--reason", "a restore", "--format", "json", stdout=StringIO())
+    Login.objects.update(
+        revoked_at=None
+    )  # also where somebody revives the devices: the generation is another
+    for pair in (used, bobs):
+        with pytest.raises(SimGameError):
+            tokens.refresh(pair.refresh)
+        with pytest.raises(ExpiredToken):
+            async_to_sync(identity.identify_token)(pair.access)
+    assert AuditEntry.objects.get(action="tokens.void").facts["players"] == 2
+    alice.refresh_from_db()
+    assert async_to_sync(identity.identify_token)(tokens.issue(alice).access).player_id == alice.pk
 
 
 def test_processes_that_start_together_agree_on_the_first_key(tmp_path: Any) -> None:

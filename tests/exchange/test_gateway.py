@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -11,7 +12,7 @@ from asgiref.sync import sync_to_async
 from accounts import keys, limits
 from tests.exchange import street
 from trading import gateway
-from trading.models import Order
+from trading.models import Order, Portfolio
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GOOD = {"symbol": "SHARE", "qty": "100", "side": "buy", "type": "limit", "limit_price": "9.00"}
@@ -290,3 +291,17 @@ async def test_what_only_the_exchange_knows_names_its_field_too(bot, feed, world
         reply = await bot.ask("POST", "/v2/orders", body)
         assert (reply.status, reply.body["reason"]) == (422, reason), reply.body
         assert reply.body["errors"][0]["pointer"].startswith(pointer), reply.body
+
+
+async def test_a_key_that_may_only_look_sends_no_order(bot, exchange):
+    alice = await Portfolio.objects.aget(player__username="alice")
+    key, secret = await sync_to_async(keys.make)(alice.player_id, alice.id, scopes=["read"])
+    for method, path in (
+        ("POST", "/v2/orders"),
+        ("DELETE", "/v2/orders"),
+        ("DELETE", f"/v2/orders/{uuid4()}"),
+    ):
+        refused = await Bot(key.key_id, secret).ask(method, path, GOOD if method == "POST" else None)
+        assert (refused.status, refused.body["reason"]) == (403, "MISSING_SCOPE")
+        assert "scope trade" in refused.body["detail"]
+    assert not await Order.objects.aexists()

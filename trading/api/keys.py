@@ -11,18 +11,27 @@ from rest_framework.response import Response
 
 from accounts import keys
 from accounts.doors import Strict
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Scope
 from trading.api.door import X_PORTFOLIO, Door, NotByKey, Problem
 
 
 class KeyForm(Strict):
     name = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(Scope.values), allow_empty=False, max_length=2, required=False,
+        default=list(Scope.values), help_text="`read` to look, `trade` to change something",
+    )  # fmt: skip
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Works until it is revoked when not given"
+    )
 
 
 class KeyAnswer(serializers.Serializer):
     key_id = serializers.CharField()
     portfolio_id = serializers.IntegerField()
     name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.values))
+    expires_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     used_at = serializers.DateTimeField(allow_null=True)
 
@@ -44,8 +53,8 @@ class Keys(Door):
     )
     def post(self, request: Request) -> Response:
         """A key for the portfolio."""
-        name = self.body(KeyForm)["name"]
-        key, secret = keys.make(self.identity.player_id, self.portfolio().id, name)
+        asked = self.body(KeyForm)
+        key, secret = keys.make(self.identity.player_id, self.portfolio().id, **asked)
         return Response({**_key(key), "secret": secret}, status=201)
 
 
@@ -60,4 +69,5 @@ class Key(Door):
 
 
 def _key(key: ApiKey) -> dict[str, Any]:
-    return {name: getattr(key, name) for name in ("key_id", "portfolio_id", "name", "created_at", "used_at")}
+    shown = ("key_id", "portfolio_id", "name", "expires_at", "created_at", "used_at")
+    return {name: getattr(key, name) for name in shown} | {"scopes": key.scopes.split()}

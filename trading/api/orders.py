@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from asgiref.sync import async_to_sync
@@ -243,6 +243,7 @@ class Position(OrderDoor):
 
 
 class Preview(OrderDoor):
+    scopes: ClassVar[dict[str, str]] = {"POST": "read"}
     get_throttles = Door.get_throttles  # it changes nothing: limited as a read
 
     @extend_schema(

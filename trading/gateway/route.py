@@ -70,6 +70,7 @@ async def answered(
     try:
         verb = VERBS[scope["method"], _names_an_order(path)]
         identity = await identify_presented(shown or presented(headers), scope)
+        identity.require("trade")
         _require_json(headers, body)
         answer = await verb(Call(identity, headers, body, path[len(ROOT) + 1 :].rstrip("/")))
         if answer.content:
