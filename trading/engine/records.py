@@ -1,7 +1,7 @@
 """What the engine's modules hand each other, as plain records.
 
-The structs of msgspec are here and in `commands.py`, `events.py`, `draft.py` and `invariants.py`: these modules
-stay Python where the others are compiled.
+The structs of msgspec are here and in `commands.py`, `events.py`, `draft.py` and `invariants.py`: these
+modules stay Python where the others are compiled.
 """
 
 from __future__ import annotations
