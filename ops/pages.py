@@ -1,4 +1,4 @@
-"""The status page: what `/readyz` says, for people."""
+"""The status page: what `/readyz` says, for people; and the reference of the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from ops import health
+from ops import health, reference
 from simgame.kernel import clock
 
 
@@ -25,6 +25,12 @@ def status(request: HttpRequest) -> HttpResponse:
     broken = wrong_ones - health.OPTIONAL
     shown = {"parts": parts, "broken": bool(broken), "slow": bool(wrong_ones), "at": clock.now()}
     return render(request, "status.html", shown, status=503 if broken else 200)
+
+
+@require_GET
+def api(request: HttpRequest) -> HttpResponse:
+    shown = {"groups": reference.groups(), "messages": reference.messages(), "version": reference.version()}
+    return render(request, "api.html", shown)
 
 
 def _words() -> dict[str, tuple[str, str]]:

@@ -63,6 +63,7 @@ def checks() -> list[tuple[str, Sequence[str]]]:
         ("Lint (ruff)", [python, "-m", "ruff", "check", "."]),
         ("Types (mypy)", [python, "-m", "mypy", *typed]),
         ("Floors (import-linter)", [str(tool / "lint-imports"), "--no-cache"]),
+        ("Contract (docs/api)", [python, "manage.py", "api_schema", "--check"]),
         ("Templates (djlint)", [python, "-m", "djlint", "--lint", "--quiet", "templates"]),
     ]
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import Visiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-OPEN_PAGES = ["/", "/login/", "/register/", "/standings/", "/help/", "/status/", "/games/"]
+OPEN_PAGES = ["/", "/login/", "/register/", "/standings/", "/help/", "/status/", "/games/", "/api/"]
 OWN_PAGES = [
     "/desk/",
     "/standings/",

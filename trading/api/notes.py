@@ -46,8 +46,8 @@ class NoteChange(Strict):
 
 
 class NoteQuery(Strict):
-    q = serializers.CharField(required=False, max_length=200, default="")
-    tag = serializers.CharField(required=False, max_length=32, default="")
+    q = serializers.CharField(required=False, max_length=200, default="", allow_blank=True)
+    tag = serializers.CharField(required=False, max_length=32, default="", allow_blank=True)
     order_id = serializers.UUIDField(required=False, default=None)
     day = serializers.DateField(required=False, default=None)
     before = serializers.IntegerField(required=False, min_value=1, max_value=money.INT64_MAX)
