@@ -7,10 +7,12 @@ from typing import Any
 
 from accounts import origin
 from accounts.models import AuditEntry
+from simgame.kernel import viewer
 
 Facts = Mapping[str, Any]
 
 
+@viewer.house()
 def record(
     actor_id: int | None,
     action: str,

@@ -33,7 +33,7 @@ from accounts import keys, tokens
 from accounts.errors import BadToken, ExpiredToken, MissingScope
 from accounts.logins import LOGIN_ID, recent
 from accounts.models import ApiKey, Login, Player
-from simgame.kernel import clock
+from simgame.kernel import clock, viewer
 from simgame.kernel.errors import Malformed, Unauthenticated
 from simgame.problem import CsrfFailed
 
@@ -143,7 +143,10 @@ async def _known(shown: Presented) -> Known:
     credential, digest = shown
     known, left_s = recent.look(digest)
     if known is None:
-        return await database_sync_to_async(_find)(credential)
+        known = await database_sync_to_async(_find)(credential)
+        viewer.become(known.identity.player_id)
+        return known
+    viewer.become(known.identity.player_id)
     if left_s < RENEW_BEFORE_S and credential.how == "key":
         _to_renew[digest] = known
         if not _renewing:
@@ -173,6 +176,7 @@ def known_of_request(request: HttpRequest) -> Known:
     known = recent.get(_digest(credential)) or _find(credential)
     if credential.how == "session" and request.method not in SAFE_METHODS:
         check_csrf(request)
+    viewer.become(known.identity.player_id)
     return Known(known.identity, copy.copy(known.player))
 
 
@@ -231,6 +235,7 @@ def _digest(credential: Credential) -> bytes:
     return hashlib.sha256("\n".join(credential).encode("utf-8", "surrogateescape")).digest()
 
 
+@viewer.door()
 def _find(credential: Credential) -> Known:
     """Ask the database. Many requests with one credential come here one after another: the first
     one's answer serves the others."""
@@ -259,6 +264,7 @@ def _by_key(key_id: str, secret: str) -> Known:
     return Known(Identity(key.player_id, key.portfolio_id, None, key.key_id, "key", scopes), key.player)
 
 
+@viewer.door()
 def _renew_keys() -> None:
     """One question for all keys in use: those that still work are remembered for another while."""
     asked = dict(_to_renew)
@@ -305,6 +311,7 @@ def _living(login_id: object) -> Login | None:
     return login
 
 
+@viewer.door()
 def _ended(player_id: int, session: str) -> bool:
     kind, _, name = session.partition(":")
     rows = keys.working() if kind == "key" else Login.objects.filter(revoked_at=None)

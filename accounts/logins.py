@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.errors import UnknownLogin
 from accounts.models import Login, Player
 from accounts.recent import Recent
-from simgame.kernel import clock
+from simgame.kernel import clock, viewer
 
 LOGIN_ID: Final = "login_id"  # in the browser session
 RECENT_S: Final = 4.0  # a revocation holds everywhere within this, plus a round trip: 5 s are promised
@@ -37,7 +37,9 @@ def address_of(request: HttpRequest) -> str | None:
 
 def sign_in(request: HttpRequest, player: Player) -> None:
     """A browser session for `player`, with a new session key."""
-    auth.login(request, player, backend="django.contrib.auth.backends.ModelBackend")
+    with viewer.door():
+        auth.login(request, player, backend="django.contrib.auth.backends.ModelBackend")
+    viewer.become(player.pk)
 
 
 def sign_out(request: HttpRequest) -> None:

@@ -17,6 +17,7 @@ from accounts import audit, logins
 from accounts.errors import BadCredentials, BadName, NameTaken, NotAGuest, RegistrationClosed, WeakPassword
 from accounts.models import Player
 from accounts.models.player import USERNAME, USERNAME_RULE
+from simgame.kernel import viewer
 from simgame.kernel.errors import Invalid
 from simgame.switches import runtime
 
@@ -24,6 +25,7 @@ GUEST_PREFIX: Final = "Guest-"
 PASSWORD_CHARS_MAX: Final = 1024  # hashing a novel is work that an attacker would love to give us
 
 
+@viewer.door()
 def register(username: str, password: str, email: str = "", *, address: str | None = None) -> Player:
     """A new player. Raises RegistrationClosed, BadName, NameTaken, WeakPassword or Invalid (email)."""
     _refuse_when_closed()
@@ -33,6 +35,7 @@ def register(username: str, password: str, email: str = "", *, address: str | No
     return _stored(player, "player.register", address)
 
 
+@viewer.door()
 def start_guest(*, address: str | None = None) -> Player:
     """A player without a password, who may choose name and password later and keeps everything."""
     _refuse_when_closed()
@@ -41,6 +44,7 @@ def start_guest(*, address: str | None = None) -> Player:
     return _stored(player, "player.start_guest", address)
 
 
+@viewer.door()
 def keep_guest(player_id: int, username: str, password: str, email: str = "") -> Player:
     """The guest becomes a named player. Raises NotAGuest and what `register` raises about the fields."""
     with transaction.atomic():
@@ -54,6 +58,7 @@ def keep_guest(player_id: int, username: str, password: str, email: str = "") ->
         return _stored(player, "player.keep_guest", None)
 
 
+@viewer.door()
 def authenticate(username: str, password: str) -> Player:
     """BadCredentials whatever was wrong, after the same work (a hash is computed either way)."""
     if len(password) > PASSWORD_CHARS_MAX:
@@ -62,6 +67,7 @@ def authenticate(username: str, password: str) -> Player:
     player = auth.authenticate(None, username=name, password=password) if "\x00" not in name else None
     if not isinstance(player, Player):
         raise BadCredentials
+    viewer.become(player.pk)
     return player
 
 
@@ -145,4 +151,5 @@ def _stored(player: Player, action: str, address: str | None) -> Player:
             audit.record(player.pk, action, player.username, address=address)
     except IntegrityError:  # another request took the name since we looked
         raise NameTaken(f"The name {player.username} is taken.", pointer="/username") from None
+    viewer.become(player.pk)
     return player

@@ -29,7 +29,7 @@ from accounts import audit, logins
 from accounts.errors import BadToken, ExpiredToken, ReusedToken
 from accounts.models import Login, Player, RefreshToken
 from accounts.signing import keyring
-from simgame.kernel import clock
+from simgame.kernel import clock, viewer
 
 TOKEN_CHARS_MAX: Final = 4096  # ours have about 700; a longer one is not ours
 
@@ -90,6 +90,7 @@ class Refresh(OurToken):
     _token_backend = KeyringBackend(f"{settings.JWT_AUDIENCE}/refresh")
 
 
+@viewer.door()
 def issue(player: Player, device: str = "", address: str | None = None) -> Pair:
     """Sign a device in: a login with its first pair of tokens."""
     with transaction.atomic():
@@ -102,6 +103,7 @@ def access_claims(text: str) -> Claims:
     return _read(Access, text)
 
 
+@viewer.door()
 def refresh(text: str, device: str = "", address: str | None = None) -> Pair:
     """The next pair. Raises BadToken, ExpiredToken, or ReusedToken (and then the login is revoked)."""
     claims = _read(Refresh, text)
@@ -127,6 +129,7 @@ def void_all(why: str, *, actor_id: int | None = None) -> dict[str, int]:
     return {"players": players, "logins": ended}
 
 
+@viewer.door()
 def revoke(text: str) -> None:
     """Sign out with a refresh token. Raises BadToken or ExpiredToken when it is no token of ours."""
     claims = _read(Refresh, text)

@@ -11,6 +11,7 @@ import sys
 from csp.constants import NONCE, NONE, SELF
 
 from simgame import embedded, env, secrets
+from simgame.database import roles
 
 BASE_DIR = env.BASE_DIR
 HOME = env.home()
@@ -77,6 +78,7 @@ if sys.argv[1:2] in (["run_feed"], ["run_exchange"]):
 MIDDLEWARE = [
     "ops.logging.request_id_middleware",
     "accounts.origin.middleware",
+    "accounts.wall.viewer_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -84,7 +86,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.wall.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -112,7 +114,9 @@ TEMPLATES = [
 # fixed place, so every command finds the running services by itself).
 DATABASE_URL = env.text("DATABASE_URL") or embedded.database_url(HOME)
 REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(HOME)
-DATABASES = {"default": embedded.django_database(DATABASE_URL)}
+# Each kind of process logs in as a role of its own, made by `migrate`: docs/security.md, "Roles".
+LOGIN = roles.of_process(sys.argv, serves="simgame.asgi" in sys.modules)  # the roof reads settings first
+DATABASES = {"default": embedded.django_database(roles.url(DATABASE_URL, LOGIN))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Redis is a hint: short timeouts, so that a hanging one never holds a request.
 REDIS_TIMEOUT_S = 0.25

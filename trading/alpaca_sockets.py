@@ -25,7 +25,7 @@ from realtime.identity import authentication
 from realtime.outbox import Entry
 from realtime.subscriptions import subscribe
 from realtime.wire import Frame, binary_frame, text_frame
-from simgame.kernel import clock
+from simgame.kernel import clock, viewer
 from simgame.kernel.errors import SimGameError
 from trading import alpaca_words as words
 from trading.models import Portfolio
@@ -120,7 +120,7 @@ class AlpacaSocket(Socket):
             self._refuse(406, CloseCode.TOO_MANY_SOCKETS)
             return False
         self.who = who
-        self.portfolio = await _portfolio(min(who.portfolio_ids))
+        self.portfolio = await _portfolio(who.player_id, min(who.portfolio_ids))
         return True
 
     def _refuse(self, code: int, leave: CloseCode | None = None) -> None:
@@ -145,8 +145,9 @@ class AlpacaSocket(Socket):
 
 
 @database_sync_to_async
-def _portfolio(portfolio_id: int) -> Portfolio:
-    return Portfolio.objects.select_related("game__world").get(id=portfolio_id)
+def _portfolio(player_id: int, portfolio_id: int) -> Portfolio:
+    with viewer.player(player_id):
+        return Portfolio.objects.select_related("game__world").get(id=portfolio_id)
 
 
 class TradingSocket(AlpacaSocket):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Player
 from market import queries as market_queries
+from simgame.kernel import viewer
 from simgame.kernel.errors import NotFound
 from trading import hosting, lobby, pages, queries
 from trading.models import Game, Portfolio
@@ -30,12 +31,15 @@ def games(player: Player | None, chosen: int | None) -> JSON:
 
 
 def facts(game: Game) -> JSON:
-    return {"row": lobby.row(lobby.find(game.slug, game.host_id), None), "host": game.host}
+    with viewer.house():  # a host's name is told to whom he invited
+        host = game.host
+    return {"row": lobby.row(lobby.find(game.slug, game.host_id), None), "host": host}
 
 
 def host(game: Game) -> JSON:
     """Who is in the game and how they stand, for who made it."""
-    players = Portfolio.objects.filter(game=game).select_related("player").order_by("id")
+    with viewer.house():  # the caller has the game from hosting.of
+        players = list(Portfolio.objects.filter(game=game).select_related("player").order_by("id"))
     return {
         "game": game,
         "world": game.world,

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import Player
 from market import caller
-from simgame.kernel import clock, money
+from simgame.kernel import clock, money, viewer
 from simgame.kernel.errors import Forbidden, Invalid, NotFound
 from trading import errors, games, queries, ranking
 from trading.engine.commands import Freeze
@@ -106,7 +106,8 @@ def act(host: Player, slug: str, verb: str) -> None:
         held.save(update_fields=["status", "starts_at"])
     game.status = becomes
     audit.record(host.pk, f"game.{verb}", game.slug)
-    does(game)
+    with viewer.house():  # the host's word holds for every portfolio of the game
+        does(game)
 
 
 def end_due() -> int:
@@ -119,6 +120,7 @@ def end_due() -> int:
     return len(rows)
 
 
+@viewer.house()  # the host's, of all who play: the caller has the game from `of`
 def export(game: Game) -> dict[str, Any]:
     """What a host needs to talk the game over: rows as the API shows them, by player."""
     portfolios = Portfolio.objects.filter(game=game).select_related("player").order_by("id")

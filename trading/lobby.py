@@ -5,15 +5,16 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from accounts.models import Player
-from simgame.kernel import money
+from simgame.kernel import money, viewer
 from simgame.kernel.errors import NotFound
 from trading import games
 from trading.errors import GameEnded
-from trading.models import Game, Portfolio
+from trading.models import Game, Participant, Portfolio
 
 GAMES_SHOWN = 200
 
@@ -22,7 +23,8 @@ def find(text: str, player_id: int | None = None, invitation: str = "") -> Game:
     """The game of this number or slug. Raises NotFound, also for a private game of others."""
     by_number = text.isascii() and text.isdigit() and len(text) < 19
     found = _games().filter(id=int(text)) if by_number else _games().filter(slug=text)
-    game = found.first()
+    with viewer.house():  # a private one is found by its invitation; who may see it is decided below
+        game = found.first()
     if game and (_invited(game, invitation) or _visible(found, player_id).exists()):
         return game
     raise NotFound(_("There is no game “%(name)s”.") % {"name": text[:80]})
@@ -38,6 +40,11 @@ def join(player: Player, game: Game) -> Portfolio:
             _("%(name)s is over: its standings can be read, but nobody joins any more.") % {"name": game.name}
         )
     return games.join(player, game)
+
+
+def visible(player_id: int | None) -> QuerySet[Game]:
+    """The games that the player, or who has not signed in, may see."""
+    return _visible(Game.objects.all(), player_id)
 
 
 def _invited(game: Game, invitation: str) -> bool:
@@ -75,7 +82,9 @@ def portfolio_in(game: Game, player_id: int | None) -> int | None:
 
 
 def _games() -> QuerySet[Game]:
-    return Game.objects.select_related("world").annotate(players=Count("portfolios", distinct=True))
+    seats = Participant.objects.filter(game=OuterRef("pk")).order_by().values("game")
+    players = Coalesce(Subquery(seats.annotate(count=Count("pk")).values("count")), 0)
+    return Game.objects.select_related("world").annotate(players=players)
 
 
 def _row(game: Game, portfolio_id: int | None) -> dict[str, Any]:

@@ -20,12 +20,23 @@ from django.db.models import Max, Q, QuerySet
 from market import queries as market_queries
 from market import rulewords
 from market.models import World
-from simgame.kernel import clock, money
+from simgame.kernel import clock, money, viewer
 from simgame.kernel.errors import NotFound
 from simgame.kernel.ids import row_number, world_key
 from trading import margins, ranking, watchlist
 from trading.messages import JSON, Scale, balance_json, currency_of, fill_json, order_json, position_json
-from trading.models import AccountEvent, Balance, Command, Fill, Game, Order, Portfolio, Position, Rank
+from trading.models import (
+    AccountEvent,
+    Balance,
+    Command,
+    Fill,
+    Game,
+    Order,
+    Participant,
+    Portfolio,
+    Position,
+    Rank,
+)
 from trading.models.order import OPEN_STATUSES
 from trading.portfolios import Worth
 
@@ -59,7 +70,8 @@ def one_snapshot() -> Iterator[None]:
 def journal_head(world: World) -> int:
     """The number of the newest command that is committed."""
     mine = Command.objects.filter(id__lt=world_key(world.number + 1, 0), id__gte=world_key(world.number, 0))
-    head = mine.aggregate(head=Max("id"))["head"]
+    with viewer.house():  # a number, and nothing of anybody's
+        head = mine.aggregate(head=Max("id"))["head"]
     return row_number(head) if head else 0
 
 
@@ -153,7 +165,7 @@ def _game_json(game: Game, portfolio_id: int) -> JSON:
         "name": game.name,
         "status": game.status,
         "rank": rank,
-        "players": Portfolio.objects.filter(game=game).count(),
+        "players": Participant.objects.filter(game=game).count(),
     }
 
 
@@ -287,13 +299,16 @@ def standings(game: Game, portfolio_id: int | None = None) -> JSON:
 
     `neighbours` are the rows around the asking portfolio when it stands below the shown ones.
     """
-    rows = Rank.objects.filter(game=game).select_related("portfolio__player").order_by("rank")
+    rows = Rank.objects.filter(game=game).order_by("rank")
     top = list(rows[:STANDINGS_SHOWN])
     mine = rows.filter(portfolio_id=portfolio_id).first() if portfolio_id else None
     near: list[Rank] = []
     if mine and mine.rank > STANDINGS_SHOWN:
         first = max(mine.rank - NEIGHBOURS, STANDINGS_SHOWN + 1)
         near = list(rows.filter(rank__range=(first, mine.rank + NEIGHBOURS)))
+    names = Participant.objects.in_bulk(
+        [row.portfolio_id for row in [*top, *near, *([mine] if mine else [])]]
+    )
     exponent = money.CURRENCY_EXPONENT[game.currency]
     return {
         "game": {
@@ -306,9 +321,9 @@ def standings(game: Game, portfolio_id: int | None = None) -> JSON:
         },
         "at": top[0].at.strftime("%Y-%m-%dT%H:%M:%SZ") if top else None,
         "players": rows.count(),
-        "rows": [_standing(row, game) for row in top],
-        "neighbours": [_standing(row, game) for row in near],
-        "mine": _standing(mine, game) if mine else None,
+        "rows": [_standing(row, names[row.portfolio_id], game) for row in top],
+        "neighbours": [_standing(row, names[row.portfolio_id], game) for row in near],
+        "mine": _standing(mine, names[mine.portfolio_id], game) if mine else None,
         "returns": _returns(game),
     }
 
@@ -331,13 +346,13 @@ def _returns(game: Game) -> list[JSON]:
     ]
 
 
-def _standing(row: Rank, game: Game) -> JSON:
+def _standing(row: Rank, name: Participant, game: Game) -> JSON:
     exponent = money.CURRENCY_EXPONENT[game.currency]
     return {
         "rank": row.rank,
         "moved": row.previous_rank - row.rank if row.previous_rank else 0,
-        "player": row.portfolio.player.username,
-        "guest": row.portfolio.player.guest,
+        "player": name.username,
+        "guest": name.guest,
         "portfolio_id": row.portfolio_id,
         "equity": money.show(row.equity, exponent),
         "return_pct": percent(row.equity - game.start_cash, game.start_cash),

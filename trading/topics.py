@@ -7,7 +7,8 @@ The offset of a private topic is the database's own sequence, so what a socket m
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +18,8 @@ from market.models import World
 from realtime.identity import Who
 from realtime.publish import Message
 from realtime.topics import Policy, Snapshot, TopicKind, register
-from trading import queries
+from simgame.kernel import viewer
+from trading import lobby, queries
 from trading.models import Game, Portfolio
 
 PORTFOLIO = "portfolio"
@@ -38,7 +40,7 @@ def register_topics() -> None:
     register(
         TopicKind(PORTFOLIO, Policy.EVERY, _desk, _own_portfolio, since=_missed, private=True),
     )
-    register(TopicKind(GAME, Policy.LATEST, _standings, _anybody))
+    register(TopicKind(GAME, Policy.LATEST, _standings, _game_to_see))
     register(TopicKind(HALTS, Policy.LATEST, _halts, _anybody))
 
 
@@ -54,7 +56,24 @@ def _own_portfolio(topic: str, who: Who | None) -> bool:
         return False
     if who.portfolio_ids and _number(topic) not in who.portfolio_ids:
         return False  # an API key speaks for its own portfolio only
-    return Portfolio.objects.filter(id=_number(topic), player_id=who.player_id).exists()
+    with viewer.player(who.player_id):
+        return Portfolio.objects.filter(id=_number(topic), player_id=who.player_id).exists()
+
+
+@contextmanager
+def _as_owner(portfolio_id: int) -> Iterator[None]:
+    """What a private stream reads, its owner reads, whoever follows it: see `_own_portfolio`."""
+    with viewer.house():
+        owner = Portfolio.objects.filter(id=portfolio_id).values_list("player_id", flat=True).first()
+    with viewer.player(owner or 0):
+        yield
+
+
+@in_a_thread
+def _game_to_see(topic: str, who: Who | None) -> bool:
+    """Public games, and of private ones those that they host or play."""
+    with viewer.player(who.player_id if who else 0):
+        return lobby.visible(who.player_id if who else None).filter(id=_number(topic)).exists()
 
 
 async def _anybody(_topic: str, _who: Who | None) -> bool:
@@ -64,7 +83,8 @@ async def _anybody(_topic: str, _who: Who | None) -> bool:
 @in_a_thread
 def _desk(topic: str) -> Snapshot | None:
     try:
-        desk = queries.desk_snapshot(_number(topic))
+        with _as_owner(_number(topic)):
+            desk = queries.desk_snapshot(_number(topic))
     except Portfolio.DoesNotExist:
         return None
     return Snapshot(desk["epoch"], desk["version"], desk)
@@ -74,7 +94,7 @@ def _desk(topic: str) -> Snapshot | None:
 def _missed(topic: str, epoch: str, offset: int, limit: int) -> Sequence[Message] | None:
     """Messages after `offset`, oldest first; None when the caller must take a snapshot."""
     portfolio_id = _number(topic)
-    with queries.one_snapshot():
+    with _as_owner(portfolio_id), queries.one_snapshot():
         now = queries.stream_epoch(portfolio_id)
         head = queries.desk_version(portfolio_id)
         if epoch != now or not 0 <= offset <= head or head - offset > min(limit, POLL_MESSAGES_MAX):
@@ -85,7 +105,8 @@ def _missed(topic: str, epoch: str, offset: int, limit: int) -> Sequence[Message
 
 @in_a_thread
 def _standings(topic: str) -> Snapshot | None:
-    game = Game.objects.select_related("world").filter(id=_number(topic)).first()
+    with viewer.house():  # who follows a private game was let in by `_game_to_see`
+        game = Game.objects.select_related("world").filter(id=_number(topic)).first()
     if game is None:
         return None
     rows = queries.standings(game)

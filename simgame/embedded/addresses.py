@@ -83,7 +83,7 @@ def django_database(url: str) -> dict[str, Any]:
         )
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "simgame.database",
         "NAME": unquote(parts.path.lstrip("/")) or options.pop("dbname", "postgres"),
         "USER": unquote(parts.username or "") or options.pop("user", ""),
         "PASSWORD": unquote(parts.password or ""),

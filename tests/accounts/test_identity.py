@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from accounts import doors, identity, keys, logins, players, tokens
 from accounts.errors import BadKey, ExpiredKey, MissingScope, TooManyKeys, UnknownKey, UnknownLogin
 from accounts.models import ApiKey, Login, Player
-from simgame.kernel import clock
+from simgame.kernel import clock, viewer
 from simgame.kernel.errors import Invalid, Unauthenticated
 from simgame.problem import CsrfFailed
 from tests.accounts.conftest import PASSWORD
@@ -34,7 +34,9 @@ class Echo(APIView):
 
 
 def enter(request: Any) -> HttpResponse:
-    logins.sign_in(request, Player.objects.get(username=request.GET["as"]))
+    with viewer.door():
+        player = Player.objects.get(username=request.GET["as"])
+    logins.sign_in(request, player)
     return HttpResponse()
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 
+import pytest
+from django.db.models import QuerySet
+
 from tests.api.test_journey import BUY, REST
 from tests.api.wire import Answer, Client
 
@@ -92,3 +95,45 @@ async def test_nobody_in_particular_is_asked_to_sign_in(alice: Client) -> None:
         answer = await stranger.ask(method, url, {} if method in ("POST", "PATCH") else None)
         assert (answer.status, answer.headers.get("www-authenticate")) == (401, 'Bearer realm="simgame"'), url
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+OWNERS = ("portfolio", "portfolio_id", "player", "player_id", "account", "host", "host_id")
+
+
+async def test_the_second_wall_holds_where_the_first_is_taken_away(
+    alice: Client, bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every query forgets to ask whose: what Bob finds is his own, or nothing."""
+    filled, resting = (await alice.post("/v2/orders", BUY)).json, (await alice.post("/v2/orders", REST)).json
+    fill = (await alice.get("/api/v1/desk")).json["fills"][0]
+    note = (await alice.post("/api/v1/journal", {"text": "a secret"})).json
+    await alice.post("/api/v1/keys", {"name": "hers"})
+    hers = str(alice.said["portfolio"]["id"])
+    ask, dropped = QuerySet._filter_or_exclude_inplace, []
+
+    def forgetful(rows: QuerySet, negate: bool, args: tuple, asked: dict) -> None:
+        dropped.extend(asked.keys() & set(OWNERS))
+        ask(rows, negate, args, {name: value for name, value in asked.items() if name not in OWNERS})
+
+    monkeypatch.setattr(QuerySet, "_filter_or_exclude_inplace", forgetful)
+    for method, url, body in [
+        ("GET", f"/v2/orders/{resting['id']}", None),
+        ("PATCH", f"/v2/orders/{resting['id']}", {"qty": "100"}),
+        ("DELETE", f"/v2/orders/{filled['id']}", None),
+        ("GET", f"/api/v1/orders/{filled['id']}/receipt", None),
+        ("GET", f"/api/v1/fills/{fill['id']}/receipt", None),
+        ("PATCH", f"/api/v1/journal/{note['id']}", {"text": "read", "version": 1}),
+        ("DELETE", f"/api/v1/journal/{note['id']}", None),
+    ]:
+        assert (await bob.ask(method, url, body, if_match='"1"')).status == 404, (method, url)
+    assert (await bob.get("/v2/account", x_portfolio=hers)).status == 404
+    assert (await bob.get("/v2/orders")).json == []
+    assert (await bob.get("/v2/positions")).json == []
+    for url in ("/api/v1/desk", "/api/v1/journal", "/api/v1/keys", "/api/v1/auth/sessions"):
+        answer = await bob.get(url)
+        assert answer.status == 200, url
+        assert b"secret" not in answer.body and b"hers" not in answer.body and b"Alice" not in answer.body, (
+            url
+        )
+    assert {"portfolio_id", "player_id"} <= set(dropped), "the first wall was there to take away"
+    assert (await alice.get(f"/v2/orders/{resting['id']}")).json["status"] == "new"

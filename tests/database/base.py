@@ -1,4 +1,4 @@
-"""PostgreSQL as Django knows it, with a flush between tests that passes by the guards of history.
+"""Our engine, with a flush between tests that passes by the guards of history.
 
 Most tests fill a handful of the sixty tables, with few rows: those are deleted, which is many times as quick
 as truncating all of them. What migrations leave (content types, permissions) stays: see `tests.services`.
@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
 
-from django.db.backends.postgresql import base
 from django.db.backends.postgresql.operations import DatabaseOperations
+
+from simgame.database import base, roles
+from simgame.kernel import viewer
 
 MADE_BY_MIGRATE = ("django_content_type", "auth_permission")
 FEW = 1_000  # rows; a table with more is truncated
@@ -46,7 +48,24 @@ class Operations(DatabaseOperations):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    """What a request asks runs as the web's role; what a test looks up itself runs as the owner."""
+
     ops_class = Operations
+
+    def is_walled(self) -> bool:
+        return True
+
+    def who_looks(self) -> tuple[str, ...]:
+        if viewer.now() is None:
+            return ("RESET ROLE",)
+        return (f"SET ROLE {roles.WEB}", *super().who_looks())
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        if self.pool:  # another may have served a request
+            connection.execute("RESET ROLE")
+        self._said = ("RESET ROLE",)
+        return connection
 
     def connect(self) -> None:
         super().connect()

@@ -285,3 +285,22 @@ def test_every_skipped_test_says_what_is_missing():
     reasonless = [where(path, call) for path in tests for call in skips(path) if not has_reason(call)]
     called = [where(path, call.func) for path in tests for call in skips(path) if has_reason(call)]
     assert reasonless + [place for place in bare if place not in called] == []
+
+
+LOOKS_FURTHER = {
+    "accounts/audit.py": "writes what staff and the system did",
+    "trading/game_pages.py": "a host's page, and his name for whom he invited",
+    "trading/hosting.py": "a host's word and export, after `of`",
+    "trading/lobby.py": "a private game by its invitation",
+    "trading/queries.py": "the journal's head, a number",
+    "trading/topics.py": "whose stream it is",
+}
+
+
+def test_whoever_looks_at_the_whole_house_is_listed_here():
+    found = {
+        source.name(path)
+        for path in source.code()
+        if "viewer.house()" in path.read_text(encoding="utf-8") and not source.name(path).startswith("tests/")
+    }
+    assert found == LOOKS_FURTHER.keys()

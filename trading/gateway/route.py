@@ -13,7 +13,7 @@ import structlog
 
 from accounts.identity import Presented, identify_presented, presented
 from simgame import problem
-from simgame.kernel import ids
+from simgame.kernel import ids, viewer
 from simgame.kernel.errors import SimGameError
 from trading.gateway import verbs
 from trading.gateway.verbs import Answer, Call, Rejected
@@ -66,6 +66,13 @@ async def answered(
 
     `shown`: what its headers present, where that was read before.
     """
+    with viewer.request():
+        return await _answered(scope, headers, body, request_id, shown)
+
+
+async def _answered(
+    scope: Scope, headers: dict[str, str], body: bytes, request_id: str, shown: Presented | None
+) -> Answer:
     path = scope["path"]
     try:
         verb = VERBS[scope["method"], _names_an_order(path)]
@@ -78,9 +85,9 @@ async def answered(
         return answer
     except Rejected as rejected:
         stored = {"outcome": "executed", "order": rejected.order}
-        shown = problem.body(rejected.refusal, path, request_id) | stored
+        told = problem.body(rejected.refusal, path, request_id) | stored
         kind = {"Content-Type": problem.CONTENT_TYPE}
-        return Answer(rejected.refusal.status, verbs.encode(shown), kind | rejected.headers)
+        return Answer(rejected.refusal.status, verbs.encode(told), kind | rejected.headers)
     except SimGameError as refusal:
         return _refused(refusal, path, request_id)
     except Exception as error:

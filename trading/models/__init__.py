@@ -1,5 +1,5 @@
 from trading.models.action import ActionEntry, AppliedAction
-from trading.models.game import Game, Portfolio, PortfolioKind, Rank
+from trading.models.game import Game, Participant, Portfolio, PortfolioKind, Rank
 from trading.models.ledger import Balance, LedgerAccount, Position, Transfer
 from trading.models.listing import Listing
 from trading.models.notes import Alert, EquityPoint, JournalNote
@@ -27,6 +27,7 @@ __all__ = [
     "LedgerAccount",
     "Listing",
     "Order",
+    "Participant",
     "Portfolio",
     "PortfolioKind",
     "Position",

@@ -108,3 +108,16 @@ class Rank(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["game", "rank"], name="rank_order")]
+
+
+class Participant(models.Model):
+    """What is public of a portfolio: that a player of this name is in the game. A view, to read."""
+
+    portfolio = models.OneToOneField(Portfolio, models.DO_NOTHING, primary_key=True, db_constraint=False)
+    game = models.ForeignKey(Game, models.DO_NOTHING, related_name="participants", db_constraint=False)
+    username = models.CharField(max_length=24)
+    guest = models.BooleanField()
+
+    class Meta:
+        managed = False
+        db_table = "trading_participant"
