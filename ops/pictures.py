@@ -1,12 +1,15 @@
 """Pictures of every page of a running game, made by a real Chromium: dark and light, wide and phone.
 
-A guest plays on the way: buys, lets an order rest, is refused, opens a receipt. Playwright is a
-development dependency; nothing of the running game imports this module.
+A guest plays on the way: buys, lets an order rest, is refused, opens a receipt, keeps the account, hosts a
+game. What a market does not do on demand (a halt, the end of the day) and a network that is cut are shown
+by telling the open page so. Playwright is a development dependency; nothing of the running game imports
+this module.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -35,11 +38,20 @@ PAGES: Final = {
     "status": "/status/",
     "settings": "/settings/",
     "help": "/help/",
-    "keep": "/keep/",
     "standings": "/standings/",
 }
 SWITCHES: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SETTLE_MS: Final = 1_200  # fonts, the first ticks, the chart
+SETTLE_MS: Final = 1_200  # the first ticks, the chart
+STILL_MS: Final = 250  # a page that stands
+FITTING: Final = ("desk", "ticket", "receipt")  # they scroll inside; other pictures are as long as their page
+TELL: Final = """async (told) => {
+  const links = [...document.querySelectorAll("link[rel=modulepreload]")].map((link) => link.href);
+  const [store, feeds] = await Promise.all(["store", "feeds"].map((name) => import(links.find((one) => one.includes(`/${name}.`)))));
+  if (told !== "halted") feeds.stream.drop(`phase:${store.world.slug}`);
+  if (told === "halted") store.halts.value = { [store.selected.peek()]: "volatility" };
+  else store.applyPhase({ ...store.phase.peek(), phase: "closed", next_phase: "pre_open",
+    next_change: new Date(Date.parse(store.phase.peek().market_time ?? new Date()) + 51_864_000).toISOString() });
+}"""  # noqa: E501
 PATIENCE_MS: Final = 30_000
 
 
@@ -58,7 +70,7 @@ def take(
             with _window(browser, address, look) as page:
                 for name in _tour(page, phone=size == "phone"):
                     path = folder / f"{name}-{ending}.png"
-                    page.screenshot(path=path)
+                    page.screenshot(path=path, full_page=not name.startswith(FITTING))
                     told(path.name)
                     made.append(path)
         browser.close()
@@ -79,20 +91,75 @@ def _window(browser: Browser, address: str, options: dict[str, Any]) -> Iterator
 def _tour(page: Page, *, phone: bool) -> Iterator[str]:
     """Walk through the pages; each name is said when the page stands as it should be pictured."""
     for name, path in {"login": "/login/", "register": "/register/", "landing": "/"}.items():
-        page.goto(path)
-        page.wait_for_timeout(SETTLE_MS)
+        _open(page, path)
         yield name
+    page.wait_for_timeout(SETTLE_MS)
     page.locator(".l-go .btn").click()
     page.wait_for_url(re.compile("/desk/"))
     expect(page.locator("#badge")).to_have_attribute("data-state", "live")
+    page.wait_for_timeout(SETTLE_MS)
+    yield "desk-empty"
     yield from (_phone_desk(page) if phone else _wide_desk(page))
+    yield from _told(page)
     for name, path in PAGES.items():
-        page.goto(path)
-        page.wait_for_timeout(SETTLE_MS)
+        _open(page, path)
         yield name
+    yield from _host(page)
+
+
+def _open(page: Page, path: str) -> None:
+    """A page that stands: fonts are there, and the stream where it has one."""
+    page.goto(path)
+    page.evaluate("() => document.fonts.ready")
+    if page.locator("#badge").count():
+        expect(page.locator("#badge")).to_have_attribute("data-state", "live")
+        page.wait_for_timeout(STILL_MS)
+    page.wait_for_timeout(STILL_MS)
+
+
+def _told(page: Page) -> Iterator[str]:
+    """The desk in the states that nobody wants."""
+    _open(page, "/desk/")
+    for state in ("halted", "closed"):
+        page.evaluate(TELL, state)
+        page.wait_for_timeout(SETTLE_MS)
+        yield f"desk-{state}"
+    page.context.set_offline(True)
+    expect(page.locator("#badge")).to_have_attribute("data-state", "lost")
+    yield "desk-lost"
+    page.context.set_offline(False)
+    _open(page, "/desk/")
+    page.locator(".menu:has(.avatar) summary").click()
+    yield "desk-menu"
+
+
+def _host(page: Page) -> Iterator[str]:
+    """The guest keeps the account and hosts a game."""
+    _open(page, "/keep/")
+    yield "keep"
+    name, password = f"player_{secrets.token_hex(3)}", secrets.token_urlsafe(12)
+    page.locator("[name=username]").fill(name)
+    for field in page.locator("[type=password]").all():
+        field.fill(password)
+    page.locator("main .btn").click()
+    page.wait_for_url(re.compile("/desk/|/portfolio/"))
+    _open(page, "/games/")
+    page.locator(".form [name=name]").fill(f"Class {name[-3:]}")
+    page.locator(".form .btn").click()
+    page.wait_for_url(re.compile("/host/"))
+    _open(page, page.url)
+    yield "host"
+    _open(page, page.locator("#invite").inner_text())
+    yield "join"
 
 
 def _wide_desk(page: Page) -> Iterator[str]:
+    page.keyboard.press("/")
+    page.keyboard.type("bank")
+    page.wait_for_timeout(STILL_MS)
+    yield "desk-search"
+    page.keyboard.press("Escape")
+    page.locator("#search").fill("")
     _trade(page)
     page.locator("#t-positions").click()
     _ask(page, "buy", "500", _below(page, 0.002))
@@ -104,7 +171,7 @@ def _wide_desk(page: Page) -> Iterator[str]:
     yield "receipt"
     page.keyboard.press("Escape")
     yield from _tools(page)
-    page.goto(f"/instruments/{page.locator('#instrument h1').inner_text()}/")
+    _open(page, f"/instruments/{page.locator('#instrument h1').inner_text()}/")
     page.wait_for_timeout(SETTLE_MS)
     yield "instrument"
 
@@ -131,6 +198,15 @@ def _tools(page: Page) -> Iterator[str]:
 
 def _phone_desk(page: Page) -> Iterator[str]:
     page.locator(".go-b").click()
+    _ask(page, "sell", "9000", "")
+    yield "ticket-refused"
+    _ask(page, "buy", "300", _below(page, 0.002))
+    page.locator("#legs summary").click()
+    yield "ticket-legs"
+    page.locator("#legs summary").click()
+    page.locator("#submit").click()
+    expect(page.locator("#ticket")).to_be_hidden()
+    page.locator(".go-b").click()
     _ask(page, "buy", "300", "")
     yield "ticket"
     page.locator("#submit").click()
@@ -141,6 +217,10 @@ def _phone_desk(page: Page) -> Iterator[str]:
         page.locator(f".p-nav [data-go={name}]").click()
         page.wait_for_timeout(SETTLE_MS // 4)
         yield f"desk-{name}"
+    page.locator("#t-fills").click()
+    page.locator("#fills tbody tr").first.click()
+    expect(page.locator("#drawer .dr-say")).to_be_visible()
+    yield "receipt"
 
 
 def _trade(page: Page) -> None:

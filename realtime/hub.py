@@ -256,7 +256,8 @@ class Hub:
             if former is None or former.key[2] != topics or topics & touched:
                 self._change_group(socket, (*slot, frozenset(topics)))
         for topic in changes:
-            self.settle(self.states[topic])
+            if topic in self.states:  # the last group that went may have taken it along
+                self.settle(self.states[topic])
 
     def _slot(self, topic: str, interval_ms: int) -> tuple[int, bool]:
         private = self.states[topic].kind.private

@@ -235,6 +235,7 @@ LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = ["simgame.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 NPM_DIR = HOME / "npm" / "node_modules"  # made by the bootstrap from ops/frontend

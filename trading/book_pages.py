@@ -111,15 +111,14 @@ def instrument(player: Player | None, symbol: str) -> JSON:
     world = game.world
     row = market_queries.instrument(world, symbol)
     mine = pages.portfolio_of(player) if player else None
-    everything = pages.market_page(world)
-    page = {
-        **everything,
+    page = pages.market_page(world) | {
         "symbol": symbol,
-        "instruments": [one for one in everything["instruments"] if one["symbol"] == symbol],
-        "quotes": {symbol: everything["quotes"].get(symbol)},
         "sparks": {},
         "desk": queries.desk_snapshot(mine.id) if mine else None,
     }
+    if not mine:  # else the top bar needs what the player holds, and the rates
+        page["instruments"] = [one for one in page["instruments"] if one["symbol"] == symbol]
+        page["quotes"] = {symbol: page["quotes"].get(symbol)}
     actions = CorporateAction.objects.filter(instrument=row).select_related("instrument", "into")
     return {
         **(pages.frame(mine) if mine else {"game": game, "world": world}),

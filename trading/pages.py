@@ -80,10 +80,12 @@ def standings(player: Player | None, slug: str = "") -> JSON:
     table = queries.standings(game, mine.id if mine else None)
     shared = frame(mine) if mine else {"game": game, "world": game.world}
     page = {"world": _world_json(game.world), "phase": market_queries.phase(game.world)}
+    if mine:  # the top bar says what the portfolio is worth
+        page = market_page(game.world) | {"sparks": {}, "desk": queries.desk_snapshot(mine.id)}
     tallest = max((bucket["n"] for bucket in table["returns"]), default=0)
     return {
         **shared,
-        "page": {**page, "desk": queries.desk_snapshot(mine.id) if mine else None},
+        "page": page,
         "table": table,
         "bars": [_bar(bucket, tallest, table["mine"]) for bucket in table["returns"]],
         "rules": market_queries.rules_today(game.world),

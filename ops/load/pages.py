@@ -1,8 +1,8 @@
 """`bench pages`: what the landing page and the desk cost a browser, in a real Chromium, on a game that runs.
 
-First paint, layout shift, long tasks while the market moves, and the script that was sent (as gzip packs
-it). With `--lighthouse FOLDER`, a folder where you let npm install Lighthouse, its three scores too: it is
-no dependency of ours.
+First paint, layout shift, long tasks while the market moves, how many rows of quotes came meanwhile, and the
+script that was sent (as gzip packs it). With `--lighthouse` its three scores too, for phone and desktop:
+npm installs it into the home at the first time (`ops/load/lighthouse/`); `play` never does.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
+from django.conf import settings
+
 from ops import gallery
 from ops.load.bench import Report, Say, machine
-from simgame.bootstrap import chromium
+from simgame.bootstrap import chromium, extras
 
 try:
-    from playwright.sync_api import Page, expect, sync_playwright
+    from playwright.sync_api import Error, Page, expect, sync_playwright
 except ImportError:  # only in development
     sync_playwright = None  # type: ignore[assignment]
 
@@ -33,6 +36,9 @@ SWITCHES: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networ
 LONG_MS: Final = 50  # a task that lasts longer is felt
 PATIENCE_MS: Final = 90_000
 LIGHTHOUSE_S: Final = 300
+LIGHTHOUSE: Final = Path(__file__).parent / "lighthouse"
+INSTALL_S: Final = 600
+PRESETS: Final = {"phone": (), "desktop": ("--preset=desktop",)}  # the first is Lighthouse’s own default
 SCORES: Final = ("performance", "accessibility", "best-practices")
 WATCH: Final = """
 window.longTasks = [];
@@ -48,9 +54,7 @@ WROTE: Final = "() => [window.longTasks, window.shift, performance.now()]"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", default="", help="of the game (default: the one of this checkout)")
     parser.add_argument("--seconds", type=int, default=20, help="how long each page is watched")
-    parser.add_argument(
-        "--lighthouse", type=Path, default=None, help="folder with Lighthouse in node_modules"
-    )
+    parser.add_argument("--lighthouse", action="store_true", help="its scores too (npm fetches it once)")
 
 
 def run(options: dict[str, Any], say: Say) -> Report:
@@ -61,19 +65,40 @@ def run(options: dict[str, Any], say: Say) -> Report:
         address = options["address"] or gallery.running()
     except gallery.CannotPicture as why:
         raise RuntimeError(str(why)) from why
+    lighthouse = _installed(say) if options["lighthouse"] else None
+    try:
+        pages, cookies = _look(program, address.rstrip("/"), options["seconds"], say)
+    except Error as why:
+        raise RuntimeError(f"The browser could not finish: {why}") from why
+    if lighthouse:
+        told = product((("landing", "/", ""), ("desk", "/desk/", cookies)), PRESETS)
+        for (name, path, cookie), preset in told:
+            say(f"Lighthouse: {name}, {preset}")
+            pages[name] |= _lighthouse(lighthouse, program, address.rstrip("/") + path, cookie, preset)
+    return {"bench": "pages", "machine": machine(), "seconds": options["seconds"], "ours": pages}
+
+
+def _installed(say: Say) -> Path:
+    """The folder that holds Lighthouse. Raises RuntimeError."""
+    target = Path(settings.HOME) / "lighthouse"
+    if not extras.is_installed(LIGHTHOUSE, target):
+        say("npm fetches Lighthouse (about 190 MB)")
+        complaint = extras.npm_ci(LIGHTHOUSE, target, INSTALL_S)
+        if complaint:
+            raise RuntimeError(f"npm could not fetch Lighthouse: {complaint}")
+    return target
+
+
+def _look(program: str, address: str, seconds: int, say: Say) -> tuple[Report, str]:
+    """Both pages in a browser; and the cookies of the guest who played. Raises playwright's errors."""
     pages: Report = {}
     with _browser(program) as page:
-        scripts = _scripts(page)
-        pages["landing"] = _watched(page, f"{address}/", options["seconds"], scripts, say)
+        scripts, rows = _scripts(page), _rows(page)
+        pages["landing"] = _watched(page, f"{address}/", seconds, scripts, rows, say)
         page.locator(".l-go .btn").click()
         expect(page.locator("#badge")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
-        pages["desk"] = _watched(page, page.url, options["seconds"], scripts, say)
-        cookies = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
-    if options["lighthouse"]:
-        for name, path, cookie in (("landing", "/", ""), ("desk", "/desk/", cookies)):
-            say(f"Lighthouse: {name}")
-            pages[name] |= _lighthouse(options["lighthouse"], program, address + path, cookie)
-    return {"bench": "pages", "machine": machine(), "seconds": options["seconds"], "ours": pages}
+        pages["desk"] = _watched(page, page.url, seconds, scripts, rows, say)
+        return pages, "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
 
 
 @contextmanager
@@ -101,12 +126,29 @@ def _scripts(page: Page) -> dict[str, int]:
     return seen
 
 
-def _watched(page: Page, url: str, seconds: int, scripts: dict[str, int], say: Say) -> Report:
+def _rows(page: Page) -> list[int]:
+    """How many rows each frame of the stream brought: quotes one by one, books, trades, bars."""
+    seen: list[int] = []
+
+    def note(frame: str | bytes) -> None:
+        said = json.loads(frame)
+        for message in said if isinstance(said, list) else [said]:
+            data = message.get("data")
+            seen.append(len(data) if data and message["topic"].startswith("board:") else int(bool(data)))
+
+    page.on("websocket", lambda socket: socket.on("framereceived", note))
+    return seen
+
+
+def _watched(
+    page: Page, url: str, seconds: int, scripts: dict[str, int], rows: list[int], say: Say
+) -> Report:
     say(f"watching {url} for {seconds} s")
     scripts.clear()
     page.goto(url)
     page.wait_for_load_state("load")
     loaded = page.evaluate("() => performance.now()")
+    rows.clear()
     page.wait_for_timeout(seconds * 1000)
     tasks, shift, _now = page.evaluate(WROTE)
     after = [length for start, length in tasks if start > loaded]
@@ -114,13 +156,14 @@ def _watched(page: Page, url: str, seconds: int, scripts: dict[str, int], say: S
         "first_paint_ms": round(page.evaluate(PAINT) or 0),
         "script_gzip_kb": round(sum(scripts.values()) / 1000, 1),
         "layout_shift": round(shift, 4),
+        "rows_per_s": round(sum(rows) / seconds),
         "long_tasks_while_loading": len(tasks) - len(after),
         "long_tasks_after": len([length for length in after if length > LONG_MS]),
         "longest_task_after_ms": round(max(after, default=0)),
     }
 
 
-def _lighthouse(folder: Path, program: str, url: str, cookie: str) -> Report:
+def _lighthouse(folder: Path, program: str, url: str, cookie: str, preset: str) -> Report:
     with tempfile.TemporaryDirectory() as home:
         headers = Path(home) / "headers.json"
         headers.write_text(json.dumps({"Cookie": cookie} if cookie else {}), encoding="utf-8")
@@ -130,7 +173,7 @@ def _lighthouse(folder: Path, program: str, url: str, cookie: str) -> Report:
                 "node",
                 str(folder / "node_modules" / "lighthouse" / "cli" / "index.js"),
                 url,
-                "--preset=desktop",
+                *PRESETS[preset],
                 "--quiet",
                 "--output=json",
                 f"--only-categories={','.join(SCORES)}",
@@ -146,13 +189,13 @@ def _lighthouse(folder: Path, program: str, url: str, cookie: str) -> Report:
     if done.returncode:
         raise RuntimeError(f"Lighthouse could not finish: {done.stderr[-400:]}")
     told = json.loads(done.stdout)
-    scores = {f"lighthouse_{name}": round(100 * (told["categories"][name]["score"] or 0)) for name in SCORES}
+    scores = {f"{preset}_{name}": round(100 * (told["categories"][name]["score"] or 0)) for name in SCORES}
     failed = sorted(
         name
         for name, audit in told["audits"].items()
         if audit["score"] is not None and audit["score"] < 0.9 and audit["scoreDisplayMode"] == "binary"
     )
-    return {**scores, "lighthouse_s": round(time.monotonic() - began), "lighthouse_failed": failed}
+    return {**scores, f"{preset}_s": round(time.monotonic() - began), f"{preset}_failed": failed}
 
 
 def table(result: Report) -> str:

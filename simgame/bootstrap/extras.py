@@ -20,29 +20,44 @@ LISTS = ("package.json", "package-lock.json")
 QUIETLY = ("--no-audit", "--no-fund", "--loglevel=error")
 IMPATIENTLY = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000")
 NPM_TIMEOUT_S = 90
+STAMP = "installed.sha256"
 DOMAINS = ("django", "djangojs")
 
 
 def install_browser_libraries(progress: Progress, home: Path) -> bool:
     """`npm ci` into `<home>/npm`. Without it the game runs, only plainer: one line, no failure."""
-    target = home / "npm"
-    stamp = target / "installed.sha256"
-    wanted = hashlib.sha256(b"".join((FRONTEND / name).read_bytes() for name in LISTS)).hexdigest()
-    if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
+    if is_installed(FRONTEND, home / "npm"):
         return True
-    target.mkdir(parents=True, exist_ok=True)
-    for name in LISTS:
-        shutil.copyfile(FRONTEND / name, target / name)
     with progress.step("Browser libraries"):
-        complaint = _npm_ci(target)
+        complaint = npm_ci(FRONTEND, home / "npm")
     if complaint:
         progress.warn(f"npm could not fetch them ({complaint}): the game runs without charts until it can.")
         return False
-    stamp.write_text(wanted, encoding="ascii")
     return True
 
 
-def _npm_ci(folder: Path) -> str | None:
+def is_installed(lists: Path, target: Path) -> bool:
+    """Whether `target` holds what the lock file in `lists` names."""
+    stamp = target / STAMP
+    return stamp.is_file() and stamp.read_text(encoding="ascii") == _digest(lists)
+
+
+def npm_ci(lists: Path, target: Path, timeout_s: float = NPM_TIMEOUT_S) -> str | None:
+    """Install what the lock file in `lists` names into `target`; None, or why it could not be done."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in LISTS:
+        shutil.copyfile(lists / name, target / name)
+    complaint = _npm_ci(target, timeout_s)
+    if complaint is None:
+        (target / STAMP).write_text(_digest(lists), encoding="ascii")
+    return complaint
+
+
+def _digest(lists: Path) -> str:
+    return hashlib.sha256(b"".join((lists / name).read_bytes() for name in LISTS)).hexdigest()
+
+
+def _npm_ci(folder: Path, timeout_s: float) -> str | None:
     npm = _npm()
     if npm is None:
         return "there is no npm"
@@ -58,7 +73,7 @@ def _npm_ci(folder: Path) -> str | None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=NPM_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -13,6 +13,7 @@ import { Studies } from "./studies.js";
 import { isArmed, linePrice, priceWords } from "./words.js";
 import * as store from "./store.js";
 
+const NEAR = 0.6; // own orders are brought into view when they are no further off than this share of the candles’ range
 const HISTORY = 500; // bars asked at a time
 const TABLE_ROWS = 20; // of the table behind the canvas
 const TABLE_EVERY_MS = 10_000;
@@ -62,7 +63,7 @@ class Chart {
     this.canvas = section.querySelector(".canvas");
     this.legend = section.querySelector(".ohlc");
     this.chart = library.createChart(this.canvas, this.#options());
-    this.candles = this.chart.addSeries(library.CandlestickSeries, this.#candleOptions());
+    this.candles = this.chart.addSeries(library.CandlestickSeries, { ...this.#candleOptions(), autoscaleInfoProvider: (own) => this.#inView(own()) });
     this.volume = this.chart.addSeries(library.HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false, color: this.colours.bar });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
     this.average = this.chart.addSeries(library.LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
@@ -181,6 +182,15 @@ class Chart {
     this.#tabulate();
   }
 
+  // The range of prices on screen, widened so that the lines of own orders nearby are in it.
+  #inView(info) {
+    if (!info?.priceRange || !this.shownOrders?.length) return info;
+    const { minValue, maxValue } = info.priceRange;
+    const room = (maxValue - minValue) * NEAR;
+    const near = this.shownOrders.map((order) => order.price).filter((price) => price >= minValue - room && price <= maxValue + room);
+    return { ...info, priceRange: { minValue: Math.min(minValue, ...near), maxValue: Math.max(maxValue, ...near) } };
+  }
+
   #precision() {
     const listed = store.instrument.peek();
     if (!listed) return;
@@ -215,6 +225,7 @@ class Chart {
     this.marks.show({
       orders: [...this.shownOrders.map((order) => ({ ...order, label: grouped(order.label) })), ...alerts.map((alert) => ({ price: Number(alert.price), label: grouped(alert.price), words: t("alert"), dashed: true })), ...(this.ghost ? [this.ghost] : [])],
       fills: marks.map((mark) => ({ ...mark, qty: grouped(show(mark.qty, listed.qty_exponent).replace(/\.0+$/, "")) })),
+      last: this.#bars.at(-1)?.close ?? null,
       previous: previousClose ? { price: Number(previousClose), words: t("previous close") } : null,
       days: dayBreaks(this.#bars),
       candleBoxes: (width) => this.#boxes(width),

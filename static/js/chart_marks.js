@@ -30,6 +30,7 @@ export class Marks {
   #previous = null;
   #days = [];
   #boxes = () => [];
+  #last = null;
 
   attached({ chart, series, requestUpdate }) {
     Object.assign(this, { chart, series, requestUpdate });
@@ -40,8 +41,9 @@ export class Marks {
   }
 
   // orders: [{price, words, label, dashed}]; fills: [{time, at, side, qty}]; previous: {price, words} | null;
-  // days: times at which a day begins; candleBoxes(): rectangles of the candles on screen; colours: of the theme.
-  show({ orders, fills, previous, days, candleBoxes, colours }) {
+  // last: the price that the axis marks, or null; days: times at which a day begins; candleBoxes(): rectangles of the candles on screen; colours: of the theme.
+  show({ orders, fills, previous, last, days, candleBoxes, colours }) {
+    this.#last = last;
     this.#days = days;
     this.#orders = orders;
     this.#fills = fills;
@@ -61,11 +63,16 @@ export class Marks {
     const colours = this.colours;
     return this.#orders.map((order) => ({
       coordinate: () => this.series.priceToCoordinate(order.price) ?? -100,
+      visible: () => this.#y(this.#last) === null || Math.abs(this.#y(order.price) - this.#y(this.#last)) >= LABEL_HEIGHT, // the last price is read first; the line says its own
       text: () => order.label,
       textColor: () => colours.accent,
       backColor: () => colours.plane,
       tickVisible: () => false,
     }));
+  }
+
+  #y(price) {
+    return price === null ? null : this.series.priceToCoordinate(price);
   }
 
   #draw(target) {
@@ -75,7 +82,9 @@ export class Marks {
       this.#drawDays(context, mediaSize.height);
       const lines = this.#lines(context).filter((line) => line.y !== null && line.y > 0 && line.y < mediaSize.height);
       for (const line of lines) stroke(context, line, mediaSize.width);
-      const placed = placeLabels(lines, mediaSize.width, mediaSize.height, this.#boxes(mediaSize.width));
+      const last = this.#y(this.#last);
+      const lastLine = last === null ? [] : [{ left: 0, right: mediaSize.width, top: last - 1, bottom: last + 1 }];
+      const placed = placeLabels(lines, mediaSize.width, mediaSize.height, [...this.#boxes(mediaSize.width), ...lastLine]);
       for (const label of placed) write(context, label, this.colours.plane);
       this.#drawFills(context);
     });

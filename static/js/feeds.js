@@ -29,7 +29,7 @@ async function pollQuotes() {
   const symbols = [...store.instruments.keys()].join(",");
   const answer = await get(`/api/v1/quotes?world=${slug}&symbols=${encodeURIComponent(symbols)}`, known(quotesTag));
   quotesTag = answer.headers.get("etag");
-  if (answer.body) store.soon(() => store.applyQuotes(bySymbol(answer.body.quotes ?? answer.body)));
+  if (answer.body) store.soon(() => store.applyBoard(bySymbol(answer.body.quotes ?? answer.body)));
 }
 
 const known = (tag) => ({ headers: tag ? { "If-None-Match": tag } : {} });
@@ -39,16 +39,15 @@ const bySymbol = (rows) => (Array.isArray(rows) ? Object.fromEntries(rows.map((r
 async function pollDesk() {
   const mine = store.desk.peek();
   const since = `${mine.epoch}.${mine.version}`;
-  const answer = await get(`/api/v1/desk?portfolio=${mine.portfolio.id}&since=${mine.version}`, known(deskTag));
+  const answer = await get(`/api/v1/desk?portfolio=${mine.portfolio.id}&since=${mine.version}&epoch=${encodeURIComponent(mine.epoch)}`, known(deskTag));
   deskTag = answer.headers.get("etag");
   const fresh = answer.body;
   if (!fresh || `${fresh.epoch}.${fresh.version}` === since) return;
-  if (fresh.epoch === mine.epoch && fresh.version < store.desk.peek().version) return;
+  if (!stream.moved(`portfolio:${fresh.portfolio.id}`, fresh.epoch, fresh.version)) return; // a message was quicker
   store.soon(() => {
     store.applyDesk(fresh, { snapshot: true });
     if (fresh.phase) store.applyPhase(fresh.phase);
   });
-  stream.moved(`portfolio:${fresh.portfolio.id}`, fresh.epoch, fresh.version);
 }
 
 // The margin terms anew: something is held that was not when the desk was read.
@@ -81,7 +80,7 @@ async function pollInstrument({ symbol, interval, book }) {
 export function followWorld() {
   stream.want(`phase:${slug}`, (data) => store.soon(() => store.applyPhase(data)));
   stream.want(`halts:${slug}`, (data) => store.soon(() => (store.halts.value = data.halts)));
-  stream.want(`board:${slug}`, (data) => store.soon(() => store.applyQuotes(data)));
+  stream.want(`board:${slug}`, (data) => store.soon(() => store.applyBoard(data)));
 }
 
 export function followPortfolio() {

@@ -4,7 +4,7 @@ import { clockTime, nextWords, phaseName, shareOfDay, worldNow } from "./clock.j
 import { attribute, figure, text } from "./dom.js";
 import { amount, change, direction, percent, signed } from "./money.js";
 import { t } from "./phrases.js";
-import { figures, link, phase, second, world } from "./store.js";
+import { figures, link, phase, priced, second, world } from "./store.js";
 
 const all = (selector) => [...document.querySelectorAll(selector)];
 const BADGE = { connecting: "connecting", live: "live", slow: "slow", polling: "polling", stale: "stale", lost: "lost" };
@@ -36,7 +36,7 @@ export function showMoney() {
   if (!equity.length) return;
   effect(() => {
     const sums = figures.value;
-    if (!sums) return;
+    if (!sums || !priced.value) return;
     const before = sums.equity - sums.today;
     const words = `${change(sums.today, sums.exponent)}  ${signed(percent(sums.today, before) ?? "0.00")}%`;
     equity.forEach((node) => text(node, amount(sums.equity, sums.exponent)));

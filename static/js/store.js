@@ -33,6 +33,12 @@ export const instrument = computed(() => instruments.get(selected.value) ?? null
 export const figures = computed(() =>
   desk.value ? portfolioFigures(desk.value, (symbol) => quote(symbol).value, (symbol) => instruments.get(symbol)) : null,
 );
+// Whether every holding has a price here: until then its worth is not known, and none is shown.
+const boardHeard = signal(false);
+export const priced = computed(() => {
+  const held = (desk.value?.positions ?? []).filter((row) => /[1-9]/.test(row.qty));
+  return held.every((row) => instruments.has(row.symbol) && (boardHeard.value || quote(row.symbol).value));
+});
 export const openOrders = computed(() => (desk.value?.orders ?? []).filter((order) => !order.closed && isOpenStatus(order.status)));
 
 function isOpenStatus(status) {
@@ -44,6 +50,12 @@ export function applyQuotes(rows) {
     const known = quote(symbol);
     if (row && !(known.peek()?.seq > row.seq)) known.value = row;
   }
+}
+
+// The quotes of the whole world: what has none now has never had one.
+export function applyBoard(rows) {
+  applyQuotes(rows);
+  boardHeard.value = true;
 }
 
 export function applyPhase(row) {

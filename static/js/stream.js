@@ -59,10 +59,13 @@ export class Stream {
     if (this.#topics.delete(topic) && this.#isOpen()) this.#say({ id: ++this.#ids, op: "unsubscribe", topics: [topic] });
   }
 
-  // A snapshot that came another way (polling): the stream goes on from its position.
+  // A snapshot that came another way (polling): the stream goes on from its position. False: it is older
+  // than what was applied already, and must not be shown.
   moved(topic, epoch, offset) {
     const known = this.#topics.get(topic);
+    if (known?.epoch === epoch && offset < known.offset) return false;
     if (known) Object.assign(known, { epoch, offset });
+    return true;
   }
 
   // The browser says that the network went or came.

@@ -65,6 +65,23 @@ def test_no_page_is_wider_than_a_phone(visit: Visiting) -> None:
         assert page.evaluate(TOO_WIDE) <= 0, path
 
 
+def test_every_page_says_the_same_worth(visit: Visiting) -> None:
+    """Never the cash alone while prices are on their way, and never a holding left out."""
+    page = visit().page
+    people.play_now(page)
+    people.buy_at_market(page, "1000")
+    expect(page.locator('[data-count="positions"]')).to_have_text("1")
+    symbol = page.locator("#instrument h1").inner_text()
+    other = next(name for name in page.locator(".wl .s").all_inner_texts() if name != symbol)
+    for path in ["/portfolio/", "/standings/", "/orders/", "/journal/", f"/instruments/{other}/"]:
+        page.goto(path)
+        equity = page.locator("[data-figure=equity] [data-equity]")
+        assert float(equity.inner_text().replace(",", "")) > 999_000, f"{path}, as it was sent"
+        expect(page.locator("#badge")).to_have_attribute("data-state", "live")
+        expect(page.locator("[data-today]").first).to_have_text(re.compile(r"\d"))
+        assert float(equity.inner_text().replace(",", "")) > 999_000, path
+
+
 def test_a_page_that_is_not_there_says_so(visit: Visiting) -> None:
     here = visit()
     here.forgive("404")

@@ -235,3 +235,16 @@ async def test_nothing_is_left_of_those_who_went(house: House, town: Town):
     assert not house.hub.groups
     assert not house.hub._by_player
     assert all(not state.groups and not state.opening for state in house.hub.states.values())
+
+
+async def test_the_last_reader_of_a_topic_leaves_while_the_bus_is_down(house: House, town: Town):
+    """Without the bus a topic is forgotten with its last reader: leaving still frees the player's place."""
+    house.hub.bus_up = False
+    async with house.visit() as alice:
+        await alice.ask(op="auth", token="alice-token")
+        await alice.subscribe("quote:gold", "board:all", "purse:1")
+        answer = await alice.ask(op="unsubscribe", topics=["board:all"])
+        assert answer["ok"]
+    await eventually(lambda: not house.hub.sockets)
+    assert not house.hub.states
+    assert not house.hub._by_player

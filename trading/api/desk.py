@@ -27,6 +27,9 @@ class DeskQuery(Strict):
         max_value=money.INT64_MAX,
         help_text="The version you have: 304 when it stands",
     )
+    epoch = serializers.CharField(
+        required=False, max_length=64, help_text="The epoch of `since`: in another one nothing stands"
+    )
 
 
 class Watchlist(Strict):
@@ -43,9 +46,10 @@ class Desk(Door):
         """Everything the desk shows, as of `version` of the portfolio's stream; 304 when nothing is newer."""
         asked = self.query(DeskQuery)
         portfolio = self.portfolio(asked.get("portfolio"))
-        version = queries.desk_version(portfolio.id)
-        tag = _tag(queries.stream_epoch(portfolio.id), version)
-        if asked.get("since") == version or request.headers.get("If-None-Match") == tag:
+        version, epoch = queries.desk_version(portfolio.id), queries.stream_epoch(portfolio.id)
+        tag = _tag(epoch, version)
+        stands = asked.get("since") == version and asked.get("epoch", epoch) == epoch
+        if stands or request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers={"ETag": tag, **PRIVATE})
         snapshot = queries.desk_snapshot(portfolio.id)
         return Response(snapshot, headers={"ETag": _tag(snapshot["epoch"], snapshot["version"]), **PRIVATE})

@@ -31,6 +31,19 @@ def initials(username: str) -> str:
     return letters.upper()
 
 
+BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+SYSTEMS = {sign: sign for sign in ("Android", "iPhone", "iPad", "Windows")} | {"Mac OS X": "macOS"}
+SYSTEMS["Linux"] = "Linux"  # last: Android says it too
+
+
+@register.filter
+def device(user_agent: str) -> str:
+    """`Mozilla/5.0 (X11; Linux x86_64) … Chrome/155.0` → `Chrome, Linux`; an unknown one stays as it is."""
+    signs = (BROWSERS, SYSTEMS)
+    found = [next((name for sign, name in of.items() if sign in user_agent), "") for of in signs]
+    return ", ".join(name for name in found if name) or user_agent
+
+
 @register.filter
 def message_of(errors: dict[str, Any], name: str) -> str:
     """The sentence about one field, "" when it is fine."""

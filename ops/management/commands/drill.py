@@ -16,6 +16,7 @@ DRILLS = {
     "day": "ops.drills.day",
     "bad_input": "ops.drills.bad_input",
     "checker": "ops.drills.checker",
+    "frames": "ops.drills.frames",
 }
 EXIT_FOUND = 3
 ABOUT = """Drills the exchange with chance: every run names its seed and can be repeated.
@@ -25,6 +26,7 @@ ABOUT = """Drills the exchange with chance: every run names its seed and can be 
   manage.py drill day           a whole market day with people trading, every receipt recomputed
   manage.py drill bad_input     orders that bite, asked of a real server
   manage.py drill checker       errors planted into the tables: how long until they are found
+  manage.py drill frames        what desks are shown while everything breaks, against the database
 
 Progress goes to stderr, the report to stdout. `manage.py drill NAME --help` says what is compared.
 Exit codes: 0 nothing found, 1 failed, 2 wrong usage, 3 something found.
