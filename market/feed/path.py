@@ -19,7 +19,7 @@ from market.feed.plan import Plan
 from market.feed.recovery import Recovered
 from market.feed.settlement import Settlement
 from market.feed.worldclock import WorldClock
-from market.sources.items import Gap, Item, Reached, Settled
+from market.sources.items import Gap, Item, Reached, Settled, Skipped
 from market.ticks import Print, Quote, Reference, Tick
 from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_S
@@ -62,6 +62,10 @@ class TickPath:
             elif isinstance(item, Settled):
                 ticks = self.emit(ticks)
                 self._note_settlement(item)
+                continue
+            elif isinstance(item, Skipped):
+                ticks = self.emit(ticks)
+                self._note_skipped(item, clock_ns)
                 continue
             else:
                 passed = judge(item, clock_ns, speed)
@@ -139,6 +143,16 @@ class TickPath:
             log.info("settlement_corrected", symbol=said.symbol, was=reference.settlement, now=price)
             self.pipeline.learn([told])
             self.emit([told])
+
+    def _note_skipped(self, said: Skipped, clock_ns: int) -> None:
+        """Into the figures of its market day, which begins first where it has not."""
+        at_ns = min(said.at_ns, clock_ns)
+        if at_ns > self.reached_ns:
+            self.reached_ns = at_ns
+            if self._day_turns(at_ns):
+                self.roll(at_ns)
+        self.wal.append(wal.encode(wal.SkippedRecord(said.symbol, said.trades)), clock.now_ns())
+        self.state.day(said.symbol).join(said.trades)
 
     def fill(self, symbol: str, interval: str, bar: Bar) -> None:
         """A bar from the venue's history, into the log and the bars."""

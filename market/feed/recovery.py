@@ -71,6 +71,9 @@ class Recovered:
         if isinstance(written, wal.SettledRecord):
             self.state.settled[written.symbol] = (written.market_day, written.price)
             return
+        if isinstance(written, wal.SkippedRecord):
+            self.state.day(written.symbol).join(written.trades)
+            return
         if isinstance(written, wal.Filled):
             self.bars.fill(written.symbol, written.interval, written.bar)
             return

@@ -33,6 +33,15 @@ class Day(msgspec.Struct):
         self.turnover += price * size
         self.prints += 1
 
+    def join(self, later: Day) -> None:
+        """Trades that were not told one by one; `prints` counts those that were."""
+        self.open = self.open or later.open
+        self.high = max(self.high, later.high)
+        self.low = min(self.low, later.low) if self.low else later.low
+        self.last, self.last_size = later.last, later.last_size
+        self.volume += later.volume
+        self.turnover += later.turnover
+
     def roll(self) -> None:
         self.open = self.high = self.low = self.volume = self.turnover = self.prints = 0
 

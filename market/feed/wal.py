@@ -5,9 +5,9 @@ A segment is a file of one wall hour, `20261102T09.wal`: the 8 bytes MAGIC, then
     4 bytes length (big-endian) · 4 bytes CRC-32 of the payload · payload
 
 where the payload is msgpack: a list of ticks (the very bytes that went out), or a map: a `Gap`
-(messages that a source knows it missed), a `Begin` (what a world had before its first tick) or a
-`Happened` (what happened to a seeded market, before it did). A
-record is written with one call, so a killed process leaves at most one torn record, at the end;
+(messages that a source knows it missed), a `Skipped` (trades that a replay passed over), a `Begin`
+(what a world had before its first tick) or a `Happened` (what happened to a seeded market, before it
+did). A record is written with one call, so a killed process leaves at most one torn record, at the end;
 `recover` cuts it. After a day a segment is compressed (`20261102T09.wal.gz`): readers do not notice.
 """
 
@@ -65,6 +65,13 @@ class SettledRecord(msgspec.Struct, frozen=True, tag="settled"):
     price: int
 
 
+class SkippedRecord(msgspec.Struct, frozen=True, tag="skipped"):
+    """What an instrument traded on the running market day while the world was taken forward."""
+
+    symbol: str
+    trades: Day
+
+
 class Filled(msgspec.Struct, frozen=True, tag="filled"):
     """A bar over a gap, made whole from the venue's own history (`backfill`)."""
 
@@ -103,8 +110,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 encode = msgspec.msgpack.Encoder().encode  # of a record that is no list of ticks
-_decode_map = msgspec.msgpack.Decoder(GapRecord | SettledRecord | Filled | Begin | Happened).decode
-Written = list[Tick] | GapRecord | SettledRecord | Filled | Begin | Happened
+_decode_map = msgspec.msgpack.Decoder(
+    GapRecord | SettledRecord | SkippedRecord | Filled | Begin | Happened
+).decode
+Written = list[Tick] | GapRecord | SettledRecord | SkippedRecord | Filled | Begin | Happened
 
 
 def decode(payload: bytes) -> Written:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from market.feed.state import Day
 from market.ticks import Print, Quote
 
 Number = str | int | float | None  # as the venue wrote it, unscaled
@@ -75,6 +76,15 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     source: str
 
 
+class Skipped(msgspec.Struct, frozen=True, gc=False):
+    """The trades of one instrument on one market day that a replay passed over, and when the last one was."""
+
+    symbol: str
+    trades: Day
+    at_ns: int
+    source: str
+
+
 class Reached(msgspec.Struct, frozen=True, gc=False):
     """A paced source has given everything up to this world time: the world's time may follow."""
 
@@ -87,4 +97,4 @@ NOT_UNDERSTOOD = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, msgspec.DecodeError,
 )  # fmt: skip
 
-Item = Reached | Quote | Print | RawQuote | RawPrint | Malformed | Gap | Settled
+Item = Reached | Quote | Print | RawQuote | RawPrint | Malformed | Gap | Settled | Skipped

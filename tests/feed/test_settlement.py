@@ -13,11 +13,12 @@ from market.feed.plan import plan_for
 from market.feed.worldclock import WorldClock
 from market.sources.ctp.ticks import Normaliser
 from market.sources.items import Item, Reached, Settled
-from market.ticks import Print, Reference
+from market.ticks import Print, Reference, Tick
 from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_S, parse_rfc3339
 from tests.feed import recordings
 from tests.feed.conftest import replay
+from tests.sources.stage import Platform
 
 pytestmark = pytest.mark.django_db
 REBAR = "rb1910"
@@ -28,9 +29,9 @@ TUESDAY = parse_rfc3339("2019-06-11T01:00:05Z")
 class Exchange:
     """The path of a recorded contract's ticks, on a clock that stands where it is put."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, rows: str = recordings.CTP_ROWS):
         self.folder = folder / "wal"
-        plan = plan_for(replay(recordings.ctp(folder), loop=True))
+        plan = plan_for(replay(recordings.ctp(folder, rows), loop=True))
         self.clock = WorldClock(clock.now_ns(), MORNING - 60 * NS_PER_S, 1)
         self.clock.pause(clock.now_ns())
         written = wal.Wal(self.folder, wal.Fsync.NEVER)
@@ -101,6 +102,47 @@ def test_late_on_tuesday_comes_what_monday_was_settled_at(shfe: Exchange) -> Non
     shfe.trades((3716, 30))
     shfe.hears(TUESDAY, says("3715", 20190610, opens=False))
     assert shfe.told.settlement == 3715
+
+
+THREE_DAYS = """\
+20190610 09:00:00,3716.0,30.0,1.0,1.0,3716.0,3716.0,3716.0
+20190610 10:00:00,3719.0,50.0,1.0,1.0,3716.0,3719.0,3716.0
+20190611 09:00:00,3740.0,10.0,1.0,1.0,3740.0,3740.0,3740.0
+20190611 14:00:00,3750.0,20.0,1.0,1.0,3740.0,3750.0,3740.0
+20190612 09:00:00,3760.0,10.0,1.0,1.0,3760.0,3760.0,3760.0
+20190612 10:00:00,3760.0,20.0,1.0,1.0,3760.0,3760.0,3760.0
+"""
+
+
+def test_days_that_a_replay_passes_over_close_and_settle_at_what_they_traded_at(tmp_path: Path) -> None:
+    """From Monday's first trade to Wednesday: each day's average counts all of its trades, told or not."""
+    shfe = Exchange(tmp_path, THREE_DAYS)
+    told: list[Reference] = []
+    emit = shfe.path.emit
+
+    def listen(ticks: list[Tick]) -> list[Tick]:
+        told.extend(tick for tick in ticks if isinstance(tick, Reference))
+        return emit(ticks)
+
+    shfe.path.emit = listen  # type: ignore[method-assign]
+    source = shfe.path.plan.source
+    source.skip_idle = False
+    stage = Platform(source, ())
+    shfe.clock.seek(MORNING, 0)
+    shfe.path.take([*source.due(MORNING, stage), Reached(MORNING)])
+    for wanted in ("2019-06-11T09:30:00+08:00", "2019-06-12T09:30:00+08:00"):  # two seeks in one breath
+        shfe.clock.seek(source.seek(wanted, shfe.clock.now(0)), 0)
+    wednesday = shfe.clock.now(0)
+    shfe.path.take([*source.due(wednesday, stage), Reached(wednesday)])
+    assert [(each.market_day, each.previous_close, each.settlement) for each in told] == [
+        (20190610, 0, 0),
+        (20190611, 3719, 3717),
+        (20190612, 3750, 3745),
+    ]
+    shfe.path.wal.close()
+    again = recovery.recompute(shfe.folder).state
+    assert again.days == shfe.path.state.days
+    assert (again.days[REBAR].volume, again.days[REBAR].prints) == (10, 0)
 
 
 @pytest.mark.parametrize("price", [1.797e308, "-3", "no", "3716.5", 0])

@@ -17,9 +17,10 @@ from market.feed.calendar import shifted
 from market.feed.sequence import Numbering
 from market.rulebook import Phase, PhaseNow, as_date, as_number
 from market.sources.base import Paced, PastBar, Stage, State
-from market.sources.items import Gap, Item, Malformed, Settled
+from market.sources.items import Gap, Item, Malformed, Settled, Skipped
 from market.sources.replay.facts import Recording
 from market.sources.replay.hours import local_date, local_ns
+from market.sources.replay.passed_over import PassedOver
 from market.ticks import Print, Quote
 from simgame.kernel.clock import NS_PER_S, parse_rfc3339
 
@@ -93,9 +94,15 @@ class ReplaySource(Paced):
         if lap > self.lap and not self.loop:
             raise ValueError("World time never runs backwards, and this replay does not loop.")
         # From here it must succeed.
-        if lap > self.lap:
-            self._begin(lap)
-        self._fast_forward(lambda at_ns, _: at_ns >= target, keep=True)
+        passed: list[Item] = [item for item in self._pending if isinstance(item, Skipped)]
+        while lap > self.lap:
+            passed += self._pass_over(self.facts.end_ns + 1)[0]
+            self._begin(self.lap + 1)
+        over, quotes = self._pass_over(target)
+        passed += over
+        if quotes:
+            passed += [Gap(SOURCE, "", max(quote.at_ns for quote in quotes)), *quotes]
+        self._pending = passed
         return target + lap * self.lap_ns
 
     def previous_closes(self) -> dict[str, int]:
@@ -108,7 +115,8 @@ class ReplaySource(Paced):
         """Read on behind the place that the WAL's last tick names."""
         if last is not None and last.source == SOURCE:
             self._begin(max(0, last.source_epoch - 1))
-            self._fast_forward(lambda _, place: place > last.source_seq, keep=False)
+            while self._next is not None and self._place <= last.source_seq:
+                self._advance()
 
     def describe(self) -> dict[str, object]:
         return {
@@ -142,6 +150,8 @@ class ReplaySource(Paced):
         shift = self.lap * self.lap_ns
         if isinstance(item, Malformed):
             return msgspec.structs.replace(item, source=SOURCE)
+        if isinstance(item, Skipped):
+            return item
         if isinstance(item, Gap):
             return msgspec.structs.replace(item, source=SOURCE, at_ns=item.at_ns + shift)
         if isinstance(item, Settled):
@@ -172,16 +182,22 @@ class ReplaySource(Paced):
             item = msgspec.structs.replace(item, source_seq=self._place)
         self._next = (at_ns, item)
 
-    def _fast_forward(self, arrived: Callable[[int, int], bool], *, keep: bool) -> None:
-        """Read without saying until `arrived(play time, place)`. keep: say the last quotes, and the gap."""
-        quotes: dict[str, Item] = {}
-        while self._next is not None and not arrived(self._next[0], self._place):
-            if isinstance(self._next[1], Quote):
-                quotes[self._next[1].symbol] = self._next[1]
+    def _pass_over(self, until_ns: int) -> tuple[list[Skipped], list[Quote]]:
+        """Read up to this play time without saying it: what was traded in world time, the last quotes."""
+        shift = self.lap * self.lap_ns
+        quotes: dict[str, Quote] = {}
+        over = PassedOver(SOURCE, self.phase)
+        for item in self._pending:  # of a seek just before, not yet said
+            if isinstance(item, Quote):
+                quotes[item.symbol] = item
+        while self._next is not None and self._next[0] < until_ns:
+            item = self._next[1]
+            if isinstance(item, Quote):
+                quotes[item.symbol] = item
+            elif isinstance(item, Print):
+                over.add(item, item.at_ns + shift)
             self._advance()
-        if keep and quotes:
-            at_ns = max(quote.at_ns for quote in quotes.values())  # type: ignore[union-attr]
-            self._pending = [Gap(SOURCE, "", at_ns), *quotes.values()]
+        return over.items(), list(quotes.values())
 
     def _end(self, now_ns: int, stage: Stage) -> None:
         if self.loop:
