@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from market.rulebook.rules import FeeRule
 from market.ticks import Reference
 from tests.engine.pit import ALICE, BOB, DAY, NS, Pit
 from tests.engine.test_short_and_margin import STOCK, TERMS, notices
@@ -84,6 +85,20 @@ def test_when_the_deadline_passes_the_exchange_closes_as_much_as_it_takes(pit: P
     assert forced(pit) == [("sell", 104)]
     assert pit.held(BOB) == 96
     assert now(pit)[0] >= now(pit)[1] - 104  # the bid is one below the mark
+    assert len(notices(pit, "MARGIN_CALL_MET")) == 1
+
+
+def test_the_fees_of_closing_are_closed_for_as_well(pit: Pit):
+    """The fee is 1 %, at least 50.00. At 66.00 each share gives back 33.00 less 0.66 and 0.01."""
+    dear = FeeRule("commission", "both", 10_000_000, 50_00, "dear")
+    pit.do(SetRules(msgspec.structs.replace(STOCK, fees=(dear,))))
+    show(pit, 66_00)
+    pit.wait(CALL_S)
+    show(pit, 66_00)
+    pit.phase("continuous")
+    assert forced(pit) == [("sell", 106)]  # 3,400 / 32.33 = 105.2; 104 without the fees
+    equity, initial, maintenance = now(pit)
+    assert equity >= initial >= maintenance
     assert len(notices(pit, "MARGIN_CALL_MET")) == 1
 
 

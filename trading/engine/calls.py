@@ -7,8 +7,9 @@ protection), the exchange reduces the portfolio itself:
 
 1. all its open orders are canceled;
 2. its positions are closed one after another, the one that asks the most maintenance margin first (then by
-   symbol), by market orders inside the collar, each for as many lots as it takes until equity covers the
-   initial margin again (available funds back to nothing or more, the practice of Chinese futures brokers).
+   symbol), by market orders inside the collar, each for as many lots as it takes until equity, less the
+   fees of closing them at the best price, covers the initial margin again (available funds back to nothing
+   or more, the practice of Chinese futures brokers).
 
 What cannot be matched now (phase, halt, no fresh quote, locked under T+1, no depth) is tried again with
 the next mark or tick of the clock. Every such order says why in its receipt.
@@ -16,6 +17,7 @@ the next mark or tick of the clock. Every such order says why in its receipt.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 from simgame.kernel.money import CURRENCY_EXPONENT, show
@@ -124,14 +126,16 @@ def _asked(portfolio: Portfolio, position: Position, *, kept: bool) -> int:
 
 
 def _close_some(turn: Turn, portfolio: Portfolio, position: Position, now: Standing, text: str) -> None:
-    """As many lots as give back what is missing, today's apart from yesterday's."""
+    """As many lots as give back what is missing and what it costs, today's apart from yesterday's."""
     rules = position.market.rules
     assert rules is not None
-    size, asked = abs(position.held.posted), _asked(portfolio, position, kept=False)
-    wanted = size
-    if asked > 0:
-        missing = -(-(now.initial - now.equity) * size // asked)
-        wanted = min(-(-missing // rules.lot) * rules.lot, size)
+    size, missing = abs(position.held.posted), now.initial - now.equity
+    asked = _asked(portfolio, position, kept=False)
+    lots = range(rules.lot, size, rules.lot)
+    fewest = bisect_left(
+        lots, missing, key=lambda qty: asked * qty // size - _cost_of_closing(portfolio, position, qty)
+    )
+    wanted = lots[fewest] if fewest < len(lots) else size
     for effect in (margin.CLOSE, margin.CLOSE_TODAY) if position.market.parts_today else (margin.CLOSE,):
         qty = min(wanted, position.closable(effect))
         if qty < wanted and qty < size:
@@ -139,6 +143,19 @@ def _close_some(turn: Turn, portfolio: Portfolio, position: Position, now: Stand
         if qty > 0:
             wanted -= qty
             begin_forced(turn, portfolio, position.market, effect, qty, text)
+
+
+def _cost_of_closing(portfolio: Portfolio, position: Position, qty: int) -> int:
+    """Fees, and what the best price is worse than the mark, home currency."""
+    market, buys = position.market, position.held.posted < 0
+    shown = market.side(buys=not buys).shown
+    if not shown:
+        return 0
+    at_best, at_mark = market.worth_at_most(shown[0][0], qty), market.worth(market.mark(), qty)
+    effects = (margin.CLOSE, margin.CLOSE_TODAY) if market.parts_today else (margin.CLOSE,)
+    fees = max(market.fees(effect, buys=buys).total(at_best, qty) for effect in effects)
+    worse = max(at_best - at_mark if buys else at_mark - at_best, 0)
+    return margin.part(fees + worse, portfolio.rates.ppb(market.currency, portfolio.currency))
 
 
 def _shown(portfolio: Portfolio, amount: int) -> str:
