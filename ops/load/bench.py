@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from simgame.kernel import compiled
+
 Report = dict[str, Any]  # {bench, machine, seconds, ours: {…}, peer: {name, …}, ratio}
 Say = Callable[[str], None]  # one line of progress for a person
 
@@ -49,6 +51,7 @@ def machine() -> Report:
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "engine": "compiled" if compiled.is_used("trading.engine") else "sources",
     }
 
 

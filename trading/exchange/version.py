@@ -9,7 +9,7 @@ from pathlib import Path
 import market.book
 import market.rulebook.rules
 import simgame.kernel.money
-import trading.engine.engine
+import trading.engine
 
 VERSION_CHARS = 12
 
@@ -20,7 +20,7 @@ def engine_version() -> str:
 
     Nobody has to remember to raise a number; a changed comment counts as another version too.
     """
-    engine = sorted(Path(trading.engine.engine.__file__).parent.glob("*.py"))
+    engine = sorted(Path(trading.engine.__file__).parent.glob("*.py"))  # also of a compiled one
     others = [Path(module.__file__) for module in (market.book, market.rulebook.rules, simgame.kernel.money)]
     digest = hashlib.sha256()
     for path in (*engine, *others):
