@@ -8,27 +8,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from simgame import env
+from mypyc.build import mypycify
+from setuptools import Distribution
+from setuptools.command.build_ext import build_ext
+
+from ops.compiling.parts import PACKAGE, modules
 from simgame.kernel import compiled
-
-PACKAGE = "trading.engine"
-SOURCES = env.BASE_DIR / "trading" / "engine"
-# Structs of msgspec are made by their own metaclass: a compiled class would lose what they say of themselves.
-STAY = {"__init__.py", "commands.py", "draft.py", "events.py", "invariants.py", "records.py"}
-
-
-def modules() -> list[str]:
-    """What is compiled, as paths from the project's folder."""
-    found = sorted(path for path in SOURCES.glob("*.py") if path.name not in STAY)
-    return [str(path.relative_to(env.BASE_DIR)) for path in found]
 
 
 def build(into: Path, opt_level: str, paths: list[str]) -> None:
     """What is not among the paths stays Python. Raises SystemExit where the tools refuse."""
-    from mypyc.build import mypycify  # noqa: PLC0415  only this process needs the tools
-    from setuptools import Distribution  # noqa: PLC0415
-    from setuptools.command.build_ext import build_ext  # noqa: PLC0415
-
     work = into / "work"
     options = ["--no-error-summary", f"--cache-dir={work / 'types'}", *paths]
     extensions = mypycify(

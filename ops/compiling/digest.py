@@ -1,6 +1,7 @@
-"""`python -m ops.compiling.digest --commands N [--twin FOLDER]`: what the engine makes of random commands.
+"""`python -m ops.compiling.digest --commands N`: what the engine makes of random commands.
 
-Prints one JSON object: `digest`, a SHA-256 over every event and state hash; `per_s`, commands a second.
+Prints one JSON object: `digest`, a SHA-256 over every event and state hash; `compiled`; `per_s`, commands
+a second. Which engine it is, `SIMGAME_ENGINE` decides.
 """
 
 from __future__ import annotations
@@ -9,23 +10,20 @@ import argparse
 import hashlib
 import json
 import sys
-from pathlib import Path
 from time import perf_counter
 
 import msgspec
 
-import trading.engine
-from ops.compiling.build import PACKAGE, SOURCES
+from ops.compiling.parts import PACKAGE
+from ops.drills.crowd import Crowd
 from simgame.kernel import compiled
+from trading.engine.engine import Engine
 
 SEQUENCE = 1_000
 
 
 def digest(commands: int, seed: str) -> tuple[str, float]:
-    """Over sequences of 1,000 commands of the drill's crowd."""
-    from ops.drills.crowd import Crowd  # noqa: PLC0415  after the twin is in place
-    from trading.engine.engine import Engine  # noqa: PLC0415
-
+    """Over sequences of 1,000 commands of the drill's crowd; and the seconds that the engine took."""
     said, seconds = hashlib.sha256(), 0.0
     encode = msgspec.msgpack.Encoder().encode
     for number in range(-(-commands // SEQUENCE)):
@@ -40,20 +38,11 @@ def digest(commands: int, seed: str) -> tuple[str, float]:
     return said.hexdigest(), seconds
 
 
-def main() -> None:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--commands", type=int, required=True)
     parser.add_argument("--seed", default="twins")
-    parser.add_argument("--twin", type=Path)
     asked = parser.parse_args()
-    if asked.twin is not None:
-        compiled.use(PACKAGE, asked.twin)
-        trading.engine.__path__ = [str(asked.twin.joinpath(*PACKAGE.split("."))), str(SOURCES)]
-    said, seconds = digest(asked.commands, asked.seed)
-    decided = str(sys.modules[f"{PACKAGE}.matching"].__file__)
+    made, seconds = digest(asked.commands, asked.seed)
     per_s = round(asked.commands / seconds)
-    print(json.dumps({"digest": said, "compiled": not decided.endswith(".py"), "per_s": per_s}))
-
-
-if __name__ == "__main__":
-    main()
+    print(json.dumps({"digest": made, "compiled": compiled.is_used(PACKAGE), "per_s": per_s}))

@@ -1,7 +1,7 @@
 """A package's compiled twin, where an operator has made one (`manage.py compile_engine`).
 
 The twin is used only when it was made of exactly these sources for exactly this Python; else the sources run.
-`SIMGAME_ENGINE=pure` leaves it aside.
+`SIMGAME_ENGINE=pure` leaves it aside; a folder there is taken, whatever it was made of.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ def folder(package: str, sources: Path) -> Path:
 
 def search_path(package: str, sources: Path) -> list[str]:
     """A `__path__` for the package: its twin first, if there is one."""
-    twin = folder(package, sources)
-    if os.environ.get(SWITCH) == PURE or not twin.is_dir():
+    wanted = os.environ.get(SWITCH, "")
+    twin = Path(wanted) if wanted else folder(package, sources)
+    if wanted == PURE or not twin.is_dir():
         return [str(sources)]
     use(package, twin)
     return [str(twin.joinpath(*package.split("."))), str(sources)]

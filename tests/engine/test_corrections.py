@@ -144,7 +144,9 @@ def test_a_position_that_has_moved_is_not_corrected_by_an_old_plan(pit: Pit):
     asked = undo.bust(pit, rows(pit), 1000)
     found = (99, 500_00, 0)
     moved = [type(one)(one.portfolio, one.symbol, one.price, 0, 0, 0, found) for one in asked.settlements]
-    stale = type(asked)(**{**{n: getattr(asked, n) for n in asked.__struct_fields__}, "settlements": tuple(moved)})
+    stale = type(asked)(
+        **{**{n: getattr(asked, n) for n in asked.__struct_fields__}, "settlements": tuple(moved)}
+    )
     assert codes(pit.do(stale)) == ["BOOKS_MOVED"]
 
 

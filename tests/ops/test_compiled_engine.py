@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.compiling.build import PACKAGE, SOURCES, STAY
+from ops.compiling.parts import PACKAGE, SOURCES, STAY
 from ops.management.commands.compile_engine import missing
 from simgame.env import BASE_DIR
 from simgame.kernel import compiled
@@ -49,33 +49,18 @@ def test_a_twin_of_other_sources_is_left_aside(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.skipif(bool(missing()), reason=f"cannot compile here: {missing()}")
 def test_what_is_compiled_answers_what_the_sources_answer(tmp_path: Path):
-    def run(module: str, *words: str) -> str:
-        command = [sys.executable, "-m", module, *words]
-        pure = {**os.environ, compiled.SWITCH: compiled.PURE}
+    def run(module: str, *words: str, engine: str = compiled.PURE) -> str:
+        command, env = [sys.executable, "-m", module, *words], {**os.environ, compiled.SWITCH: engine}
         return subprocess.run(
-            command, cwd=BASE_DIR, env=pure, capture_output=True, text=True, check=True
+            command, cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True
         ).stdout
 
-    run(
-        "ops.compiling.build",
-        str(tmp_path),
-        "-O",
-        "0",
-        "--only",
-        "fees.py",
-        "fills.py",
-        "matching.py",
-        "prices.py",
-    )
-    folder = tmp_path.joinpath(*PACKAGE.split("."))
-    assert {path.name.partition(".")[0] for path in folder.iterdir()} == {
-        "fees",
-        "fills",
-        "matching",
-        "prices",
-    }
+    only = {"fees", "fills", "matching", "prices"}
+    run("ops.compiling.build", str(tmp_path), "-O", "0", "--only", *(f"{name}.py" for name in only))
+    made = tmp_path.joinpath(*PACKAGE.split(".")).iterdir()
+    assert {path.name.partition(".")[0] for path in made} == only
     asked = ["--commands", "3000"]
     sources = json.loads(run("ops.compiling.digest", *asked))
-    twin = json.loads(run("ops.compiling.digest", *asked, "--twin", str(tmp_path)))
+    twin = json.loads(run("ops.compiling.digest", *asked, engine=str(tmp_path)))
     assert (sources["compiled"], twin["compiled"]) == (False, True)
     assert sources["digest"] == twin["digest"]

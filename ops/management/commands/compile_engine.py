@@ -16,7 +16,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ops.compiling.build import PACKAGE, SOURCES, modules
+from ops.compiling.parts import PACKAGE, SOURCES, modules
 from simgame import env
 from simgame.kernel import clock, compiled
 from trading.exchange.version import engine_version
@@ -111,7 +111,7 @@ def missing() -> str:
 def _prove(staging: Path, commands: int) -> dict[str, Any]:
     asked = ["--commands", str(commands)]
     pure = json.loads(_run("ops.compiling.digest", *asked))
-    twin = json.loads(_run("ops.compiling.digest", *asked, "--twin", str(staging)))
+    twin = json.loads(_run("ops.compiling.digest", *asked, engine=str(staging)))
     if pure["digest"] != twin["digest"]:
         raise CommandError(
             f"NOT published: over {commands:,} commands the compiled engine answered something else. "
@@ -120,12 +120,12 @@ def _prove(staging: Path, commands: int) -> dict[str, Any]:
     return {"digest": pure["digest"], "sources_per_s": pure["per_s"], "compiled_per_s": twin["per_s"]}
 
 
-def _run(module: str, *words: str) -> str:
+def _run(module: str, *words: str, engine: str = compiled.PURE) -> str:
     """Its standard output. Raises CommandError with the end of what it said, if it failed."""
     done = subprocess.run(
         [sys.executable, "-m", module, *words],
         cwd=env.BASE_DIR,
-        env={**os.environ, compiled.SWITCH: compiled.PURE},
+        env={**os.environ, compiled.SWITCH: engine},
         capture_output=True,
         text=True,
         check=False,
