@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import idempotency
 from accounts.identity import SAFE_METHODS, Identity
 from simgame.kernel.errors import NotFound
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag you saw, else 412."
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same request again changes nothing."
+)
 
 
 class Strict(serializers.Serializer):
@@ -52,6 +64,28 @@ class Door(APIView):
         """The query string, as `form` says; of a name that is given twice the last counts."""
         return _valid(form, self.request.query_params.dict())
 
+    def once(self, act: Callable[[], Response]) -> HttpResponseBase:
+        """The answer of `act`, or with an Idempotency-Key that came before: the one it gave then."""
+        if (header := self.request.headers.get("Idempotency-Key")) is None:
+            return act()
+        key = idempotency.key_of(header)
+        asked = (self.request.method, self.request.path, self.request.headers.get("X-Portfolio"))
+        said = idempotency.once(
+            self.identity.player_id,
+            key,
+            idempotency.fingerprint(*asked, self.request.data),
+            lambda: _said(act()),
+        )
+        headers = {"Idempotent-Replayed": "true"} if said.replayed else {}
+        headers |= {"ETag": said.etag} if said.etag else {}
+        return HttpResponse(said.body, status=said.status, content_type="application/json", headers=headers)
+
+    @property
+    def if_match(self) -> str | None:
+        """The tag that the caller saw; None where any will do."""
+        tag = self.request.headers.get("If-Match", "*").strip()
+        return None if tag == "*" else tag
+
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
@@ -66,3 +100,8 @@ def _valid(form: type[Strict], data: Any) -> dict[str, Any]:
     given = form(data=data)
     given.is_valid(raise_exception=True)
     return cast(dict[str, Any], given.validated_data)
+
+
+def _said(answer: Response) -> idempotency.Said:
+    body = JSONRenderer().render(answer.data).decode()
+    return idempotency.Said(answer.status_code, body, answer.headers.get("ETag", ""))

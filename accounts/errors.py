@@ -78,3 +78,8 @@ class UnknownKey(NotFound):
 class UnknownLogin(NotFound):
     code = "UNKNOWN_LOGIN"
     title = "You are not signed in on such a device"
+
+
+class KeyForAnotherRequest(Invalid):
+    code = "KEY_FOR_ANOTHER_REQUEST"
+    title = "This Idempotency-Key came with another request before"

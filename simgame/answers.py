@@ -221,7 +221,7 @@ ANSWERS: Final[dict[tuple[str, str], Schema]] = {
     ("get", "/api/v1/fills/{fill_id}/receipt"): ref("FillReceipt"),
     ("get", "/api/v1/orders/{order_id}/receipt"): ref("OrderReceipt"),
     ("post", "/api/v1/orders/preview"): PREVIEW,
-    ("get", "/api/v1/games"): opened(games=rows(ref("Game"))),
+    ("get", "/api/v1/games"): opened(games=rows(ref("Game")), **PAGE),
     ("post", "/api/v1/games"): ref("Game"),
     ("get", "/api/v1/games/{game}"): ref("Game"),
     ("post", "/api/v1/games/{game}/join"): ref("Game"),
@@ -234,7 +234,7 @@ ANSWERS: Final[dict[tuple[str, str], Schema]] = {
     ),
     ("get", "/api/v1/instruments"): opened(instruments=rows(ref("Instrument")), **PAGE),
     ("get", "/api/v1/journal"): opened(
-        notes=rows(ref("Note")), tags={"type": "object", "additionalProperties": COUNT}
+        notes=rows(ref("Note")), tags={"type": "object", "additionalProperties": COUNT}, **PAGE
     ),
     ("post", "/api/v1/journal"): ref("Note"),
     ("get", "/api/v1/journal/{note_id}"): ref("Note"),

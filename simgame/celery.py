@@ -36,6 +36,10 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 55},
     },
+    "forget answers that are a day old": {
+        "task": "accounts.tasks.forget_answers",
+        "schedule": crontab(minute=40),
+    },
     "thin the equity curves every night": {
         "task": "trading.tasks.thin_curves",
         "schedule": crontab(hour=20, minute=20),

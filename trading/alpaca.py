@@ -132,12 +132,12 @@ def symbol_of(portfolio_id: int, name: str) -> str:
     return next((symbol for symbol, scale in scales.items() if scale.uid == name), name)
 
 
-def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
-    """The portfolio's orders.
+def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> tuple[list[JSON], str]:
+    """The portfolio's orders, and the id that the next page begins after ("" on the last page).
 
     wanted: status open|closed|all, limit, direction asc|desc, and maybe after, until (datetime,
     both exclusive), symbols (list), side, nested (legs under the order they
-    came with, when that is listed too).
+    came with, when that is listed too), page_token (the id of the last order of the page before).
     """
     rows = queries.orders(portfolio_id, wanted["status"], wanted.get("symbols") or ())
     rows = _between(rows, wanted.get("after"), wanted.get("until"))
@@ -145,11 +145,16 @@ def orders(portfolio_id: int, wanted: Mapping[str, Any]) -> list[JSON]:
         rows = rows.filter(side=side)
     if wanted["direction"] == "asc":
         rows = rows.order_by("id")
-    found = _order_rows(rows[: wanted["limit"]])
+    if last := wanted.get("page_token"):
+        rows = rows.filter(id__gt=last) if wanted["direction"] == "asc" else rows.filter(id__lt=last)
+    found = _order_rows(rows[: wanted["limit"] + 1])
+    more = len(found) > wanted["limit"]
+    found = found[: wanted["limit"]]
+    after = found[-1]["id"] if more else ""
     if not wanted.get("nested"):
-        return found
+        return found, after
     listed = {order["id"] for order in found}
-    return _with_legs([order for order in found if order["parent_id"] not in listed])
+    return _with_legs([order for order in found if order["parent_id"] not in listed]), after
 
 
 def order(portfolio_id: int, order_id: str, *, with_legs: bool = False) -> JSON:

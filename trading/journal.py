@@ -66,8 +66,12 @@ def change(
     return find(portfolio_id, note_id)
 
 
-def remove(portfolio_id: int, note_id: int) -> None:
-    find(portfolio_id, note_id).delete()
+def remove(portfolio_id: int, note_id: int, version: int | None = None) -> None:
+    """Raises NotFound, and VersionConflict when it changed since `version` was read."""
+    note = find(portfolio_id, note_id)
+    rows = JournalNote.objects.filter(pk=note.pk)
+    if not (rows if version is None else rows.filter(version=version)).delete()[0]:
+        raise VersionConflict(_("The note changed since you read it."))
 
 
 def find(portfolio_id: int, note_id: int) -> JournalNote:

@@ -59,9 +59,10 @@ def _visible(rows: QuerySet[Game], player_id: int | None) -> QuerySet[Game]:
     return rows.filter(Q(host=None) | Q(host_id=player_id) | plays)
 
 
-def rows(player_id: int | None) -> list[dict[str, Any]]:
-    """The newest games first."""
-    shown = list(_visible(_games(), player_id).order_by("-id")[:GAMES_SHOWN])
+def rows(player_id: int | None, limit: int = GAMES_SHOWN, before: int | None = None) -> list[dict[str, Any]]:
+    """The newest games first; `before`: those older than the game of this number."""
+    found = _visible(_games(), player_id).order_by("-id")
+    shown = list((found if before is None else found.filter(id__lt=before))[:limit])
     mine = dict(
         Portfolio.objects.filter(player_id=player_id, game__in=shown).values_list("game_id", "id")
         if player_id

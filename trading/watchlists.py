@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Iterable
 from typing import Final
@@ -12,7 +14,7 @@ from django.utils.translation import gettext as _
 from market import queries as market_queries
 from market.models import Instrument
 from market.shapes import alpaca_asset
-from simgame.kernel.errors import Invalid, NotFound
+from simgame.kernel.errors import Invalid, NotFound, VersionConflict
 from trading.messages import JSON
 from trading.models import Portfolio, Watchlist
 
@@ -52,37 +54,48 @@ def make(portfolio_id: int, name: str, symbols: Iterable[str]) -> Watchlist:
         return _stored(made)
 
 
+def tag(row: Watchlist) -> str:
+    """Its ETag: another one for every name and list of symbols."""
+    return f'"{hashlib.sha256(json.dumps([row.name, row.symbols]).encode()).hexdigest()[:16]}"'
+
+
 def change(
-    portfolio_id: int, watchlist_id: str, name: str | None, symbols: Iterable[str] | None
+    portfolio_id: int,
+    watchlist_id: str,
+    name: str | None,
+    symbols: Iterable[str] | None,
+    seen: str | None = None,
 ) -> Watchlist:
-    """A new name, new symbols, or both. Raises as `make`, and NotFound."""
+    """A new name, new symbols, or both. Raises as `make`, NotFound, and VersionConflict when its tag is not
+    the one that was `seen`."""
     with transaction.atomic():
-        row = _locked(portfolio_id, watchlist_id)
+        row = _locked(portfolio_id, watchlist_id, seen)
         row.name = row.name if name is None else name
         row.symbols = row.symbols if symbols is None else _known(row.portfolio, symbols)
         return _stored(row)
 
 
-def add(portfolio_id: int, watchlist_id: str, symbol: str) -> Watchlist:
+def add(portfolio_id: int, watchlist_id: str, symbol: str, seen: str | None = None) -> Watchlist:
     """At its end; who is there already stays where it is. Raises as `change`."""
     with transaction.atomic():
-        row = _locked(portfolio_id, watchlist_id)
+        row = _locked(portfolio_id, watchlist_id, seen)
         row.symbols = _known(row.portfolio, [*row.symbols, symbol])
         return _stored(row)
 
 
-def remove(portfolio_id: int, watchlist_id: str, symbol: str) -> Watchlist:
-    """Raises NotFound when it is not on the list."""
+def remove(portfolio_id: int, watchlist_id: str, symbol: str, seen: str | None = None) -> Watchlist:
+    """Raises NotFound when it is not on the list, and as `change`."""
     with transaction.atomic():
-        row = _locked(portfolio_id, watchlist_id)
+        row = _locked(portfolio_id, watchlist_id, seen)
         if symbol not in row.symbols:
             raise NotFound("The watchlist has no such symbol.")
         row.symbols.remove(symbol)
         return _stored(row)
 
 
-def delete(portfolio_id: int, watchlist_id: str) -> None:
-    find(portfolio_id, watchlist_id).delete()
+def delete(portfolio_id: int, watchlist_id: str, seen: str | None = None) -> None:
+    with transaction.atomic():
+        _locked(portfolio_id, watchlist_id, seen).delete()
 
 
 def shown(row: Watchlist, account_id: str, *, with_assets: bool = True) -> JSON:
@@ -112,10 +125,13 @@ def _known(portfolio: Portfolio, symbols: Iterable[str]) -> list[str]:
     return [row.symbol for row in market_queries.known(portfolio.game.world, wanted)]
 
 
-def _locked(portfolio_id: int, watchlist_id: str) -> Watchlist:
+def _locked(portfolio_id: int, watchlist_id: str, seen: str | None = None) -> Watchlist:
     found = find(portfolio_id, watchlist_id)
     rows = Watchlist.objects.select_for_update(of=["self"]).select_related("portfolio__game__world")
-    return rows.filter(pk=found.pk).first() or _refuse()
+    row = rows.filter(pk=found.pk).first() or _refuse()
+    if seen is not None and seen != tag(row):
+        raise VersionConflict(_("The list changed since you read it."))
+    return row
 
 
 def _stored(row: Watchlist) -> Watchlist:

@@ -10,10 +10,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.doors import Strict
+from accounts.doors import IF_MATCH, Strict
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import queries, watchlist
+from trading import queries, watchlist, watchlists
 from trading.api.door import X_PORTFOLIO, Door, Problem
 
 PRIVATE = {"Cache-Control": "private, no-cache"}
@@ -78,14 +78,23 @@ class FillReceipt(Door):
 class OwnWatchlist(Door):
     @extend_schema(responses=Watchlist, parameters=[X_PORTFOLIO], tags=["desk"])
     def get(self, request: Request) -> Response:
-        return Response({"symbols": watchlist.of(self.portfolio().id)})
+        """The ordinary list: symbols in the player's order."""
+        row = watchlist.row_of(self.portfolio().id)
+        return Response(
+            {"symbols": row.symbols if row else []}, headers={"ETag": watchlists.tag(row)} if row else {}
+        )
 
     @extend_schema(
-        request=Watchlist, responses={200: Watchlist, 404: Problem}, parameters=[X_PORTFOLIO], tags=["desk"]
+        request=Watchlist,
+        responses={200: Watchlist, 404: Problem},
+        parameters=[X_PORTFOLIO, IF_MATCH],
+        tags=["desk"],
     )
     def put(self, request: Request) -> Response:
         """The whole list, in the player's order."""
-        return Response({"symbols": watchlist.choose(self.portfolio().id, self.body(Watchlist)["symbols"])})
+        symbols = self.body(Watchlist)["symbols"]
+        row = watchlist.choose(self.portfolio().id, symbols, self.if_match)
+        return Response({"symbols": row.symbols}, headers={"ETag": watchlists.tag(row)})
 
 
 def _tag(epoch: str, version: int) -> str:

@@ -40,6 +40,14 @@ class NotByKey(IsAuthenticated):
 
 
 class Door(doors.Door):
+    def next_page(self, after: str) -> dict[str, str]:
+        """`Link` (RFC 8288) where a list goes on after this token: for answers that are plain lists."""
+        if not after:
+            return {}
+        asked = self.request.query_params.copy()
+        asked["page_token"] = after
+        return {"Link": f'<{self.request.path}?{asked.urlencode()}>; rel="next"'}
+
     def portfolio(self, wanted: str | None = None) -> PortfolioRef:
         """`wanted` (a query parameter) or `X-Portfolio`, else the key's or the Season's."""
         return portfolios.portfolio_for_sync(self.identity, wanted or self.request.headers.get("X-Portfolio"))

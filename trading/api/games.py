@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,7 +12,8 @@ from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.doors import Strict
+from accounts.doors import IDEMPOTENCY_KEY, Strict
+from simgame.kernel import money
 from trading import hosting, lobby, models, queries
 from trading.api.door import Door, NotByKey, Problem
 
@@ -28,19 +30,36 @@ class NewGame(Strict):
     ends_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
+class GamesQuery(Strict):
+    limit = serializers.IntegerField(min_value=1, max_value=lobby.GAMES_SHOWN, default=lobby.GAMES_SHOWN)
+    page_token = serializers.IntegerField(required=False, min_value=1, max_value=money.INT64_MAX)
+
+
 class Games(Door):
     def get_permissions(self) -> list[BasePermission]:
         return [NotByKey() if self.request.method == "POST" else AllowAny()]
 
-    @extend_schema(responses=OpenApiTypes.OBJECT, tags=["games"])
+    @extend_schema(parameters=[GamesQuery], responses=OpenApiTypes.OBJECT, tags=["games"])
     def get(self, request: Request) -> Response:
-        """Every public game, the running ones first."""
-        self.query(Strict)
-        return Response({"games": lobby.rows(_player_id(request))})
+        """Every public game and the caller's private ones, the newest first."""
+        asked = self.query(GamesQuery)
+        rows = lobby.rows(_player_id(request), asked["limit"] + 1, asked.get("page_token"))
+        shown = rows[: asked["limit"]]
+        after = str(shown[-1]["id"]) if len(rows) > len(shown) else None
+        return Response({"games": shown, "next_page_token": after})
 
-    @extend_schema(request=NewGame, responses={201: OpenApiTypes.OBJECT, 422: Problem}, tags=["games"])
-    def post(self, request: Request) -> Response:
+    @extend_schema(
+        request=NewGame,
+        responses={201: OpenApiTypes.OBJECT, 422: Problem},
+        parameters=[IDEMPOTENCY_KEY],
+        tags=["games"],
+    )
+    def post(self, request: Request) -> HttpResponseBase:
         """A private game of the world that is played, not begun yet; its host alone sees the invitation."""
+        return self.once(self.made)
+
+    def made(self) -> Response:
+        request = self.request
         made = hosting.make(request.user, **self.body(NewGame))
         return Response(_hosted(made, request.user.pk), status=201)
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.doors import Strict
+from accounts.doors import IDEMPOTENCY_KEY, IF_MATCH, Strict
 from simgame.kernel import money
+from simgame.kernel.errors import Invalid
 from trading import alerts, curve, journal, watchlists
 from trading.api.door import X_PORTFOLIO, Door, Problem
-from trading.models import Portfolio
+from trading.models import JournalNote, Portfolio
 from trading.models import Watchlist as WatchlistRow
 from trading.models.notes import TEXT_MAX
 from trading.watchlists import NAME_CHARS_MAX
@@ -40,7 +42,9 @@ class NoteForm(Strict):
 
 
 class NoteChange(Strict):
-    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, help_text="That was read; or If-Match says it"
+    )
     text = serializers.CharField(max_length=TEXT_MAX, required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=40), max_length=40, required=False)
 
@@ -50,7 +54,10 @@ class NoteQuery(Strict):
     tag = serializers.CharField(required=False, max_length=32, default="", allow_blank=True)
     order_id = serializers.UUIDField(required=False, default=None)
     day = serializers.DateField(required=False, default=None)
-    before = serializers.IntegerField(required=False, min_value=1, max_value=money.INT64_MAX)
+    before = serializers.IntegerField(
+        required=False, min_value=1, max_value=money.INT64_MAX, help_text="As page_token"
+    )
+    page_token = serializers.IntegerField(required=False, min_value=1, max_value=money.INT64_MAX)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=PAGE_MAX, default=50)
 
 
@@ -67,69 +74,93 @@ class Watchlists(Door):
         self.query(Strict)
         return Response({"watchlists": [_list(row) for row in watchlists.of(self.portfolio().id)]})
 
-    @extend_schema(request=ListForm, responses=MADE, parameters=[X_PORTFOLIO], tags=["desk"])
-    def post(self, request: Request) -> Response:
+    @extend_schema(request=ListForm, responses=MADE, parameters=[X_PORTFOLIO, IDEMPOTENCY_KEY], tags=["desk"])
+    def post(self, request: Request) -> HttpResponseBase:
+        """A new list."""
+        return self.once(self.made)
+
+    def made(self) -> Response:
         sent = self.body(ListForm)
         made = watchlists.make(self.portfolio().id, sent.get("name", ""), sent.get("symbols", ()))
-        return Response(_list(made), status=201)
+        return _shown(made, 201)
 
 
 class OneWatchlist(Door):
     @extend_schema(responses=OWN, parameters=[X_PORTFOLIO], tags=["desk"])
     def get(self, request: Request, list_id: uuid.UUID) -> Response:
-        return Response(_list(watchlists.find(self.portfolio().id, str(list_id))))
+        """One list; its ETag is of its name and symbols."""
+        return _shown(watchlists.find(self.portfolio().id, str(list_id)))
 
-    @extend_schema(request=ListForm, responses=OWN, parameters=[X_PORTFOLIO], tags=["desk"])
+    @extend_schema(request=ListForm, responses=OWN, parameters=[X_PORTFOLIO, IF_MATCH], tags=["desk"])
     def put(self, request: Request, list_id: uuid.UUID) -> Response:
         """Another name, other symbols, or both; what is not sent stays."""
         sent = self.body(ListForm)
         named = sent.get("name"), sent.get("symbols")
-        return Response(_list(watchlists.change(self.portfolio().id, str(list_id), *named)))
+        return _shown(watchlists.change(self.portfolio().id, str(list_id), *named, seen=self.if_match))
 
-    @extend_schema(responses={204: None, 404: Problem}, parameters=[X_PORTFOLIO], tags=["desk"])
+    @extend_schema(responses={204: None, 404: Problem}, parameters=[X_PORTFOLIO, IF_MATCH], tags=["desk"])
     def delete(self, request: Request, list_id: uuid.UUID) -> Response:
-        watchlists.delete(self.portfolio().id, str(list_id))
+        """The list is gone."""
+        watchlists.delete(self.portfolio().id, str(list_id), self.if_match)
         return Response(status=204)
 
 
 class Journal(Door):
     @extend_schema(parameters=[NoteQuery, X_PORTFOLIO], responses=OWN, tags=["journal"])
     def get(self, request: Request) -> Response:
-        """The notes that fit, newest first; `before` is the id that the last page ended with."""
+        """The notes that fit, newest first, and the tags in use."""
         asked = self.query(NoteQuery)
         portfolio = self.portfolio().id
         rows = journal.search(portfolio, asked["q"], asked["tag"], asked["order_id"], asked["day"] or "")
-        if before := asked.get("before"):
+        if before := asked.get("page_token") or asked.get("before"):
             rows = rows.filter(id__lt=before)
-        notes = [journal.row(note) for note in rows[: asked["limit"]]]
-        return Response({"notes": notes, "tags": dict(journal.tags_of(portfolio))})
+        notes = [journal.row(note) for note in rows[: asked["limit"] + 1]]
+        shown = notes[: asked["limit"]]
+        after = str(shown[-1]["id"]) if len(notes) > len(shown) else None
+        return Response({"notes": shown, "tags": dict(journal.tags_of(portfolio)), "next_page_token": after})
 
-    @extend_schema(request=NoteForm, responses=MADE, parameters=[X_PORTFOLIO], tags=["journal"])
-    def post(self, request: Request) -> Response:
+    @extend_schema(
+        request=NoteForm, responses=MADE, parameters=[X_PORTFOLIO, IDEMPOTENCY_KEY], tags=["journal"]
+    )
+    def post(self, request: Request) -> HttpResponseBase:
         """A note, of today where it says neither day nor order. `#words` of the text become tags."""
+        return self.once(self.made)
+
+    def made(self) -> Response:
         portfolio = self.portfolio().id
         sent = self.body(NoteForm)
         if not sent.get("day"):
             sent["day"] = journal.today(portfolio)
-        return Response(journal.row(journal.write(portfolio, **sent)), status=201)
+        return _noted(journal.write(portfolio, **sent), 201)
 
 
 class Note(Door):
     @extend_schema(responses=OWN, parameters=[X_PORTFOLIO], tags=["journal"])
     def get(self, request: Request, note_id: int) -> Response:
-        return Response(journal.row(journal.find(self.portfolio().id, _id(note_id))))
+        """One note; its ETag is its version."""
+        return _noted(journal.find(self.portfolio().id, _id(note_id)))
 
-    @extend_schema(request=NoteChange, responses=OWN, parameters=[X_PORTFOLIO], tags=["journal"])
+    @extend_schema(request=NoteChange, responses=OWN, parameters=[X_PORTFOLIO, IF_MATCH], tags=["journal"])
     def patch(self, request: Request, note_id: int) -> Response:
         """Another text or other tags, on the `version` that was read: 412 when it changed meanwhile."""
-        return Response(
-            journal.row(journal.change(self.portfolio().id, _id(note_id), **self.body(NoteChange)))
-        )
+        sent = self.body(NoteChange)
+        version = self.version(sent.pop("version", None))
+        if version is None:
+            raise Invalid("Say which version you read: `version`, or If-Match.", pointer="/version")
+        return _noted(journal.change(self.portfolio().id, _id(note_id), version, **sent))
 
-    @extend_schema(responses={204: None, 404: Problem}, parameters=[X_PORTFOLIO], tags=["journal"])
+    @extend_schema(responses={204: None, 404: Problem}, parameters=[X_PORTFOLIO, IF_MATCH], tags=["journal"])
     def delete(self, request: Request, note_id: int) -> Response:
-        journal.remove(self.portfolio().id, _id(note_id))
+        """The note is gone."""
+        journal.remove(self.portfolio().id, _id(note_id), self.version(None))
         return Response(status=204)
+
+    def version(self, in_body: int | None) -> int | None:
+        """What the caller read; a tag that is none of ours was never read: 0."""
+        if self.if_match is None:
+            return in_body
+        tag = self.if_match.strip('"')
+        return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else 0
 
 
 class Alerts(Door):
@@ -139,9 +170,14 @@ class Alerts(Door):
         self.query(Strict)
         return Response({"alerts": alerts.rows(self.portfolio().id)})
 
-    @extend_schema(request=AlertForm, responses=MADE, parameters=[X_PORTFOLIO], tags=["desk"])
-    def post(self, request: Request) -> Response:
+    @extend_schema(
+        request=AlertForm, responses=MADE, parameters=[X_PORTFOLIO, IDEMPOTENCY_KEY], tags=["desk"]
+    )
+    def post(self, request: Request) -> HttpResponseBase:
         """Told once, when a trade reaches the price; without `way` from where the market stands now."""
+        return self.once(self.made)
+
+    def made(self) -> Response:
         portfolio = self.portfolio().id
         made = alerts.make(portfolio, **self.body(AlertForm))
         return Response(next(row for row in alerts.rows(portfolio) if row["id"] == made.pk), status=201)
@@ -165,6 +201,14 @@ class Curve(Door):
 
 def _list(row: WatchlistRow) -> dict[str, Any]:
     return {"id": str(row.id), "name": row.name, "symbols": row.symbols}
+
+
+def _shown(row: WatchlistRow, status: int = 200) -> Response:
+    return Response(_list(row), status=status, headers={"ETag": watchlists.tag(row)})
+
+
+def _noted(note: JournalNote, status: int = 200) -> Response:
+    return Response(journal.row(note), status=status, headers={"ETag": f'"{note.version}"'})
 
 
 def _id(number: int) -> int:

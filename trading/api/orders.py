@@ -14,13 +14,13 @@ import msgspec
 from asgiref.sync import async_to_sync
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.doors import Strict
+from accounts.doors import IDEMPOTENCY_KEY, IF_MATCH, Strict
 from simgame import problem
 from simgame.kernel.errors import SimGameError
 from trading import alpaca, gateway
@@ -31,12 +31,6 @@ from trading.gateway import Answer, Call, parse, terms
 from trading.gateway.route import BODY_BYTES_MAX
 from trading.gateway.verbs import Rejected
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag you saw, else 412."
-)
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same request again changes nothing."
-)
 WRITES = [X_PORTFOLIO, IDEMPOTENCY_KEY]
 Verb = Callable[[Call], Awaitable[Answer]]
 
@@ -150,7 +144,8 @@ class Orders(OrderDoor):
     @extend_schema(responses=MANY, parameters=[OrdersQuery, X_PORTFOLIO], tags=["v2 orders"])
     def get(self, request: Request) -> Response:
         """The portfolio's orders, the newest first unless told otherwise."""
-        return Response(alpaca.orders(self.portfolio().id, self.query(OrdersQuery)))
+        found, after = alpaca.orders(self.portfolio().id, self.query(OrdersQuery))
+        return Response(found, headers=self.next_page(after))
 
     @extend_schema(
         request=OrderForm,

@@ -34,6 +34,9 @@ class OrdersQuery(Strict):
     until = serializers.DateTimeField(required=False)
     direction = serializers.ChoiceField(["asc", "desc"], default="desc")
     nested = serializers.BooleanField(required=False, help_text="Legs under the order they came with")
+    page_token = serializers.UUIDField(
+        required=False, help_text="The id of the last order seen; Link says the next page"
+    )
     symbols = Words(required=False, max_length=5000)
     side = serializers.ChoiceField(["buy", "sell"], required=False)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.doors import Strict
+from accounts.doors import IDEMPOTENCY_KEY, IF_MATCH, Strict
 from trading import alpaca, watchlists
 from trading.api.door import X_PORTFOLIO, Door, Problem
 from trading.api.v2 import MANY, ONE
@@ -39,7 +40,8 @@ class NameQuery(Strict):
 
 class WatchlistDoor(Door):
     def shown(self, row: Watchlist) -> Response:
-        return Response(watchlists.shown(row, alpaca.account_id(row.portfolio_id)))
+        said = watchlists.shown(row, alpaca.account_id(row.portfolio_id))
+        return Response(said, headers={"ETag": watchlists.tag(row)})
 
 
 class Watchlists(WatchlistDoor):
@@ -54,12 +56,12 @@ class Watchlists(WatchlistDoor):
     @extend_schema(
         request=WatchlistForm,
         responses={**ONE, 422: Problem},
-        parameters=[X_PORTFOLIO],
+        parameters=[X_PORTFOLIO, IDEMPOTENCY_KEY],
         tags=["v2 watchlists"],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         """A new list."""
-        return self.shown(watchlists.make(self.portfolio().id, **self.body(WatchlistForm)))
+        return self.once(lambda: self.shown(watchlists.make(self.portfolio().id, **self.body(WatchlistForm))))
 
 
 class WatchlistByName(WatchlistDoor):
@@ -78,27 +80,32 @@ class OneWatchlist(WatchlistDoor):
     @extend_schema(
         request=WatchlistChange,
         responses={**ONE, 422: Problem},
-        parameters=[X_PORTFOLIO],
+        parameters=[X_PORTFOLIO, IF_MATCH],
         tags=["v2 watchlists"],
     )
     def put(self, request: Request, watchlist_id: str) -> Response:
         """Another name, other symbols, or both."""
         wanted = self.body(WatchlistChange)
         names = wanted.get("name"), wanted.get("symbols")
-        return self.shown(watchlists.change(self.portfolio().id, watchlist_id, *names))
+        return self.shown(watchlists.change(self.portfolio().id, watchlist_id, *names, seen=self.if_match))
 
     @extend_schema(
-        request=SymbolForm, responses={**ONE, 422: Problem}, parameters=[X_PORTFOLIO], tags=["v2 watchlists"]
+        request=SymbolForm,
+        responses={**ONE, 422: Problem},
+        parameters=[X_PORTFOLIO, IF_MATCH],
+        tags=["v2 watchlists"],
     )
     def post(self, request: Request, watchlist_id: str) -> Response:
         """One more symbol."""
         symbol = self.body(SymbolForm)["symbol"]
-        return self.shown(watchlists.add(self.portfolio().id, watchlist_id, symbol))
+        return self.shown(watchlists.add(self.portfolio().id, watchlist_id, symbol, self.if_match))
 
-    @extend_schema(responses={204: None, 404: Problem}, parameters=[X_PORTFOLIO], tags=["v2 watchlists"])
+    @extend_schema(
+        responses={204: None, 404: Problem}, parameters=[X_PORTFOLIO, IF_MATCH], tags=["v2 watchlists"]
+    )
     def delete(self, request: Request, watchlist_id: str) -> Response:
         """The list is gone."""
-        watchlists.delete(self.portfolio().id, watchlist_id)
+        watchlists.delete(self.portfolio().id, watchlist_id, self.if_match)
         return Response(status=204)
 
 
@@ -106,9 +113,9 @@ class WatchlistSymbol(WatchlistDoor):
     @extend_schema(
         operation_id="v2_watchlists_symbol_destroy",
         responses=ONE,
-        parameters=[X_PORTFOLIO],
+        parameters=[X_PORTFOLIO, IF_MATCH],
         tags=["v2 watchlists"],
     )
     def delete(self, request: Request, watchlist_id: str, symbol: str) -> Response:
         """One symbol less."""
-        return self.shown(watchlists.remove(self.portfolio().id, watchlist_id, symbol))
+        return self.shown(watchlists.remove(self.portfolio().id, watchlist_id, symbol, self.if_match))

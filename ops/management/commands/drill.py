@@ -15,6 +15,7 @@ DRILLS = {
     "books": "ops.drills.books",
     "day": "ops.drills.day",
     "bad_input": "ops.drills.bad_input",
+    "api": "ops.drills.api",
     "checker": "ops.drills.checker",
     "frames": "ops.drills.frames",
 }
@@ -25,6 +26,7 @@ ABOUT = """Drills the exchange with chance: every run names its seed and can be 
   manage.py drill books         random commands and crashes through engine and PostgreSQL, judged
   manage.py drill day           a whole market day with people trading, every receipt recomputed
   manage.py drill bad_input     orders that bite, asked of a real server
+  manage.py drill api           everything that the API's schema allows, and much that it does not
   manage.py drill checker       errors planted into the tables: how long until they are found
   manage.py drill frames        what desks are shown while everything breaks, against the database
 
