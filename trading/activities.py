@@ -40,8 +40,9 @@ TYPES: Final = (FILL, *sorted({word for word, _ in WORDS.values()} | set(OF_SHAR
 _ID: Final = re.compile(r"[0-9]{20}::([0-9]{1,13})-([ft])([0-9]{1,19})\Z", re.ASCII).match
 MOVED: Final = """
 SELECT t.id, t.seq, t.code, t.asset,
-  CASE WHEN t.credit_account = %(account)s THEN t.amount ELSE -t.amount END, c.at
-FROM trading_transfer t JOIN trading_command c ON c.id = %(world)s::bigint << {shift} | t.seq
+  CASE WHEN t.credit_account = %(account)s THEN t.amount ELSE -t.amount END,
+  simgame_command_at(%(world)s::bigint << {shift} | t.seq)
+FROM trading_transfer t
 WHERE t.code IN ({codes}) AND (t.debit_account = %(account)s OR t.credit_account = %(account)s)
 """
 

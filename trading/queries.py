@@ -51,7 +51,7 @@ RETURN_EDGE = 40  # percent: everything beyond is counted in the outer bucket
 NOTICES_SHOWN = 10
 # The index of this condition makes it one look.
 NOTICES = """
-SELECT e.body ->> 'notices', c.at FROM trading_accountevent e JOIN trading_command c ON c.id = e.command
+SELECT e.body ->> 'notices', simgame_command_at(e.command) FROM trading_accountevent e
 WHERE e.portfolio_id = %s AND e.noticed ORDER BY e.seq DESC LIMIT %s"""
 
 

@@ -81,6 +81,10 @@ CREATE OR REPLACE FUNCTION simgame_player() RETURNS bigint LANGUAGE sql STABLE P
   SELECT substring(current_setting('simgame.viewer', true) from '^[0-9]{1,18}')::bigint $$;
 CREATE OR REPLACE FUNCTION simgame_sees(word text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT coalesce(current_setting('simgame.viewer', true) LIKE '%' || word, false) $$;
+-- When a command was applied, and nothing else of it: settlements touch many portfolios and belong to none.
+CREATE OR REPLACE FUNCTION simgame_command_at(command bigint) RETURNS timestamptz LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = public AS $$
+BEGIN RETURN (SELECT c.at FROM trading_command c WHERE c.id = command); END $$;
 """
 COLUMNS: Final = """
 SELECT c.relname, array_agg(a.attname::text ORDER BY a.attname),
