@@ -155,6 +155,7 @@ JWT_AUDIENCE = "simgame-api"
 ORDER_RATE = env.number("SIMGAME_ORDER_RATE", 50, least=1)  # orders a second per portfolio
 REGISTER_RATE = env.number("SIMGAME_REGISTER_RATE", 30, least=1)  # registrations a minute per address
 REQUEST_RATE = env.number("SIMGAME_REQUEST_RATE", 50, least=1)  # other requests a second per player
+ADDRESS_RATE = env.number("SIMGAME_ADDRESS_RATE", 500, least=1)  # the same of all who share an address
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 
 # --- the market being played ------------------------------------------------------------------

@@ -114,7 +114,7 @@ def _same(sent: QueryDict) -> None:
 
 
 def _spend(key: str, a_minute: int) -> None:
-    allowance = limits.take(key, a_minute, 60)
+    allowance = limits.take_all([limits.Bucket(key, a_minute, 60)])
     if not allowance.ok:
         seconds = {"seconds": f"{allowance.reset_s:.0f}"}
         wait = _("Too many attempts from here: try again in %(seconds)s s.") % seconds

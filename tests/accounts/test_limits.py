@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from accounts import limits
+from accounts.limits import Bucket
 from simgame.kernel import clock
 
 
@@ -50,6 +53,32 @@ def test_a_hundred_at_once_get_no_more_than_the_limit(time: list[float]) -> None
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: limits.take("alice", 7).ok, range(100)))
     assert sum(answers) == 7
+
+
+MINE, HOME = Bucket("mine", 7, 60), Bucket("home", 9, 60)
+
+
+@pytest.fixture(params=["Valkey", "no Valkey"])
+def counted(request: pytest.FixtureRequest, settings: Any) -> Iterator[None]:
+    """Who counts: Valkey for every process, or this process while Valkey is away."""
+    limits._script.cache_clear()
+    if request.param == "no Valkey":
+        settings.REDIS_URL = "redis://127.0.0.1:1"
+    limits.forget()
+    yield
+    limits.forget()
+    limits._script.cache_clear()
+
+
+def test_two_hundred_at_once_get_no_more_than_the_limit_of_all_their_buckets(counted: None) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        alice = sum(pool.map(lambda _: limits.take_all([MINE, HOME]).ok, range(100)))
+        bob = sum(pool.map(lambda _: limits.take_all([Bucket("bob", 7, 60), HOME]).ok, range(100)))
+    assert (alice, bob) == (7, 2), "nine from one address; a refusal costs nothing"
+    refused = limits.take_all([MINE, HOME])
+    assert (refused.ok, refused.limit, refused.window_s) == (False, 7, 60)
+    assert 0 < refused.reset_s <= 60 / 7
+    assert limits.take_all([Bucket("carol", 3, 60)])[:3] == (True, 3, 2)
 
 
 def test_countless_keys_do_not_grow_without_end(time: list[float], monkeypatch: pytest.MonkeyPatch) -> None:

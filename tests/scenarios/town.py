@@ -79,6 +79,7 @@ class Town:
             "REDIS_URL": redis_url,
             "SIMGAME_REGISTER_RATE": "1000",
             "SIMGAME_REQUEST_RATE": "1000",
+            "SIMGAME_ADDRESS_RATE": "10000",
             "SIMGAME_ORDER_RATE": "1000",
             "SIMGAME_LOG_LEVEL": "WARNING",
             "MALLOC_ARENA_MAX": "2",
