@@ -36,6 +36,8 @@ def _legend() -> str:
         f' stroke-width="2"/><text x="128">target</text><circle cx="186" cy="-4" r="5" fill="{OURS}"/>'
         f'<text x="196">seeded market</text><rect x="292" y="-9" width="9" height="9" fill="{REAL}"/>'
         f'<text x="306">recorded market</text></g>'
+        f'<g text-anchor="end" fill="{FAINT}"><text x="712" y="60">seeded</text>'
+        f'<text x="790" y="60">target</text><text x="870" y="60">recorded</text></g>'
     )
 
 

@@ -2,8 +2,9 @@
 
 Daily figures are those measured on A-shares (2019): daily sd 2.77 %, market factor sd 1.52 %, mean
 correlation to the market 0.585. The rest is split between sector and company. Volatility is
-lognormal and persistent, which gives the fat tails and the clustering of |r| from day to day; on top
-of it lies a **stir** that comes and goes within a quarter of an hour, the same from minute to minute.
+lognormal and persistent, which gives the fat tails and the clustering of |r| from day to day (sectors
+have the market's); on top of it lies a **stir** that comes and goes within a quarter of an hour, the
+same from minute to minute.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from typing import Final
 from market.simulation import chance
 from market.simulation.companies import SECTORS_ZH, Company
 
-# Of a day, at the median volatility: the lognormal makes the mean square half as wide again.
-SD_MARKET: Final = chance.ONE * 103 // 10_000
-SD_SECTOR: Final = chance.ONE * 62 // 10_000
-SD_OWN: Final = chance.ONE * 104 // 10_000
+# Of a day, at the median volatility: the lognormal more than doubles the root of the mean square.
+SD_MARKET: Final = chance.ONE * 87 // 10_000
+SD_SECTOR: Final = chance.ONE * 58 // 10_000
+SD_OWN: Final = chance.ONE * 93 // 10_000
 VOL_UPDATES_PER_DAY: Final = 240
-VOL_LOG_MAX: Final = chance.LOG_ONE * 3 // 2
-_VOL_SD_PPM = 640_000  # of log volatility, stationary
-_DAY_PPM = 930_000  # how much of it is left after a day
-_UPDATE_PPM = 999_698  # the 240th root of it
+VOL_LOG_MAX: Final = chance.LOG_ONE * 9 // 5
+_VOL_SD_PPM = 850_000  # of log volatility, stationary
+_DAY_PPM = 900_000  # how much of it is left after a day
+_UPDATE_PPM = 999_561  # the 240th root of it
 
 
 def next_vol_log(vol_log: int, rng: Random | chance.Dice, kept_ppm: int) -> int:
@@ -74,14 +75,19 @@ def stirred(stir: int, rng: Random | chance.Dice, seconds: int = 15) -> int:
     return stir * kept // 10**6 + chance.normal4(rng) * news
 
 
+LIVELY_MOST: Final = chance.E_ONE * 5 // 2
+
+
 def lively(vol_log: int, stir: int, shared: int) -> int:
     """The volatility of this moment (chance.E_ONE: the usual), of an instrument's own news."""
     return chance.exp(vol_log + stir + shared * SHARED_OF_10 // 10 - CALMED)
 
 
 def haste(lively: int) -> int:
-    """How much sooner than usual people act in it (chance.E_ONE: as usual): volume comes with volatility."""
-    return (2 * chance.E_ONE + 3 * lively) // 4
+    """How much sooner than usual people act in it (chance.E_ONE: as usual): volume comes with volatility,
+    as far as people can.
+    """
+    return (2 * chance.E_ONE + 3 * min(lively, LIVELY_MOST)) // 4
 
 
 def scaled(sd_day: int, part: int, whole: int) -> int:
@@ -114,8 +120,9 @@ class Factors:
 
     def draw(self, move: Move, rng: Random | chance.Dice) -> tuple[int, dict[str, int]]:
         """(market return, sector → return): to be added up by `of`."""
-        market = chance.normal4(rng) * move.market * self.volatility // (4 * chance.E_ONE)
-        return market, {sector: chance.normal4(rng) * move.sector // 4 for sector in SECTORS_ZH}
+        wide, narrow = move.market * self.volatility, move.sector * self.volatility
+        market = chance.normal4(rng) * wide // (4 * chance.E_ONE)
+        return market, {sector: chance.normal4(rng) * narrow // (4 * chance.E_ONE) for sector in SECTORS_ZH}
 
 
 def of(
@@ -133,9 +140,9 @@ def of(
 
 SECTORS: Final = tuple(SECTORS_ZH)
 UP_OF_256: Final = (
-    176  # news is good more often than bad, and moves further: limit-ups are thrice limit-downs
+    168  # news is good more often than bad, and moves further: limit-ups are thrice limit-downs
 )
-JUMPS_OF_65536: Final = 12  # per update of the volatility: one in some thirty days
+JUMPS_OF_65536: Final = 9  # per update of the volatility: one in some thirty days
 
 
 def jump(dice: chance.Dice) -> int:
@@ -172,8 +179,8 @@ class Tide:
 
     def flow(self, beats: int, dice: chance.Dice) -> None:
         """So many beats pass."""
-        wide = isqrt(self._sd_market * beats) * self.volatility * self.stirring // chance.E_ONE
+        moved = self.volatility * self.stirring // chance.E_ONE
+        wide, narrow = isqrt(self._sd_market * beats) * moved, isqrt(self._sd_sector * beats) * moved
         self.market += chance.normal4(dice) * wide // (4 * chance.E_ONE)
-        narrow = isqrt(self._sd_sector * beats) * self.stirring // chance.E_ONE
         for sector in SECTORS:
-            self.sectors[sector] += chance.normal4(dice) * narrow // 4
+            self.sectors[sector] += chance.normal4(dice) * narrow // (4 * chance.E_ONE)

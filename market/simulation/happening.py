@@ -114,7 +114,8 @@ def scenario(market: SeededMarket, kind: str, size_ppm: int, seconds: int, symbo
         stock = market.by_symbol[symbol]
         if kind == "halt":
             halt(market, stock, seconds, "scenario")
-        stock.spells += spells_of(Asked(kind, size_ppm, seconds), market.step_no)
+        beta_ppm = 10**6 if symbols else stock.company.beta_ppm
+        stock.spells += spells_of(Asked(kind, size_ppm, seconds), market.step_no, beta_ppm)
         stock.mood_until = market.step_no + 1
         market.call(stock)
 

@@ -76,6 +76,7 @@ class Plot(NamedTuple):
     size_ppm: int  # unless somebody says otherwise
     seconds: int
     spells: Callable[[int, int, int], list[Spell]]  # (step, size_ppm, steps)
+    by_beta: bool = False  # of the whole market: each share moves by its beta
 
 
 def _per_step(size_ppm: int, steps: int) -> int:
@@ -126,7 +127,8 @@ def _halt(_step: int, _size_ppm: int, _steps: int) -> list[Spell]:
 
 
 PLOTS: Final = {
-    "crash": Plot("prices fall, depth goes, two fifths come back slowly", 70_000, 300, _crash),
+    # Slow enough that the venue's rule halts the wildest shares and the others go on trading.
+    "crash": Plot("prices fall, depth goes, two fifths come back slowly", 70_000, 600, _crash, by_beta=True),
     "squeeze": Plot("buyers chase few sellers; most of it is lost again", 80_000, 240, _squeeze),
     "drought": Plot("a sixth of the depth, three times the spread, few trades", 0, 600, _drought),
     "news": Plot("worth jumps at once (a negative size: bad news); traders rush in", 40_000, 300, _news),
@@ -134,8 +136,11 @@ PLOTS: Final = {
 }
 
 
-def spells_of(asked: Asked, step: int) -> list[Spell]:
-    return PLOTS[asked.kind].spells(step, asked.size_ppm, asked.seconds * STEPS_PER_S)
+def spells_of(asked: Asked, step: int, beta_ppm: int = 10**6) -> list[Spell]:
+    """beta_ppm: of the share, when the scenario is one of the whole market."""
+    plot = PLOTS[asked.kind]
+    size_ppm = asked.size_ppm * beta_ppm // 10**6 if plot.by_beta else asked.size_ppm
+    return plot.spells(step, size_ppm, asked.seconds * STEPS_PER_S)
 
 
 def checked(kind: str, size_ppm: int | None, seconds: int | None) -> Asked:

@@ -6,7 +6,7 @@ import pytest
 
 from market import rulebook
 from market.rulebook import Phase, words
-from market.simulation import STEP_NS, Event, SeededMarket
+from market.simulation import STEP_NS, Event, SeededMarket, chance, scenarios
 from market.simulation import events as happenings
 from market.simulation.breaker import Breaker, Recent
 from market.simulation.seeded import encode
@@ -63,6 +63,35 @@ def test_a_halted_market_is_saved_and_lived_again_like_any_other() -> None:
     later = START + 240 * SECOND
     assert encode(woken.advance_to(later)) == encode(market.advance_to(later))
     assert woken.state_hash() == market.state_hash()
+
+
+def test_a_crash_is_seen_by_everybody_and_halts_only_the_wildest() -> None:
+    market = SeededMarket(5, START, count=14)
+    market.happen(market.event("breaker", move_ppm=50_000, within_s=300, halt_s=300))
+    market.advance_to(START + 60 * SECOND)
+    before = {symbol: stock.last for symbol, stock in market.by_symbol.items()}
+    asked = scenarios.checked("crash", None, None)
+    market.happen(market.event("scenario", **asked._asdict(), symbols=[]))
+    halted: dict[int, set[str]] = {}
+    for second in range(30, asked.seconds + 1, 30):
+        market.advance_to(START + (60 + second) * SECOND)
+        halted[second] = {symbol for symbol, stock in market.by_symbol.items() if stock.why_halted}
+    ever = set().union(*halted.values())
+    assert not halted[240]  # a lesson of four minutes of falling prices before the first halt
+    assert {"ORB", "LMC"} <= ever  # the highest betas
+    assert len(ever) <= len(before) // 2
+    fallen = {symbol: stock.last / before[symbol] - 1 for symbol, stock in market.by_symbol.items()}
+    assert max(fallen.values()) < -0.03
+    calm = sorted(before, key=lambda symbol: market.by_symbol[symbol].company.beta_ppm)[:3]
+    assert sum(fallen[symbol] for symbol in calm) / 3 == pytest.approx(-0.05, abs=0.015)
+
+
+def test_a_crash_of_named_shares_is_as_deep_as_was_said() -> None:
+    market = SeededMarket(5, START, count=3)
+    asked = scenarios.checked("crash", 60_000, 600)
+    market.happen(market.event("scenario", **asked._asdict(), symbols=["ALB"]))  # of beta 0.78
+    crash = market.by_symbol["ALB"].spells[0]
+    assert crash.drive * (crash.end - crash.start) == pytest.approx(-0.06 * chance.ONE, rel=1e-6)
 
 
 @pytest.mark.parametrize(

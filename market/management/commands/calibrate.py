@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=settings.SEED)
         parser.add_argument("--days", type=int, default=244, help="days of which the last minute is lived")
-        parser.add_argument("--whole", type=int, default=10, help="days lived from auction to auction")
+        parser.add_argument("--whole", type=int, default=8, help="days lived from auction to auction")
         parser.add_argument("--instruments", type=int, default=12, help="in the whole days")
         parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: one a core")
         parser.add_argument("--data", type=Path, default=settings.BASE_DIR.parent / "shared" / "data")

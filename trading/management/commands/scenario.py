@@ -17,7 +17,7 @@ from trading import scenarios
 ABOUT = """Lets something happen in a seeded market, now: for a lesson, or to see how players and bots cope.
 
   manage.py scenario list
-  manage.py scenario crash                                  (all instruments, -7 % within 5 minutes)
+  manage.py scenario crash                                  (everything, by beta, -7 % in 10 minutes)
   manage.py scenario squeeze --symbols KTS,ORB --size 12% --seconds 120
   manage.py scenario news --symbols ALB --size -5%          (bad news)
   manage.py scenario drought --sector Energy --seconds 900
