@@ -14,7 +14,7 @@ from market.sources.base import Source
 from simgame.kernel import clock
 
 TAKE_MAX = 512  # items in one turn of the loop
-TURN_S = 0.001  # between two turns: at 5,000/s some ten messages share one record, one frame, one write
+TURN_S = 0.002  # between two turns: at 5,000/s some ten messages share one record, one frame, one write
 RELEASE_S = 0.02  # how often conflated quotes are looked at, at most; a quarter of the pause else
 IDLE_S = 0.25  # while nothing is conflated
 DRAINED_MAX = 2 * TAKE_MAX  # waiting items that a checkpoint takes in first; with more it waits itself
@@ -28,7 +28,7 @@ class Intake:
         self.valve = Valve()
 
     async def run(self) -> None:
-        """One turn takes what has come: under load, what comes within a millisecond shares its cost."""
+        """One turn takes what has come: under load, what comes within two milliseconds shares its cost."""
         while True:
             room = self.valve.room(TAKE_MAX, clock.now_ns())
             if room:

@@ -68,20 +68,8 @@ class Symbol(msgspec.Struct, frozen=True):
         return _rounded_down(value, self.qty_exponent)
 
     def levels(self, levels: Iterable[Sequence[str]]) -> list[Level]:
-        """Scaled levels. Orders from before the venue made its tick coarser still rest far from the
-        touch: a price off the tick is left out, a size is rounded down to the step.
-        """
-        found = []
-        prices, sizes = self.price_exponent, self.qty_exponent
-        for price, size in levels:
-            try:
-                at = _scaled(price, prices)
-            except money.NotExact:
-                continue
-            if at <= 0:
-                raise ValueError("a price of nothing")
-            found.append((at, _rounded_down(size, sizes)))
-        return found
+        """As `levels_of`."""
+        return levels_of(levels, self.price_exponent, self.qty_exponent)
 
     def instrument(self, world_currency: str) -> dict[str, Any]:
         """Fields of market.models.Instrument."""
@@ -134,11 +122,12 @@ def check_span(first: int, last: int) -> None:
 class Book:
     """Gives a Quote whenever the best DEPTH_LEVELS_MAX levels change, and a Gap when ids are missing.
 
-    The number of a quote (`source_seq`) is the id of the update behind it.
+    The number of a quote (`source_seq`) is the id of the update behind it; `epoch` that of its connection.
     """
 
-    def __init__(self, symbol: Symbol, source: str):
-        self.symbol, self.source = symbol, source
+    def __init__(self, symbol: Symbol, source: str, epoch: int = 0):
+        self.symbol, self.source, self.epoch = symbol, source, epoch
+        self._exponents = symbol.price_exponent, symbol.qty_exponent
         self.bids, self.asks = Ladder(bids=True), Ladder(bids=False)
         self.last_id = 0  # 0: no snapshot yet
         self.bridged = False  # the first update after the snapshot fitted
@@ -146,7 +135,7 @@ class Book:
         self._shown: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
 
     def snapshot(self, answer: dict[str, Any], received_ns: int) -> list[Item]:
-        bids, asks = self.symbol.levels(answer["bids"]), self.symbol.levels(answer["asks"])
+        bids, asks = levels_of(answer["bids"], *self._exponents), levels_of(answer["asks"], *self._exponents)
         self.bids, self.asks = Ladder(bids, bids=True), Ladder(asks, bids=False)
         self.last_id, self.bridged = answer["lastUpdateId"], False
         items = self._show(int(answer.get("E", 0)) * NS_PER_MS or received_ns, received_ns)
@@ -166,7 +155,7 @@ class Book:
             first_missing = self.last_id + 1
             self.last_id, self._waiting = 0, [update]  # nothing is known until another snapshot
             return [Gap(self.source, self.symbol.name, update.at_ns, first_missing, update.first - 1)]
-        bids, asks = self.symbol.levels(update.bids), self.symbol.levels(update.asks)
+        bids, asks = levels_of(update.bids, *self._exponents), levels_of(update.asks, *self._exponents)
         # From here it must succeed.
         shows = False
         for side, levels in ((self.bids, bids), (self.asks, asks)):
@@ -188,7 +177,23 @@ class Book:
             return []
         self._shown = shown
         name, number = self.symbol.name, self.last_id
-        return [Quote(name, bids, asks, at_ns, received_ns, self.source, 0, number)]
+        return [Quote(name, bids, asks, at_ns, received_ns, self.source, self.epoch, number)]
+
+
+def levels_of(levels: Iterable[Sequence[str]], prices: int, sizes: int) -> list[Level]:
+    """Levels scaled by these exponents. Orders from before the venue made its tick coarser still rest far
+    from the touch: a price off the tick is left out, a size is rounded down to the step.
+    """
+    found = []
+    for price, size in levels:
+        try:
+            at = _scaled(price, prices)
+        except money.NotExact:
+            continue
+        if at <= 0:
+            raise ValueError("a price of nothing")
+        found.append((at, _rounded_down(size, sizes)))
+    return found
 
 
 _scaled = lru_cache(65_536)(money.parse)  # of texts only: the prices of a day come again and again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,8 +12,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Frame, Opcode
 
 from market.feed.ingress import Ingress, Policy
+from market.sources.base import Stage
 from market.sources.binance_book import Symbol
-from market.sources.items import Item
+from market.sources.items import Gap, Item
+from market.sources.live import life
 from market.sources.live.binance import BinanceSource
 from market.sources.live.frames import FRAME_MAX, TURN_MAX, WAITING_MAX, Frames
 from market.ticks import Print
@@ -146,3 +148,42 @@ async def test_a_queue_that_is_full_holds_the_venue_back_and_loses_nothing():
     assert got == list(range(1, count + 1))
     assert ingress.blocked
     assert ingress.longest == 300
+
+
+async def test_a_venue_that_we_do_not_listen_to_for_long_is_not_taken_for_dead(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(life, "WATCH_S", 0.01)
+    room, passed = asyncio.Event(), asyncio.Event()
+
+    class Full(Platform):
+        async def put_all(self, items: Iterable[Item]) -> None:
+            await room.wait()
+
+    class Venue(life.Live):
+        name, silent_s, looks = "venue", 0.01, 0
+
+        async def connect(self) -> None: ...
+
+        async def hang_up(self) -> None: ...
+
+        async def subscribe(self, symbols: Sequence[str]) -> None: ...
+
+        async def unsubscribe(self, symbols: Sequence[str]) -> None: ...
+
+        async def listen(self, stage: Stage) -> None:
+            await self.pass_on(stage, [Gap(self.name, "", 1)])
+            passed.set()
+
+        def ailing(self) -> str:
+            self.looks += 1
+            if self.looks == 20:  # the queue has been full for many times `silent_s`
+                room.set()
+            return ""
+
+    source = Venue(["COIN0USDT"])
+    playing = asyncio.create_task(source.run(Full(source, [scale("COIN0USDT")])))
+    async with asyncio.timeout(60):
+        await passed.wait()
+    await end([playing])
+    assert (source.epoch, source.reconnects["silent"]) == (1, 0)

@@ -93,7 +93,7 @@ class BinanceSource(WebSocketVenue):
             raise HistoryAway(f"the bars of {symbol} cannot be read: {error}") from error
 
     def dialect(self) -> BinanceDialect:
-        return BinanceDialect(self.symbols, self._trades)
+        return BinanceDialect(self.symbols, self._trades, self.epoch)
 
 
 def _past_bar(listed: Symbol, interval: str, row: list[Any]) -> PastBar:
@@ -104,9 +104,10 @@ def _past_bar(listed: Symbol, interval: str, row: list[Any]) -> PastBar:
 
 
 class BinanceDialect:
-    def __init__(self, symbols: dict[str, Symbol], trades: dict[str, int] | None = None):
-        """`trades`: the number of each symbol's last trade, kept from the connection before."""
-        self._books = {name: Book(symbol, NAME) for name, symbol in symbols.items()}
+    def __init__(self, symbols: dict[str, Symbol], trades: dict[str, int] | None = None, epoch: int = 0):
+        """`trades`: the number of each symbol's last trade, kept from the connection before `epoch`."""
+        self.epoch = epoch
+        self._books = {name: Book(symbol, NAME, epoch) for name, symbol in symbols.items()}
         self._asked: dict[int, tuple[str, ...]] = {}  # request → symbols
         self._awaiting: set[str] = set()  # books whose snapshot is on its way
         self._trades = {} if trades is None else trades
@@ -210,7 +211,7 @@ class BinanceDialect:
         side: Literal["buy", "sell"] = "sell" if data.m else "buy"  # m: the buyer was resting
         price, size = symbol.price(data.p), symbol.size(data.q)
         # From here it must succeed.
-        said = Print(symbol.name, price, size, side, at_ns, received_ns, NAME, 0, number)
+        said = Print(symbol.name, price, size, side, at_ns, received_ns, NAME, self.epoch, number)
         self._trades[symbol.name] = max(number, before)
         if number > before + 1:
             return [Gap(NAME, symbol.name, at_ns, before + 1, number - 1), said]

@@ -78,6 +78,7 @@ class Live(Source):
         self.messages = 0
         self.rate_limited = 0  # how often the venue said that we ask too often
         self.heard_s = 0.0  # of the last message of any kind
+        self._held_up = False  # items wait for room in the feed's queue
         self.market_open = True
         self._chance = chance or random.Random()
         self._backoff = Backoff(chance)
@@ -189,6 +190,8 @@ class Live(Source):
         """Subscribe what is missing, notice silence, say how well we are. Raises Lost."""
         while True:
             now_s = clock.monotonic_s()
+            if self._held_up:
+                self.heard_s = now_s  # it is the feed's full queue that keeps us from listening
             if now_s - self.heard_s > self.silent_s:
                 raise Cut("silent", f"nothing was heard for {self.silent_s:g} s")
             for batch in batches(self.subscriptions.to_ask(now_s, self.acknowledge_s), self.batch_size):
@@ -220,12 +223,16 @@ class Live(Source):
         if items:
             symbols = [getattr(item, "symbol", "") for item in items]
             self.subscriptions.heard(filter(None, symbols), clock.now_ns())
-            await stage.put_all(items)
+            self._held_up = True
+            try:
+                await stage.put_all(items)
+            finally:
+                self._held_up = False
         return []
 
     def stamped(self, item: Item) -> Item:
         """The item with the number of this connection."""
-        if isinstance(item, Quote | Print | RawQuote | RawPrint):
+        if isinstance(item, Quote | Print | RawQuote | RawPrint) and item.source_epoch != self.epoch:
             return msgspec.structs.replace(item, source_epoch=self.epoch)
         return item
 
