@@ -50,6 +50,7 @@ def run(options: dict[str, Any], say: Say) -> Report:
         if counts["sent"] != counts["kept"] + counts["dropped"]:
             raise RuntimeError(
                 f"{name}: {counts['sent']} sent are not {counts['kept']} kept and {counts['dropped']} dropped"
+                f" ({counts['holes_in_the_log']} missing in the log, {counts['reconnects']} new connections)"
             )
     ratio = round(ours["peak_per_s"] / peer["peak_per_s"], 2) if peer["peak_per_s"] else None
     seconds = round(time.perf_counter() - began, 1)

@@ -25,6 +25,8 @@ from ops.soak.ledger import amount
 from ops.soak.place import Place, Speaker, say
 
 FULL_S = 20.0  # at most, until a queue is full
+LOOK_S = 0.1
+STILL_S = 30.0  # nothing more comes: a feed that the machine gives little to may stand still for seconds
 
 
 class Stage:
@@ -132,23 +134,38 @@ class Stage:
         """Sent by the venue's numbers, kept by the log's, dropped by the feed's own counters."""
         place = self.place
         place.drain()
+        place.wake()
         sent, kept, dropped = place.venue("facts")["sent"], place.ledger.count, self._dropped()
-        missing = amount(place.ledger.missing)
+        missing, connections = amount(place.ledger.missing), place.venue("facts")["connections"]
         speak()
-        wait_for(lambda: not place.venue("facts")["waiting"], "the venue's socket to be read")
-        place.drain()
-        wait_for(
-            lambda: not (place.status() or {"ingress": {"waiting": 1}})["ingress"]["waiting"],
-            "an empty queue",
-        )
-        place.read()
+
+        def so_far() -> Report:
+            place.read()
+            return {
+                "sent": place.venue("facts")["sent"] - sent,
+                "kept": place.ledger.count - kept,
+                "dropped": self._dropped() - dropped,
+            }
+
+        counts = self._settled(so_far)
+        place.wake()
         return {
-            "sent": place.venue("facts")["sent"] - sent,
-            "kept": place.ledger.count - kept,
-            "dropped": self._dropped() - dropped,
+            **counts,
             "holes_in_the_log": amount(place.ledger.missing) - missing,
             "longest_queue": self._ingress().get("longest"),
+            "reconnects": place.venue("facts")["connections"] - connections,
         }
+
+    def _settled(self, so_far: Callable[[], Report]) -> Report:
+        """What `so_far` says when each message is kept or dropped, or nothing has changed for STILL_S."""
+        before, changed_s = so_far(), time.monotonic()
+        while (now := so_far())["sent"] != now["kept"] + now["dropped"]:
+            if now != before:
+                before, changed_s = now, time.monotonic()
+            elif time.monotonic() - changed_s > STILL_S:
+                break
+            time.sleep(LOOK_S)
+        return now
 
     def _ingress(self) -> Report:
         return dict((self.place.status() or {}).get("ingress", {}))

@@ -25,7 +25,7 @@ from market.models import World
 from ops.chaos.town import PAUSE_S, Lines, Town, python, wait_for
 from ops.soak import meter
 from ops.soak.home import VENUE
-from ops.soak.ledger import Ledger
+from ops.soak.ledger import Ledger, Stream
 from ops.soak.stamps import Stamps
 from ops.soak.tail import Tail
 from simgame.embedded import Embedded
@@ -33,6 +33,7 @@ from trading.exchange.client import ask_sync
 from trading.exchange.wire import Status
 
 QUIET = 20.0  # messages a second until a drill begins
+WAKING = 500.0
 STILL_LOOKS = 250  # of 20 ms each: nothing more comes
 Facts = dict[str, Any]
 Say = Callable[[str], None]
@@ -170,6 +171,22 @@ class Place:
             time.sleep(PAUSE_S)
             self.read()
             still = still + 1 if self.ledger.count == count else 0
+
+    def wake(self) -> None:
+        """The venue, which may have been taken for dead, speaks until each of its streams is in the log anew;
+        so what was missing before is known as missing. Then it is silent again.
+        """
+        before = dict(self.ledger.heads)
+        self.venue("go", rate=WAKING)
+        wait_for(lambda: self._all_go_on(before), "a feed that hears the venue")
+        self.venue("pause")
+        self.drain()
+
+    def _all_go_on(self, before: dict[Stream, int]) -> bool:
+        self.read()
+        heads = self.ledger.heads
+        streams = [(symbol, trades) for symbol in self.symbols for trades in (False, True)]
+        return all(heads.get(stream, 0) > before.get(stream, 0) for stream in streams)
 
     def wait_for_links(self) -> Facts | None:
         """What the links counted when they had everything that is in the log."""

@@ -103,7 +103,7 @@ class Venue:
         self.readers: dict[ServerConnection, Reader] = {}
         self.timetable = Timetable()
         self.hostile: Hostile | None = None
-        self.cut_slow = self.waiting_max = 0
+        self.cut_slow = self.waiting_max = self.connections = 0
 
     # --- saying --------------------------------------------------------------------------------------
 
@@ -166,6 +166,7 @@ class Venue:
         assert socket.request is not None
         reader = Reader(socket, Okx() if socket.request.path.startswith(Okx.path) else Binance())
         self.readers[socket] = reader
+        self.connections += 1
         try:
             async for text in socket:
                 if text == "ping":
@@ -223,6 +224,7 @@ class Venue:
             "waiting": max((reader.waiting for reader in self.readers.values()), default=0),
             "waiting_max": self.waiting_max,
             "cut_slow": self.cut_slow,
+            "connections": self.connections,
             "late_ms_max": round(self.timetable.late_ms_max, 1),
             "cpu_s": time.process_time(),
         }
