@@ -93,13 +93,16 @@ class Crowd:
         self.n = self.calmed = 0
 
     def commands(self, n: int) -> Iterator[Told]:
-        for said in opening(self.people, rules=self.rules):
+        for said in self.opening():
             self.seq += 1
             yield said, self.seq, self.at
         while self.seq < n:
             self.seq += 1
             self.at += self.chance.randrange(NS // 2) // 1_000 * 1_000  # the books keep microseconds
             yield self._next(), self.seq, self.at
+
+    def opening(self) -> list[Any]:
+        return opening(self.people, rules=self.rules)
 
     def calm(self) -> Iterator[Any]:
         """Whatever was halted or frozen goes on: for who does not know what became of it."""
@@ -153,7 +156,7 @@ class Crowd:
         return price // 5 * 5 if symbol == "COIN" and self.chance.random() < 0.97 else price
 
     def _qty(self, symbol: str) -> int:
-        lot = RULES[symbol].lot
+        lot = self.rules[symbol].lot
         odd = 50 if self.chance.random() < 0.02 else 0
         return lot * (1 + int(self.chance.random() * 5)) + odd
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ops.drills.crowd import Told, opening
+from ops.drills.crowd import Told
 from trading.engine.engine import Engine
 from trading.engine.events import BalanceRow, Event, FillRow, OrderRow, Refused
 from trading.engine.orders import Order
 from trading.proof.naive import Resting
-from trading.proof.naive_commands import Naive
+from trading.proof.naive_margin import NaiveMargin
 
 FULL_EVERY = 97  # commands between two comparisons of everything that is open
 
@@ -29,7 +29,10 @@ class Differ(Exception):
 class Duel:
     def __init__(self) -> None:
         self.engine = Engine(1)
-        self.naive = Naive()
+        self.naive = NaiveMargin()
+        self.forced: dict[
+            str, str
+        ] = {}  # ids of orders that the engine itself made → by what the naive one calls them
         self.place = 0
         self.fills = 0
 
@@ -53,9 +56,17 @@ class Duel:
         for event in events:
             kind = type(event)
             if kind is OrderRow:
-                orders[event.id] = event
+                orders[self._name(event)] = event
             elif kind is FillRow:
-                fills.append((event.order_id, event.price, event.qty, event.cash, event.fee))
+                fills.append(
+                    (
+                        self.forced.get(event.order_id, event.order_id),
+                        event.price,
+                        event.qty,
+                        event.cash,
+                        event.fee,
+                    )
+                )
             elif kind is BalanceRow:
                 balances.append(event)
             elif kind is Refused:
@@ -68,22 +79,23 @@ class Duel:
         if orders.keys() != naive.touched.keys():
             return f"orders: engine {sorted(orders)}, naive {sorted(naive.touched)}"
         for key, row in orders.items():
-            live = self.engine.state.orders.get(key)  # its queue may be shorter since its row
+            live = self.engine.state.orders.get(row.id)  # its queue may be shorter since its row
             ahead = live.queue_ahead if live else row.queue_ahead
             if what := _differ(_row(row, ahead), _plain(naive, naive.touched[key])):
                 return f"order {key}: {what}"
         return next(filter(None, map(self._balance, balances)), "")
 
+    def _name(self, row: OrderRow) -> str:
+        if row.client_order_id.startswith("forced "):
+            self.forced[row.id] = row.client_order_id
+        return self.forced.get(row.id, row.id)
+
     def _balance(self, row: BalanceRow) -> str:
         if row.account < 0:
             return ""
-        naive, key = self.naive, (row.account, row.asset)
-        if row.asset in naive.rules:
-            found = naive.held.get(key, 0), naive.reserved_qty(*key)
-        else:
-            found = naive.cash[row.account], naive.reserved_cash(row.account)
-        engine = row.posted, row.reserved
-        return "" if engine == found else f"balance {key}: engine {engine}, naive {found}"
+        found, engine = self.naive.told(row.account, row.asset), (row.posted, row.reserved)
+        where = f"balance {row.account}, {row.asset}"
+        return "" if engine == found else f"{where}: engine {engine}, naive {found}"
 
     def _compare_all(self) -> str:
         if self.place % FULL_EVERY:
@@ -131,7 +143,7 @@ def _order(o: Order) -> Facts:
     )  # fmt: skip
 
 
-def _plain(naive: Naive, o: Resting) -> Facts:
+def _plain(naive: NaiveMargin, o: Resting) -> Facts:
     return (
         o.status, o.reason, o.qty, o.limit, o.filled, o.cash, o.fees, o.seq, naive.reserve(o),
         o.ahead, o.stop,
@@ -153,12 +165,11 @@ def differs(told: list[Told]) -> bool:
     return False
 
 
-def shortest(told: list[Told], fails: Callable[[list[Told]], bool] = differs) -> list[Told]:
+def shortest(told: list[Told], begun: int, fails: Callable[[list[Told]], bool] = differs) -> list[Told]:
     """The failing sequence without what it does not need to fail: pieces are left out while it still does.
 
-    The opening stays.
+    The first `begun`, the opening, stay.
     """
-    begun = len(opening())
     first, told = told[:begun], told[begun:]
     size = max(len(told) // 2, 1)
     while size:

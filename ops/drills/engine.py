@@ -11,6 +11,7 @@ from typing import Any
 
 from ops.drills.crowd import Crowd
 from ops.drills.duel import Differ, Duel, shortest
+from ops.drills.margin_crowd import MarginCrowd
 from simgame.kernel import clock
 from trading.exchange.version import engine_version
 from trading.proof import progress
@@ -25,8 +26,10 @@ HELP = """Random commands through the engine and through a second, naive one, co
 
 Commands come in sequences of 1,000, numbered from 0; number and --seed make a sequence, so any range can
 be run apart, now or later, and a failing one be run again. Orders of every kind, replaces, cancels, stops,
-legs, auctions, ticks, phases, day rolls, halts, freezes. Compared: each fill (order, price, quantity,
-cash, fee, in order), each order that changed, each balance, each refusal; now and then everything open.
+legs, auctions, ticks, phases, day rolls, halts, freezes; in every second sequence also margin portfolios:
+short sales, interest and borrow fees, contracts with their settlement, a foreign currency, margin calls,
+forced reductions. Compared: each fill (order, price, quantity, cash, fee, in order), each order that
+changed, each balance, each refusal; now and then everything open.
 
 At the first difference it stops, leaves out of the sequence what it does not need to fail, and prints it.
 Exit codes: 0 no difference, 2 wrong usage, 3 a difference."""
@@ -69,13 +72,18 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def crowd(seed: str, number: int) -> Crowd:
+    """Every second sequence is that of the crowd on margin."""
+    return (MarginCrowd if number % 2 else Crowd)(f"{seed}/{number}")
+
+
 def fight(seed: str, numbers: range) -> tuple[int, int]:
     """Commands applied and fills made. Raises Differ, which then knows its `number`."""
     commands = fills = 0
     for number in numbers:
         duel = Duel()
         try:
-            commands += duel.run(Crowd(f"{seed}/{number}").commands(SEQUENCE))
+            commands += duel.run(crowd(seed, number).commands(SEQUENCE))
         except Differ as error:
             raise Differ(error.place, error.command, error.what, number) from error.__cause__
         fills += duel.fills
@@ -115,8 +123,9 @@ def _in_this_process(seed: str, parts: Iterable[range]) -> Iterator[tuple[int, i
 
 
 def _explain(seed: str, number: int, error: Differ) -> dict[str, Any]:
-    told = list(Crowd(f"{seed}/{number}").commands(SEQUENCE))[: error.place]
-    needed = shortest(told)
+    people = crowd(seed, number)
+    told = list(people.commands(SEQUENCE))[: error.place]
+    needed = shortest(told, len(people.opening()))
     try:
         Duel().run(needed)
         what = error.what

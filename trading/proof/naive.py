@@ -1,7 +1,7 @@
 """A second engine, as plain as can be: one list of orders, sorted each time, money counted anew each time.
 
 Written from what the rules say, not from the engine's code. It shares the commands, the rules and nothing
-else, and knows cash instruments, long only. `naive_commands.Naive` adds the commands.
+else. `naive_commands.Naive` adds the commands, `naive_margin.NaiveMargin` margin portfolios.
 
 One line per price: before each order stands displayed size (`ahead`), behind the last one what was shown
 after it came. Whoever takes goes through the line from its front.
@@ -38,6 +38,8 @@ class Resting:
         self.filled = self.cash = self.fees = self.ahead = self.seq = self.expire = 0
         self.status = self.reason = self.waits = self.order_class = ""
         self.parent = self.sibling = self.leg = ""
+        self.effect = self.intent = ""  # of a margin portfolio's: naive_credit.py
+        self.basis = (0, 0, 0)
         self.legs: tuple[str, ...] = ()
         self.stop = self.trail = self.trail_ppb = self.hwm = None
         self.fired_by = "print"
@@ -162,6 +164,12 @@ class Books:
             o.status = "partially_filled"
         else:
             self.finish(o, "filled", "")
+
+    def told(self, who: int, asset: str) -> tuple[int, int]:
+        """A balance: what is there, and what orders hold of it."""
+        if asset in self.rules:
+            return self.held.get((who, asset), 0), self.reserved_qty(who, asset)
+        return self.cash[who], self.reserved_cash(who)
 
     def touch(self, o: Resting) -> None:
         self.touched[o.id] = o

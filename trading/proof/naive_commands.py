@@ -18,14 +18,17 @@ class Naive(Refusals):
         self.seq, self.at = seq, at_ns
         self.fills, self.touched, self.links = [], {}, {}
         try:
-            VERBS[type(command)](self, command)
+            getattr(self, VERBS[type(command)])(command)
         except Refuse as refused:
             return str(refused)
+        self.follow_links()
+        return ""
+
+    def follow_links(self) -> None:
         while self.links:
             links, self.links = self.links, {}
             for _, o in sorted(links.items()):
                 (self.follow_entry if o.legs else self.follow_leg)(o)
-        return ""
 
     # the world --------------------------------------------------------------------------------------
     def on_set_rules(self, command: c.SetRules) -> None:
@@ -271,7 +274,8 @@ class Naive(Refusals):
             return
         moved = to.price != o.price or to.qty > o.qty
         armed, aside, held = o.armed, o.waits in ("stop", "auction"), o.status == "held"
-        o.__dict__.update(qty=to.qty, limit=to.limit, price=to.price, stop=to.stop, expire=to.expire)
+        for name in ("qty", "limit", "price", "stop", "expire", "basis"):
+            setattr(o, name, getattr(to, name))
         if tif is not None:
             o.tif, o.day = to.tif, self.day
         self.touch(o)
@@ -284,21 +288,21 @@ class Naive(Refusals):
             self.set_out(o)
 
 
-VERBS: dict[type, Any] = {
-    c.SetRules: Naive.on_set_rules,
-    c.OpenPortfolio: Naive.on_open_portfolio,
-    c.Adjust: Naive.on_adjust,
-    c.Freeze: Naive.on_freeze,
-    c.Halt: Naive.on_halt,
-    PhaseTick: Naive.on_phase,
-    Reference: Naive.on_reference,
-    Quote: Naive.on_quote,
-    Print: Naive.on_print,
-    c.NewOrder: Naive.on_new_order,
-    c.NewOrderWithTerms: Naive.on_new_order,
-    c.ClosePosition: Naive.on_close_position,
-    c.CancelOrder: Naive.on_cancel,
-    c.CancelAll: Naive.on_cancel_all,
-    c.ReplaceOrder: Naive.on_replace,
-    c.ReplaceWithTerms: Naive.on_replace,
+VERBS: dict[type, str] = {
+    c.SetRules: "on_set_rules",
+    c.OpenPortfolio: "on_open_portfolio",
+    c.Adjust: "on_adjust",
+    c.Freeze: "on_freeze",
+    c.Halt: "on_halt",
+    PhaseTick: "on_phase",
+    Reference: "on_reference",
+    Quote: "on_quote",
+    Print: "on_print",
+    c.NewOrder: "on_new_order",
+    c.NewOrderWithTerms: "on_new_order",
+    c.ClosePosition: "on_close_position",
+    c.CancelOrder: "on_cancel",
+    c.CancelAll: "on_cancel_all",
+    c.ReplaceOrder: "on_replace",
+    c.ReplaceWithTerms: "on_replace",
 }

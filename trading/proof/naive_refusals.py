@@ -21,6 +21,7 @@ class Refusals(Orders):
         rules = self.rules[o.symbol]
         if 0 < new.deadline_ns < self.at:
             raise Refuse("STALE_ORDER")
+        self.refuse_instrument(o)
         if (o.kind in ("limit", "stop_limit")) != (o.limit is not None):
             raise Refuse("UNSUPPORTED")
         if o.kind == "trailing_stop" and not o.stop:
@@ -33,11 +34,18 @@ class Refusals(Orders):
             raise Refuse("BAD_QTY_OR_LOT")
         if asked.order_class != "simple":
             self.refuse_legs(o, asked)
+        self.refuse_effect(o)
         self.refuse_phase(o)
         self.refuse_shape(o, base, None, rules.lot)
         if o.who in self.frozen:
             raise Refuse("ACCOUNT_FROZEN")
         self.refuse_money(o, None)
+
+    def refuse_instrument(self, o: Resting) -> None:
+        """Whether its portfolio may have it at all."""
+
+    def refuse_effect(self, o: Resting) -> None:
+        """Whether it may do to its position what it says."""
 
     def refuse_phase(self, o: Resting) -> None:
         symbol = o.symbol
