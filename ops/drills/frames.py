@@ -244,7 +244,7 @@ class Drill:
         for portfolio, tables in witness.tables.items():
             rows = AccountEvent.objects.filter(portfolio_id=portfolio).values_list("seq", "body")
             books[portfolio] = Books(queries.stream_epoch(portfolio), tables, dict(rows))
-        judge = Judge(books)
+        judge = Judge(books, market_queries.no_epoch(self.world))
         for each in late:
             judge.missing(each.split(" ")[0], "portfolio", each)
         for portfolio, kept in books.items():

@@ -1,9 +1,11 @@
 """The reading side of `bench fanout`, a process of its own: many real sockets, counted.
 
-    python -m ops.load.fanout_client PORT SOCKETS PATH SUBSCRIPTION
+    python -m ops.load.fanout_client PORT SOCKETS PATH SUBSCRIPTION [SLOW]
 
 Says `ready` once every socket is open (and subscribed, when SUBSCRIPTION is not empty), then obeys
-lines on stdin: `begin` starts counting, `end` prints what was counted as JSON.
+lines on stdin: `begin` starts counting, `end` prints what was counted as JSON, `storm` tears every
+socket, opens them all again at once and prints how long that took. SLOW more sockets subscribe, and from
+then on read nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import asyncio
 import base64
 import json
 import os
+import socket
 import struct
 import sys
 import time
@@ -23,6 +26,8 @@ from ops.load.bench import allow_many_files, percentile
 
 SAMPLE_EVERY = 7  # latency of every n-th frame: reading the clock for each would cost too much
 CONNECT_AT_ONCE = 50
+OPEN_S = 60.0
+SMALL_BYTES = 4_096  # the kernel keeps little for who reads nothing
 STAMP = b'"t":'  # monotonic nanoseconds of the sender, same machine
 
 
@@ -50,11 +55,14 @@ class Client(asyncio.Protocol):
         self.port, self.path, self.subscription = port, path, subscription
         self.ready = asyncio.get_running_loop().create_future()
         self.transport: Any = None
+        self.torn = False
+        self.begun_at = self.ready_at = 0.0
         self._buffer = b""
         self._upgraded = False
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self.begun_at = time.monotonic()
         key = base64.b64encode(os.urandom(16)).decode()
         transport.write(
             f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\n"
@@ -72,7 +80,7 @@ class Client(asyncio.Protocol):
         self._buffer = self._read_frames(data)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.count.errors += 1
+        self.count.errors += not self.torn
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("closed before it was open"))
 
@@ -120,22 +128,66 @@ class Client(asyncio.Protocol):
         if payload.startswith(b'{"type":"ping"'):
             self.send('{"op":"pong"}')
         elif not self.ready.done() and payload.replace(b" ", b"").startswith(b'{"id":1,"ok":true'):
+            self.ready_at = time.monotonic()
             self.ready.set_result(None)
 
 
-async def main(port: int, sockets: int, path: str, subscription: str) -> None:
+class Crowd:
+    """Sockets of one kind."""
+
+    def __init__(self, count: Count, port: int, path: str, subscription: str):
+        self.count, self.port, self.path, self.subscription = count, port, path, subscription
+        self.clients: list[Client] = []
+
+    async def open(self, sockets: int, at_once: int = CONNECT_AT_ONCE, buffer_bytes: int = 0) -> None:
+        for number in range(0, sockets, at_once):
+            batch = [self._one(buffer_bytes) for _ in range(min(at_once, sockets - number))]
+            made = await asyncio.gather(*batch)
+            async with asyncio.timeout(OPEN_S):
+                await asyncio.gather(*[client.ready for client in made])
+            self.clients += made
+
+    async def _one(self, buffer_bytes: int) -> Client:
+        with_buffer = socket.socket()
+        if buffer_bytes:
+            with_buffer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        with_buffer.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(with_buffer, ("127.0.0.1", self.port))
+        protocol = Client(self.count, self.port, self.path, self.subscription)
+        await loop.create_connection(lambda: protocol, sock=with_buffer)
+        return protocol
+
+    def stop_reading(self) -> None:
+        for client in self.clients:
+            client.torn = True  # the server may close it: no error of ours
+            client.transport.pause_reading()
+
+    async def storm(self) -> dict[str, Any]:
+        """Everybody is torn and comes back at once."""
+        sockets, self.clients, former = len(self.clients), [], self.clients
+        for client in former:
+            client.torn = True
+            client.transport.abort()
+        began = time.monotonic()
+        await self.open(sockets, at_once=sockets)
+        took = sorted(client.ready_at - began for client in self.clients)
+        return {
+            "all_back_s": round(took[-1], 3),
+            "back_p50_s": _rounded(percentile(took, 0.5)),
+            "back_p99_s": _rounded(percentile(took, 0.99)),
+        }
+
+
+async def main(port: int, sockets: int, path: str, subscription: str, slow: int = 0) -> None:
     loop = asyncio.get_running_loop()
     count = Count()
-    clients: list[Client] = []
-    for number in range(0, sockets, CONNECT_AT_ONCE):
-        batch = [
-            loop.create_connection(lambda: Client(count, port, path, subscription), "127.0.0.1", port)
-            for _ in range(min(CONNECT_AT_ONCE, sockets - number))
-        ]
-        made = [client for _, client in await asyncio.gather(*batch)]
-        async with asyncio.timeout(30):
-            await asyncio.gather(*[client.ready for client in made])
-        clients += made
+    crowd = Crowd(count, port, path, subscription)
+    await crowd.open(sockets)
+    if slow:
+        sleepers = Crowd(Count(), port, path, subscription)
+        await sleepers.open(slow, buffer_bytes=SMALL_BYTES)
+        sleepers.stop_reading()
     print("ready", flush=True)
     while order := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
         if order == "begin":
@@ -146,6 +198,8 @@ async def main(port: int, sockets: int, path: str, subscription: str) -> None:
             count.begun = False
             seconds = time.monotonic() - begun_at
             print(json.dumps(_result(count, seconds)), flush=True)
+        elif order == "storm":
+            print(json.dumps(await crowd.storm()), flush=True)
 
 
 def _result(count: Count, seconds: float) -> dict[str, Any]:
@@ -164,4 +218,5 @@ def _rounded(value: float | None) -> float | None:
 
 if __name__ == "__main__":
     allow_many_files()
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    port_, sockets_, path_, subscription_, *slow_ = sys.argv[1:]
+    uvloop.run(main(int(port_), int(sockets_), path_, subscription_, *map(int, slow_)))

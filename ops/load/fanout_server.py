@@ -5,15 +5,17 @@
 Serves the real consumer with the real hub at /ws/v1, or the usual Channels consumer in a group at
 /ws/peer, and makes ticks in this process, so that nothing but the fan-out is compared. Obeys lines on
 stdin: `go RATE` (ticks a second, 0: as many as can be delivered), `pause`; `cpu` prints the seconds of
-processor time used so far.
+processor time used so far, `memory` the bytes that are resident (Linux).
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import django
@@ -107,6 +109,7 @@ class Source:
             elif self.rate == 0:
                 await self._tick()
                 await asyncio.sleep(0)
+                due = time.monotonic()
             elif now < due:
                 await asyncio.sleep(due - now)
             else:
@@ -152,6 +155,13 @@ def obey(source: Source) -> None:
             source.rate = PAUSED
         elif order == "cpu":
             print(time.process_time(), flush=True)
+        elif order == "memory":
+            print(_resident_bytes(), flush=True)
+
+
+def _resident_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * resource.getpagesize()
 
 
 def main(side: str, server: str, port: int) -> None:

@@ -186,6 +186,33 @@ async def test_the_desk_is_sent_again_only_when_it_changed(alice: Client) -> Non
     assert (newer.status, newer.json["version"] > version) == (200, True)
 
 
+async def test_a_browser_without_a_socket_resumes(alice: Client, bob: Client) -> None:
+    """The resume table for polling: what one claims to have → 304 when it stands, else the whole."""
+    await alice.post("/v2/orders", REST)
+    truth = (await alice.get("/api/v1/desk")).json
+    version, epoch, mine = truth["version"], truth["epoch"], truth["portfolio"]["id"]
+    table = {
+        f"since={version}": 304,
+        f"since={version}&epoch={epoch}": 304,
+        f"since={version}&epoch=another-life": 200,
+        f"since={version - 1}&epoch={epoch}": 200,
+        f"since=0&epoch={epoch}": 200,
+        f"since={version + 1}&epoch={epoch}": 200,  # the future
+        f"since={2**63 - 1}&epoch={epoch}": 200,
+        f"since={2**63}": 422,
+        f"since=-1&epoch={epoch}": 422,
+        "since=&epoch=": 422,
+    }
+    for claimed, status in table.items():
+        said = await alice.get(f"/api/v1/desk?portfolio={mine}&{claimed}")
+        assert said.status == status, claimed
+        if status == 200:
+            assert said.json["version"] == version, claimed
+            assert said.json["orders"] == truth["orders"], claimed
+    other = await bob.get(f"/api/v1/desk?portfolio={mine}&since={version}&epoch={epoch}")
+    assert other.status == 404
+
+
 async def test_her_bot_trades_with_a_key_until_it_is_revoked(alice: Client) -> None:
     made = (await alice.post("/api/v1/keys", {"name": "momentum"})).json
     assert made["portfolio_id"] == alice.said["portfolio"]["id"]

@@ -26,8 +26,27 @@ def test_the_bench_of_the_fanout_reports_both_sides(server: str, capsys: pytest.
     assert "frames/s" in said.err
 
 
+@pytest.mark.parametrize("hard", ["--storm", "--slow=3", "--interval-ms=50"])
+def test_the_hard_evenings_run_on_both_servers(hard: str, capsys: pytest.CaptureFixture[str]):
+    call_command("bench", "fanout", "--format=json", "--sockets=5", "--seconds=0.3", "--server=both", hard)
+    report = json.loads(capsys.readouterr().out)
+    assert [side["server"] for side in report["servers"]] == ["uvicorn", "daphne"]
+    for side in report["servers"]:
+        assert side.get("frames_per_s", side.get("after_frames_per_s")) > 0
+        assert side.get("errors", side.get("after_errors")) == 0
+
+
 @pytest.mark.parametrize(
-    "wrong", ["--sockets=0", "--sockets=1.5", "--seconds=-1", "--seconds=nan", "--server=apache"]
+    "wrong",
+    [
+        "--sockets=0",
+        "--sockets=1.5",
+        "--seconds=-1",
+        "--seconds=nan",
+        "--server=apache",
+        "--slow=0",
+        "--interval-ms=x",
+    ],
 )
 def test_it_refuses_what_cannot_be_measured(wrong: str):
     with pytest.raises(CommandError):
