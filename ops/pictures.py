@@ -46,7 +46,8 @@ STILL_MS: Final = 250  # a page that stands
 FITTING: Final = ("desk", "ticket", "receipt")  # they scroll inside; other pictures are as long as their page
 TELL: Final = """async (told) => {
   const links = [...document.querySelectorAll("link[rel=modulepreload]")].map((link) => link.href);
-  const [store, feeds] = await Promise.all(["store", "feeds"].map((name) => import(links.find((one) => one.includes(`/${name}.`)))));
+  const at = links.find((one) => one.includes("/store."));
+  const [store, feeds] = await Promise.all([import(at), import(at.replace("/store.", "/feeds."))]);
   if (told !== "halted") feeds.stream.drop(`phase:${store.world.slug}`);
   if (told === "halted") store.halts.value = { [store.selected.peek()]: "volatility" };
   else store.applyPhase({ ...store.phase.peek(), phase: "closed", next_phase: "pre_open",

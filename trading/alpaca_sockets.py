@@ -288,7 +288,8 @@ class DataSocket(AlpacaSocket):
         await self._settle(after)
 
     async def _settle(self, after: dict[str, set[str]]) -> None:
-        """Follows what the channels need. Unknown symbols are left out, as theirs are."""
+        """Follows what the channels need, or leaves everything as it was. Unknown symbols are left out,
+        as theirs are."""
         known = await self._symbols()
         for name, symbols in after.items():
             if EVERYTHING in symbols and name != "quotes":
@@ -298,12 +299,16 @@ class DataSocket(AlpacaSocket):
         if len(topics) > self.hub.limits.topics_per_socket:
             self._refuse(405)
             return
-        fresh = sorted(topics - self.topics.keys())
-        self.wanted = after
-        self.hub.unsubscribe(self, sorted(self.topics.keys() - topics))
+        fresh, before = sorted(topics - self.topics.keys()), self.wanted
+        self.wanted = {
+            name: before[name] | after[name] for name in after
+        }  # the first news come with the answer
         if fresh and await self._follow(fresh) is None:
+            self.wanted = before
             self._refuse(500)
             return
+        self.wanted = after
+        self.hub.unsubscribe(self, sorted(self.topics.keys() - topics))
         self.tell({"T": "subscription", **{name: sorted(symbols) for name, symbols in after.items()}})
 
     def _topics(self, wanted: dict[str, set[str]]) -> set[str]:

@@ -7,6 +7,7 @@ import uuid
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Player
 from market import queries as market_queries
@@ -22,6 +23,14 @@ JSON = dict[str, Any]
 ROWS_SHOWN: Final = 100  # of a page of orders or fills
 NOTES_SHOWN: Final = 50
 TABLE_ROWS: Final = 12  # of the table behind the curve
+KINDS: Final = {
+    Instrument.Kind.STOCK: gettext_lazy("Stock"),
+    Instrument.Kind.ETF: gettext_lazy("Fund (ETF)"),
+    Instrument.Kind.FUTURE: gettext_lazy("Future"),
+    Instrument.Kind.FX: gettext_lazy("Currency pair"),
+    Instrument.Kind.CRYPTO: gettext_lazy("Coin"),
+    Instrument.Kind.INDEX: gettext_lazy("Index"),
+}
 
 
 def portfolio(mine: Portfolio) -> JSON:
@@ -135,8 +144,8 @@ def instrument(player: Player | None, symbol: str) -> JSON:
 def facts(row: Instrument) -> list[tuple[str, str]]:
     """What a player may want to know of it, in words."""
     told = [
-        (_("Kind"), row.get_kind_display()),
-        (_("Sector"), row.sector),
+        (_("Kind"), str(KINDS[row.kind])),
+        (_("Sector"), _(row.sector) if row.sector else ""),
         (_("Currency"), row.currency),
         (_("Lot"), money.show_trimmed(row.lot, row.qty_exponent)),
         (_("Smallest price step"), money.show(row.tick, row.price_exponent)),

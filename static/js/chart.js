@@ -203,7 +203,7 @@ class Chart {
     if (!shown || !listed) return this.legend.replaceChildren();
     const price = (value) => grouped(value.toFixed(listed.price_exponent));
     const average = vwap(this.#bars.filter((one) => one.time <= shown.time)).at(-1)?.value;
-    const parts = [["O", price(shown.open)], ["H", price(shown.high)], ["L", price(shown.low)], ["C", price(shown.close)], [t("Volume"), rough(String(Math.round(shown.volume)))]];
+    const parts = [[t("O"), price(shown.open)], [t("H"), price(shown.high)], [t("L"), price(shown.low)], [t("C"), price(shown.close)], [t("Volume"), rough(String(Math.round(shown.volume)))]];
     if (average && this.layers.vwap) parts.push(["VWAP", price(average)]);
     for (const [name, value, pane] of this.studies.valuesAt(bar?.time)) parts.push([name, pane ? value.toFixed(2) : price(value)]);
     this.legend.replaceChildren(...parts.map(([name, value]) => h("span", {}, name, " ", h("b", {}, value))));

@@ -1,5 +1,6 @@
 // Money and quantities are whole numbers (BigInt) with an exponent, or the decimal strings of the
 // wire. A JavaScript number never holds money; charts alone may turn a price into one.
+import { locale } from "./phrases.js";
 
 const MINUS = "\u2212";
 
@@ -78,10 +79,14 @@ export function rescaleDown(value, shift) {
   return value % base < 0n ? quotient - 1n : quotient;
 }
 
-// 18421700 → "18.4 M": for figures whose size is meant, not their last digit.
-export function rough(decimal) {
+// 18421700 → "18.4 M", Chinese "1,842 万": for figures whose size is meant, not their last digit.
+export function rough(decimal, language = locale) {
   const whole = String(decimal ?? "").split(".")[0];
   if (!whole || whole.startsWith("-")) return grouped(decimal);
+  if (language.startsWith("zh")) {
+    if (whole.length > 8) return `${grouped(show(BigInt(whole) / 10n ** 7n, 1))} 亿`;
+    return whole.length > 6 ? `${grouped(String(BigInt(whole) / 10n ** 4n))} 万` : grouped(whole);
+  }
   if (whole.length > 9) return `${grouped(show(BigInt(whole) / 10n ** 8n, 1))} G`;
   if (whole.length > 6) return `${grouped(show(BigInt(whole) / 10n ** 5n, 1))} M`;
   return grouped(whole);

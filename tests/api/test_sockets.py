@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
-from realtime import hub
+from market.models import World
+from realtime import hub, topics
 from simgame.asgi import application
 from tests.api.test_journey import REST
 from tests.api.wire import Browser, Client
+from trading import halts
 
 PATIENCE_S = 15
 
@@ -62,6 +66,61 @@ async def test_a_key_opens_a_socket_for_its_portfolio(alice: Client) -> None:
     topic = f"portfolio:{made['portfolio_id']}"
     assert (await asked(socket, op="subscribe", topics=[{"topic": topic}]))["results"][0]["topic"] == topic
     await socket.disconnect()
+
+
+async def test_a_channel_that_cannot_be_followed_changes_nothing(
+    alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = (await alice.post("/api/v1/keys", {})).json
+    socket = WebsocketCommunicator(application, "/v2/iex", [(b"host", b"localhost")])
+    assert (await socket.connect(PATIENCE_S))[0]
+    assert (await heard(socket))["msg"] == "connected"
+    await socket.send_to(json.dumps({"action": "auth", "key": made["key_id"], "secret": made["secret"]}))
+    assert (await heard(socket))["msg"] == "authenticated"
+
+    async def said(**words: Any) -> Any:
+        await socket.send_to(json.dumps({"action": "subscribe", **words}))
+        while (answer := await heard(socket))["T"] not in ("subscription", "error"):
+            continue
+        return answer
+
+    assert (await said(quotes=["SHARE"]))["quotes"] == ["SHARE"]
+
+    async def nobody_answers(topic: str) -> None:
+        raise ConnectionError(topic)
+
+    with monkeypatch.context() as away:
+        trades = topics.kind_of("trades:street:SHARE")
+        away.setitem(topics._KINDS, "trades", replace(trades, snapshot=nobody_answers))
+        refused = await said(trades=["SHARE"])
+        assert (refused["T"], refused["code"]) == ("error", 500)
+    unchanged = await said(quotes=["SHARE"])
+    assert (unchanged["quotes"], unchanged["trades"]) == (["SHARE"], [])
+    assert (await said(trades=["SHARE"]))["trades"] == ["SHARE"]
+    await socket.disconnect()
+
+
+async def test_everybody_hears_what_is_halted_and_nobody_else_s_world(alice: Client) -> None:
+    socket = await opened()  # a visitor: halts are public
+    begun = (await asked(socket, op="subscribe", topics=[{"topic": "halts:street"}], interval_ms=0))[
+        "results"
+    ][0]
+    assert begun["snapshot"] == {"halts": {}}
+    world = await database_sync_to_async(World.objects.get)(slug="street")
+    await database_sync_to_async(halts.halt)(world, "SHARE", "news is awaited", by=None)
+    told = await heard(socket)
+    assert (told["topic"], told["data"]) == ("halts:street", {"halts": {"SHARE": "news is awaited"}})
+    assert (told["epoch"], told["offset"] > begun["offset"]) == (begun["epoch"], True)
+    late = await opened()
+    snapshot = (await asked(late, op="subscribe", topics=[{"topic": "halts:street"}]))["results"][0]
+    assert snapshot["snapshot"] == told["data"]
+    assert snapshot["offset"] >= told["offset"]
+    unknown = await asked(late, op="subscribe", topics=[{"topic": "halts:elsewhere"}])
+    assert unknown["error"]["code"] == "UNKNOWN_TOPIC"
+    await database_sync_to_async(halts.resume)(world, "SHARE", "it came", by=None)
+    assert (await heard(socket))["data"] == {"halts": {}}
+    for each in (socket, late):
+        await each.disconnect()
 
 
 async def test_a_socket_with_a_false_token_is_sent_away(alice: Client) -> None:

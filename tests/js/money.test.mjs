@@ -49,6 +49,7 @@ test("large figures are told roughly", () => {
   assert.equal(rough("772712345.12"), "772.7 M");
   assert.equal(rough("2400000000"), "2.4 G");
   assert.equal(rough("642700"), "642,700");
+  assert.deepEqual(["642700", "18421700", "772712345.12"].map((one) => rough(one, "zh-Hans")), ["642,700", "1,842 万", "7.7 亿"]);
 });
 
 test("a direction is read off a string without making it a number", () => {
