@@ -184,6 +184,7 @@ class Rulebook:
             interest_ppb=rates["interest"],
             short_allowed=said["margin"].get("short_allowed", False),
             last_day=as_number(facts.expires_on) if facts.expires_on else 0,
+            day_buys_max=said["size"].get("day_buys", 0) * unit,
             settle_days=said["settle"].get("days", 0),
         )
 

@@ -122,6 +122,7 @@ class InstrumentRules(msgspec.Struct, frozen=True, gc=False):
     borrow_ppb: int = 0  # fee of borrowing it, of its worth, a year
     interest_ppb: int = 0  # interest on a cash loan, a year
     last_day: int = 0  # the market day on which it expires, 20191015; 0: never
+    day_buys_max: int = 0  # of one portfolio on one market day; 0: no limit
     settle_days: int = 0  # T+n at which money and holdings change hands: a stated fact, not acted on
 
     def is_on_tick(self, price: int) -> bool:

@@ -154,7 +154,9 @@ def _lot(values: Values) -> Pair:
 def _size(values: Values) -> Pair:
     english, chinese = f"at most {values['most']:,} an order", f"单笔不超过{values['most']:,}"
     if market := values.get("most_market"):
-        return f"{english}, a market order {market:,}", f"{chinese}，市价单{market:,}"
+        english, chinese = f"{english}, a market order {market:,}", f"{chinese}，市价单{market:,}"
+    if day := values.get("day_buys"):
+        english, chinese = f"{english}; at most {day:,} bought a day", f"{chinese}；每日最多买入{day:,}"
     return english, chinese
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.engine.pit import A_SHARE, ALICE, BOB, DAY, STAR, Pit
 from trading.engine import prices
+from trading.engine.commands import SetRules
 from trading.engine.events import FillRow
 
 PREVIOUS = 10_00
@@ -39,6 +41,24 @@ def test_what_alice_buys_today_she_may_sell_tomorrow(pit: Pit):
     pit.phase("continuous", day=DAY + 1)
     pit.quote(bids=((9_99, 5_000),), asks=((10_00, 5_000),))
     assert pit.sell(ALICE, 1000, 9_99).status == "filled"
+
+
+def test_of_a_risk_warned_share_there_is_a_most_to_buy_in_a_day(pit: Pit):
+    """3,000 a day: what is bought and what is asked for count together, of one portfolio."""
+    pit.do(SetRules(msgspec.structs.replace(A_SHARE, day_buys_max=3_000)))
+    pit.buy(ALICE, 1_000, 10_00)
+    pit.buy(ALICE, 1_500, 9_90, order_id="rests")
+    refused = pit.buy(ALICE, 600, 9_90)
+    assert (refused.status, refused.reason) == ("rejected", "EXCEEDS_LIMIT")
+    assert refused.receipt["detail"] == (
+        "You may buy at most 3000 NLB a day; 2500 are bought or asked for already."
+    )
+    assert pit.replace(ALICE, "rests", qty=2_100)[-1].code == "EXCEEDS_LIMIT"
+    assert pit.buy(ALICE, 500, 9_90).status == "new"
+    assert pit.buy(BOB, 3_000, 9_90).status == "new"
+    pit.phase("continuous", day=DAY + 1)
+    pit.quote(bids=((9_99, 5_000),), asks=((10_00, 5_000),))
+    assert pit.buy(ALICE, 600, 9_90).status == "new"
 
 
 def test_the_text_tells_what_is_already_on_offer(pit: Pit):

@@ -199,6 +199,20 @@ def test_lots_and_sizes(thing: Thing, day: str, lot: int, least: int, most: int,
     assert sizes == (lot, least, most, most_market)
 
 
+DAY_BUYS = [
+    (replace(SHANGHAI, special_treatment=True), "2012-12-31", 0),
+    (replace(SHANGHAI, special_treatment=True), "2013-01-04", 500_000),
+    (SHANGHAI, "2024-01-02", 0),
+    (replace(SHANGHAI, special_treatment=True, venue="SZSE"), "2023-04-07", 0),
+    (replace(SHANGHAI, special_treatment=True, venue="SZSE"), "2023-04-10", 500_000),
+]
+
+
+@pytest.mark.parametrize(("thing", "day", "most"), DAY_BUYS)
+def test_how_much_of_a_risk_warned_share_is_bought_in_a_day(thing: Thing, day: str, most: int):
+    assert rules(thing, day).day_buys_max == most
+
+
 LOCKS = [
     (SHANGHAI, "2024-01-02", 1),
     *((replace(SHANGHAI, kind="etf", product=each), "2024-01-02", 0) for each in ("bond", "gold", "money")),

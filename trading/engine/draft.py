@@ -53,6 +53,14 @@ class Draft(msgspec.Struct, gc=False):
         return (position.closable(self.effect) if self.effect else position.sellable) + own
 
     @property
+    def bought_or_asked(self) -> int:
+        """What was bought today, and what other open orders may still buy. Where bought lots are locked."""
+        position = self.portfolio.positions.get(self.market.symbol)
+        others = (o for o in self.portfolio.orders.values() if o.market is self.market and o.buys)
+        asked = sum(order.leaves for order in others if order is not self.of)
+        return asked - self.filled_qty + (position.bought_today if position else 0)
+
+    @property
     def free_cash(self) -> int:
         """What it may cost at most, this order's own reservation included."""
         return self.portfolio.cash.available + (self.of.reserved_cash if self.of else 0)

@@ -137,6 +137,18 @@ def size(draft: Draft, most: int) -> Refusal:
     )
 
 
+def day_buys(draft: Draft, bought: int) -> Refusal:
+    rules = draft.rules
+    most, so_far = (show_trimmed(n, rules.qty_exponent) for n in (rules.day_buys_max, bought))
+    return Refusal(
+        "EXCEEDS_LIMIT",
+        f"You may buy at most {most} {rules.symbol} a day; {so_far} are bought or asked for already.",
+        {"qty": draft.qty, "day_buys_max": rules.day_buys_max, "bought": bought},
+        "day_buys_max",
+        rules.rows.get("size", ""),
+    )
+
+
 def band(draft: Draft, price: int) -> Refusal:
     rules = draft.rules
     low, high = draft.market.limits

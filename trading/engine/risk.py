@@ -138,6 +138,8 @@ def _refuse_shape(draft: Draft, at_ns: int) -> Refusal | None:
         most = rules.qty_max_market or most
     if qty > most or (price or market.last_price) * qty > market.worth_max:
         return refusals.size(draft, most)
+    if rules.day_buys_max and draft.buys and (bought := draft.bought_or_asked) + qty > rules.day_buys_max:
+        return refusals.day_buys(draft, bought)
     if draft.stop is not None and not rules.is_on_tick(draft.stop):
         return refusals.tick(draft, draft.stop)
     if price is None:
