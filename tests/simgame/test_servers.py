@@ -50,7 +50,7 @@ def test_it_serves_both_roads_and_stops_when_told(server: str, child_env: dict[s
     child = subprocess.Popen([sys.executable, "-m", *command], cwd=settings.BASE_DIR, env=child_env)
     try:
         home = f"http://127.0.0.1:{port}"
-        assert asked(f"{home}/api/v1/games") == (200, {"games": []})
+        assert asked(f"{home}/api/v1/games") == (200, {"games": [], "next_page_token": None})
         status, refused = asked(f"{home}/v2/orders", "POST", b"{}")
         assert (status, refused["reason"]) == (401, "UNAUTHENTICATED")
         child.send_signal(signal.SIGTERM)

@@ -21,7 +21,7 @@ import msgspec
 from market.feed.bars import DAY, day_start
 from market.rulebook import PhaseNow, as_number, local_ns
 from market.sources.base import PastBar
-from market.sources.items import Gap, Item, Malformed, RawPrint, RawQuote, Reached, Settled
+from market.sources.items import Gap, Item, Malformed, RawPrint, RawQuote, Reached, Settled, Skipped
 from market.sources.replay.facts import Recording, RecordingFacts
 from market.ticks import Print, Quote
 
@@ -63,13 +63,11 @@ class MaskedRecording:
 
     def play(self) -> Iterator[tuple[int, Item]]:
         for at_ns, item in self._recording.play():
-            if isinstance(item, Malformed | Reached):
-                if isinstance(item, Malformed):
-                    yield at_ns + self._shift_ns, Malformed(item.source, item.reason, NAME)
-                continue
+            if isinstance(item, Malformed):
+                yield at_ns + self._shift_ns, Malformed(item.source, item.reason, NAME)
+            if isinstance(item, Malformed | Reached | Settled | Skipped):
+                continue  # they name the day
             symbol = self._names.get(item.symbol, "")
-            if isinstance(item, Settled):
-                continue  # it names the day
             if symbol or not item.symbol:
                 yield at_ns + self._shift_ns, self._moved(item, symbol)
 
