@@ -147,11 +147,15 @@ POINT: Schema = named("equity", "drawdown", "exposure", t=NUMBER)
 SEED_STATE: Schema = opened(world=TEXT, model=TEXT, step=COUNT, hash=TEXT, sequence=COUNT)
 BARS: Schema = opened(symbol=TEXT, interval=TEXT, bars=rows(ref("Bar")))
 RIGHT: Schema = opened(key=TEXT)
+LEVELS: Schema = rows({"type": "array", "items": DECIMAL, "minItems": 2, "maxItems": 2})  # [price, size]
 
 DESK: Schema = {**TRADING["Desk"], "properties": {**TRADING["Desk"]["properties"], "orders": rows(OBJECT)}}
 
 COMPONENTS: Final[dict[str, Schema]] = {
-    **{name: MARKET[name] for name in ("Quote", "Depth", "Trade", "Bar", "Phase")},
+    **{name: MARKET[name] for name in ("Quote", "Trade", "Bar", "Phase")},
+    "Depth": opened(
+        symbol=TEXT, bids=LEVELS, asks=LEVELS, at=maybe(TIME), source=maybe(TEXT), made=FLAG, seq=COUNT
+    ),
     **{name: TRADING[name] for name in ("Fill", "Holding", "Balance", "Notice", "Standings")},
     **{"PlacedOrder": ORDER, "Account": ACCOUNT, "Position": POSITION, "Asset": ASSET},
     **{"Configurations": CONFIGURATIONS, "PortfolioHistory": HISTORY, "Activity": ACTIVITY},

@@ -19,6 +19,7 @@ from django.conf import settings  # noqa: E402
 
 from realtime import hub  # noqa: E402
 from realtime.routing import nowhere, websocket_urlpatterns  # noqa: E402
+from simgame.bodies import bounded  # noqa: E402
 from simgame.kernel import collector  # noqa: E402
 from trading import alpaca_sockets, gateway, sockets  # noqa: E402
 
@@ -26,9 +27,12 @@ sockets.register_identities()
 sockets.register_switches()
 
 
+ordinary = bounded(django_application)
+
+
 async def http(scope: Any, receive: Any, send: Any) -> None:
     """Orders take the hot road; everything else is ordinary Django."""
-    application = gateway.application if gateway.matches(scope) else django_application
+    application = gateway.application if gateway.matches(scope) else ordinary
     await application(scope, receive, send)
 
 

@@ -24,8 +24,11 @@ CSRF_TRUSTED_ORIGINS = env.words("SIMGAME_TRUSTED_ORIGINS")
 CSRF_FAILURE_VIEW = "simgame.problem.csrf_failure"
 SECURE = env.flag("SIMGAME_SECURE")  # behind https: secure cookies and HSTS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-SECURE_SSL_REDIRECT = False
+SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]  # probes ask on the machine itself
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+# Everything under our name is https. Off where the name has parts that are not ours.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE and env.flag("SIMGAME_HSTS_SUBDOMAINS", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -37,9 +40,9 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
-        "connect-src": [SELF, "ws:", "wss:"],
+        "connect-src": [SELF],  # the stream too: ws and wss of the same host are 'self' (CSP 3)
         "object-src": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "form-action": [SELF],
     }

@@ -12,8 +12,8 @@ from argparse import ArgumentParser
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
-from urllib.request import urlopen
 
+import httpx
 from django.test import override_settings
 
 from accounts import tokens
@@ -129,7 +129,16 @@ class Drill:
             *("run", f"http://127.0.0.1:{self.town.port}/api/schema/?format=json", "--phases", PHASES),
             *("--checks", ",".join(CHECKS), "--seed", str(self.seed + self.rounds), "--no-color"),
             *("--max-examples", str(max(1, min(100, left // 150))), "--continue-on-failure", "--no-shrink"),
-            *("--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off"),
+            *(
+                "--generation-with-security-parameters",
+                "false",
+                "--generation-database",
+                "none",
+                "--suppress-health-check",
+                "all",
+                "--warnings",
+                "off",
+            ),
             *("--max-time", str(max(1, round(seconds)))),
         ]
         environment = os.environ | {
@@ -187,7 +196,6 @@ def _failures(said: str) -> list[str]:
 def _schema(port: int) -> bytes:
     """What the web worker serves; nothing while it does not answer."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}/api/schema/?format=json", timeout=60) as answer:
-            return bytes(answer.read())
-    except OSError:
+        return httpx.get(f"http://127.0.0.1:{port}/api/schema/?format=json", timeout=60).content
+    except httpx.HTTPError:
         return b""

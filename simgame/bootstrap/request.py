@@ -20,7 +20,7 @@ from .progress import Progress, SetupFailed
 
 DEFAULT_PORT = 8000
 PORTS_TRIED = 50
-ANY_ADDRESS = {"0.0.0.0", "::"}
+ANY_ADDRESS = {"0.0.0.0", "::"}  # nosec B104  what people may type, not what is bound
 LOCK = ".play.lock"
 GAME_DATA = ("wal", "celery", "static")  # what --reset deletes beside the databases
 

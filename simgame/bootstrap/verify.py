@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simgame import env
 
-from . import chromium, environment, extras
+from . import chromium, environment, extras, security
 from .progress import Progress, SetupFailed
 
 TYPED = ("simgame/kernel", "trading/engine", "market")  # what mypy holds to its word
@@ -38,6 +38,8 @@ def verify(options: argparse.Namespace, progress: Progress) -> int:
         if options.fast
         else [label for label, command in checks() if not _passes(label, command, progress)]
     )
+    if not options.fast and _has_holes(progress):
+        failed.append("packages with known holes")
     progress.say()
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", *SHARED, *selected, *options.tests], cwd=env.BASE_DIR, check=False
@@ -63,6 +65,8 @@ def checks() -> list[tuple[str, Sequence[str]]]:
         ("Lint (ruff)", [python, "-m", "ruff", "check", "."]),
         ("Types (mypy)", [python, "-m", "mypy", *typed]),
         ("Floors (import-linter)", [str(tool / "lint-imports"), "--no-cache"]),
+        ("Risky code (bandit)", security.bandit()),
+        ("Secrets (detect-secrets)", [python, "-m", "simgame.bootstrap.security"]),
         ("Contract (docs/api)", [python, "manage.py", "api_schema", "--check"]),
         ("Templates (djlint)", [python, "-m", "djlint", "--lint", "--quiet", "templates"]),
     ]
@@ -84,6 +88,17 @@ def _passes(label: str, command: Sequence[str], progress: Progress) -> bool:
         progress.say((failure.stdout + failure.stderr).rstrip())
         return False
     return True
+
+
+def _has_holes(progress: Progress) -> bool:
+    """Says them, or why nobody could be asked about them."""
+    with progress.step("Packages (pip-audit)"):
+        audit = security.packages()
+    if audit.why:
+        progress.warn(f"Nobody was asked whether the packages have known holes: {audit.why}.")
+    for hole in audit.holes:
+        progress.say(f"    {hole}")
+    return bool(audit.holes)
 
 
 def _optional(progress: Progress) -> None:

@@ -39,7 +39,7 @@ def run_dir(home: Path) -> Path:
         return run
     temp = Path(tempfile.gettempdir())
     if len(os.fsencode(temp)) > RUN_DIR_BYTES_MAX - 32:
-        temp = Path("/tmp")
+        temp = Path("/tmp")  # nosec B108  the folder in it is ours alone: see `place`
     return temp / f"simgame-{os.geteuid()}-{_short(home)}"
 
 
