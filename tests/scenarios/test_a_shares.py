@@ -20,6 +20,8 @@ START = D("1000000.00")
 def world(town: Town) -> Iterator[str]:
     """Its Monday has begun: 09:31 in Shanghai. Every test may let days pass, none goes back."""
     slug = town.slugs["shanghai"]
+    stays = """UPDATE market_world SET options = options || '{"skip_idle": false}'"""  # through auctions
+    town.sql(f"{stays} WHERE slug = '{slug}'")
     with town.open_world(slug):
         town.go_to(slug, at(MONDAY, "09:31"))
         yield slug
@@ -193,3 +195,51 @@ def test_a_day_order_ends_with_its_day_and_gtc_stays(town: Town, world: str, ali
     assert alice.balance() == (START, D("955.01"))
     assert alice.cancel(gtc).status == 204
     assert alice.balance() == (START, D(0))
+
+
+def test_the_closing_auction_and_what_comes_after_it(
+    town: Town, world: str, alice: Person, bob: Person
+) -> None:
+    """All meet at 10.00: there 200 are bid and 200 offered; at 10.01 100 more are offered by the market.
+
+    Source: SSE trading rules 3.6.2; fixed-price trading after hours for all A-shares from 2026-07-06.
+    """
+    town.go_to(world, at("2026-11-09", "14:00"))
+    for share in (ONE, TWO, FIVE):
+        assert bob.placed("buy", 300, share, "10.05")["status"] == "filled"
+    town.go_to(world, at("2026-11-10", "14:58"), "auction_locked")
+    buys = alice.placed("buy", 200, ONE, "10.03", time_in_force="cls")
+    sells = bob.placed("sell", 200, ONE, "10.00", time_in_force="cls")
+    lonely = alice.placed("buy", 100, TWO, "9.50", time_in_force="cls")
+    assert [each["status"] for each in (buys, sells, lonely)] == ["new"] * 3
+    assert alice.cancel(buys).status == 422  # nothing is taken back in the last three minutes
+    assert alice.refused("buy", 100, ONE, time_in_force="opg")["reason"] == "MARKET_CLOSED"
+
+    town.go_to(world, at("2026-11-10", "15:06"), "after_hours")
+    for who, order in ((alice, buys), (bob, sells)):
+        met = who.waits_until(order, "filled")
+        assert (met["filled_qty"], met["filled_avg_price"]) == ("200", "10.00")
+    assert alice.waits_until(lonely, "canceled")["reason"] == "AUCTION_ENDED"
+
+    late = alice.placed("buy", 300, FIVE, "10.50")
+    assert alice.refused("buy", 100, FIVE)["reason"] == "MARKET_CLOSED"
+    dear = bob.placed("sell", 100, FIVE, "10.01")  # the close is not good enough
+    gives = bob.placed("sell", 200, FIVE, "9.90")
+    assert (gives["status"], gives["filled_avg_price"]) == ("filled", "10.00")
+    assert (alice.sees(late)["filled_qty"], bob.sees(dear)["filled_qty"]) == ("200", "0")
+    assert alice.receipt(late)["fills"][0]["receipt"]["rule"]["name"] == "after_hours"
+
+
+def test_the_opening_auction(town: Town, world: str, alice: Person, bob: Person) -> None:
+    """300 up to 10.03 against 100 from 9.98: the market gives the rest at 10.02, its second level."""
+    town.go_to(world, at("2026-11-11", "14:00"))
+    assert bob.placed("buy", 100, FOUR, "10.05")["status"] == "filled"
+    town.go_to(world, at("2026-11-12", "09:16"), "auction")
+    buys = alice.placed("buy", 300, FOUR, "10.03", time_in_force="opg")
+    sells = bob.placed("sell", 100, FOUR, "9.98", time_in_force="opg")
+    taken_back = alice.placed("buy", 100, FOUR, "10.03", time_in_force="opg")
+    assert alice.cancel(taken_back).status == 204
+    town.go_to(world, at("2026-11-12", "09:31"))
+    opened = alice.waits_until(buys, "filled")
+    assert opened["filled_avg_price"] == bob.waits_until(sells, "filled")["filled_avg_price"] == "10.02"
+    assert alice.refused("buy", 100, FOUR, "10.01", time_in_force="opg")["reason"] == "MARKET_CLOSED"
