@@ -183,7 +183,10 @@ class TickPath:
         self.plan.source.on_phase(tick)
 
     def _close_of(self, symbol: str) -> int:
-        return self.state.close_of(symbol) or self.plan.first_closes.get(symbol, 0)
+        first = self.plan.first_closes.get(symbol, 0)
+        if self.state.phase is None and first:  # the world's first day: its last price so far is of this day
+            return first
+        return self.state.close_of(symbol) or first
 
 
 def _nothing(_: str) -> int:

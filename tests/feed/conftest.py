@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from market.feed.plan import Plan, plan_for
 from market.feed.process import Feed
 from market.feed.run import serve
 from market.models import World
+from market.sources.base import PastBar
 from simgame.kernel import clock
 
 PATIENCE_S = 30.0
@@ -39,6 +40,7 @@ class Runner:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.some_of: Callable[[Iterable[PastBar]], Iterable[PastBar]] = lambda past: islice(past, 100)
 
     async def plan(self, world: World, **changes: Any) -> Plan:
         plan = await sync_to_async(plan_for)(world)
@@ -46,7 +48,7 @@ class Runner:
         for name, value in changes.items():
             setattr(plan, name, value)
         past = plan.source.history  # the whole past of a market takes seconds to write: a little will do
-        plan.source.history = lambda: islice(past(), 100)  # type: ignore[method-assign]
+        plan.source.history = lambda: self.some_of(past())  # type: ignore[method-assign]
         return plan
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
+from itertools import takewhile
 
 import pytest
 import redis
@@ -49,6 +50,21 @@ async def test_a_reader_sees_every_instrument_and_a_market_that_moves(runner, se
         assert [tick.seq for tick in seen] == list(range(seen[0].seq, seen[0].seq + len(seen)))
         assert feed.state.quotes.keys() == feed.plan.ids.keys()
         await reader.close()
+
+
+async def test_on_its_first_day_the_close_before_and_the_bands_are_the_markets_own(runner, seeded):
+    runner.some_of = lambda past: takewhile(lambda bar: bar.symbol == "ALB", past)
+    async with runner.running(seeded) as feed:
+        stocks = feed.source.market.by_symbol
+        told = {
+            symbol: (reference.previous_close, reference.limit_low, reference.limit_high)
+            for symbol, reference in feed.state.references.items()
+        }
+        assert feed.state.days["ALB"].open == stocks["ALB"].previous_close  # and has moved since
+        assert told == {
+            symbol: (stock.previous_close, stock.limit_low, stock.limit_high)
+            for symbol, stock in stocks.items()
+        }
 
 
 async def test_a_second_feed_takes_over_and_the_first_leaves(runner, seeded):
