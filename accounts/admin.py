@@ -9,10 +9,12 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from accounts import keys, logins, players
+from accounts import impersonation, keys, logins, players
 from accounts.models import ApiKey, AuditEntry, Login, Player
+from simgame.kernel.errors import SimGameError
 
 # Only a superuser hands out power; other staff edit the rest of a player.
 POWER = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -37,7 +39,7 @@ class PlayerAdmin(UserAdmin):
         ("What they may do", {"fields": ["guest", "is_active", *POWER]}),
         ("When", {"fields": ["last_login", "date_joined"]}),
     ]
-    actions: ClassVar = ["sign_out_everywhere", "deactivate"]
+    actions: ClassVar = ["sign_out_everywhere", "deactivate", "look_as"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Player | None = None) -> list[str]:
         fixed = ["guest", "is_active", "last_login", "date_joined"]  # is_active: by the action below
@@ -68,6 +70,25 @@ class PlayerAdmin(UserAdmin):
             players.deactivate(player.pk, actor_id=request.user.pk)
         self.message_user(request, f"{len(chosen)} players are deactivated.")
         return None
+
+    def has_impersonate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.impersonate_player")
+
+    @admin.action(permissions=["impersonate"], description="Look at the game as this player (asks why)")
+    def look_as(self, request: HttpRequest, chosen: QuerySet[Player]) -> HttpResponse | None:
+        if len(chosen) != 1:
+            self.message_user(request, "Choose one player.", messages.ERROR)
+            return None
+        (player,) = chosen
+        context = {**self.admin_site.each_context(request), "title": f"Look as {player.username}?"}
+        if "reason" not in request.POST:
+            return TemplateResponse(request, "accounts/impersonate.html", {**context, "player": player})
+        try:
+            impersonation.start(request, player, request.POST["reason"])
+        except SimGameError as refusal:
+            context |= {"player": player, "refusal": refusal}
+            return TemplateResponse(request, "accounts/impersonate.html", context, status=refusal.status)
+        return redirect("/desk/")
 
 
 class ReadOnly(admin.ModelAdmin):

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from accounts import audit
 
@@ -106,6 +111,13 @@ class Audited(admin.ModelAdmin):
 
 
 class AuditedSite(admin.AdminSite):
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """By our own page, which asks for the second factor; who is no staff is told so."""
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied
+        to = request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index", current_app=self.name)
+        return redirect_to_login(to, settings.LOGIN_URL)
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         bare = cast(type[admin.ModelAdmin], admin_class or admin.ModelAdmin)
         super().register(model_or_iterable, type(bare.__name__, (Audited, bare), {}), **options)

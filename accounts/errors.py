@@ -10,6 +10,11 @@ class BadCredentials(Unauthenticated):
     title = "Name and password do not belong together"
 
 
+class SecondFactorNeeded(Unauthenticated):
+    code = "SECOND_FACTOR_NEEDED"
+    title = "This account has a second factor: send its code too"
+
+
 class BadKey(Unauthenticated):
     code = "BAD_KEY"
     title = "The API key is not valid, or it was revoked"
@@ -38,6 +43,16 @@ class ExpiredToken(Unauthenticated):
 class ReusedToken(Unauthenticated):
     code = "REUSED_TOKEN"
     title = "The refresh token was used before: this device is signed out, sign in again"
+
+
+class MayNotActAs(Forbidden):
+    code = "MAY_NOT_ACT_AS"
+    title = "You may not look at the game as this player"
+
+
+class LookingOnly(Forbidden):
+    code = "LOOKING_ONLY"
+    title = "Who looks at the game as somebody else changes nothing"
 
 
 class RegistrationClosed(Forbidden):

@@ -13,7 +13,7 @@ import copy
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from io import BytesIO
@@ -30,7 +30,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.crypto import constant_time_compare
 
 from accounts import keys, tokens
-from accounts.errors import BadToken, ExpiredToken, MissingScope
+from accounts.errors import BadToken, ExpiredToken, LookingOnly, MissingScope
 from accounts.logins import LOGIN_ID, recent
 from accounts.models import ApiKey, Login, Player
 from simgame.kernel import clock, viewer
@@ -38,6 +38,7 @@ from simgame.kernel.errors import Malformed, Unauthenticated
 from simgame.problem import CsrfFailed
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOKING: Final = frozenset({"read"})
 USED_EVERY: Final = timedelta(minutes=1)  # `used_at` is exact to this: not one write per request
 CREDENTIAL_CHARS_MAX: Final = 8192
 RENEW_BEFORE_S: Final = 1.5  # keys in use are renewed when they would be forgotten so soon …
@@ -56,9 +57,13 @@ class Identity:
     how: Literal["session", "token", "key"]
     scopes: frozenset[str] = keys.EVERY_SCOPE  # of a key; a player who signed in may do all
 
+    impersonator_id: int | None = None  # the operator who looks at the game as this player
+
     def require(self, scope: str) -> None:
-        """Raises MissingScope, which names the scope."""
+        """Raises MissingScope, which names the scope; LookingOnly to an operator who acts as the player."""
         if scope not in self.scopes:
+            if self.impersonator_id is not None:
+                raise LookingOnly
             has = ", ".join(sorted(self.scopes))
             raise MissingScope(
                 f"This needs a key with the scope {scope}; yours has: {has}.",
@@ -298,7 +303,10 @@ def _by_session(session_key: str) -> Known:
         raise Unauthenticated
     if not constant_time_compare(session.get(HASH_SESSION_KEY, ""), login.player.get_session_auth_hash()):
         raise Unauthenticated  # the password changed since
-    return Known(Identity(login.player_id, None, login.pk, None, "session"), login.player)
+    who = Identity(login.player_id, None, login.pk, None, "session")
+    if login.impersonator_id is not None:
+        who = replace(who, scopes=LOOKING, impersonator_id=login.impersonator_id)
+    return Known(who, login.player)
 
 
 def _living(login_id: object) -> Login | None:

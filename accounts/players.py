@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import uuid
 from typing import Final
 
 from django.contrib import auth
@@ -29,8 +30,8 @@ PASSWORD_CHARS_MAX: Final = 1024  # hashing a novel is work that an attacker wou
 def register(username: str, password: str, email: str = "", *, address: str | None = None) -> Player:
     """A new player. Raises RegistrationClosed, BadName, NameTaken, WeakPassword or Invalid (email)."""
     _refuse_when_closed()
-    player = Player(username=_good_name(username), email=_good_email(email))
-    _refuse_taken(player.username)
+    player = Player(username=good_name(username), email=_good_email(email))
+    refuse_taken(player.username)
     _set_password(player, password)
     return _stored(player, "player.register", address)
 
@@ -51,8 +52,8 @@ def keep_guest(player_id: int, username: str, password: str, email: str = "") ->
         player = Player.objects.select_for_update().get(pk=player_id)
         if not player.guest:
             raise NotAGuest
-        player.username, player.email = _good_name(username), _good_email(email)
-        _refuse_taken(player.username)
+        player.username, player.email = good_name(username), _good_email(email)
+        refuse_taken(player.username)
         _set_password(player, password)
         player.guest = False
         return _stored(player, "player.keep_guest", None)
@@ -90,6 +91,13 @@ def sign_out_everywhere(player_id: int, why: str, *, actor_id: int | None = None
         logins.revoke_all(player_id, why, actor_id=actor_id)
 
 
+def sign_out_elsewhere(player_id: int, why: str, *, but: uuid.UUID | None) -> None:
+    """As `sign_out_everywhere`, but for the browser that asks."""
+    with transaction.atomic():
+        Player.objects.filter(pk=player_id).update(token_generation=models.F("token_generation") + 1)
+        logins.revoke_all(player_id, why, but=but)
+
+
 def deactivate(player_id: int, *, actor_id: int | None) -> None:
     """The player can no longer sign in; what they own stays in the books."""
     with transaction.atomic():
@@ -103,7 +111,8 @@ def _refuse_when_closed() -> None:
         raise RegistrationClosed
 
 
-def _good_name(username: str) -> str:
+def good_name(username: str) -> str:
+    """The name as we store it. Raises BadName."""
     name = Player.normalize_username(username)
     if not re.match(USERNAME, name):
         raise BadName(
@@ -118,7 +127,8 @@ def _good_name(username: str) -> str:
     return name
 
 
-def _refuse_taken(name: str) -> None:
+def refuse_taken(name: str) -> None:
+    """Raises NameTaken."""
     if Player.objects.named(name).exists():
         raise NameTaken(_("The name %(name)s is taken.") % {"name": name}, pointer="/username")
 

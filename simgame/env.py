@@ -70,6 +70,18 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def mapping(name: str) -> dict[str, dict[str, Any]]:
+    """A JSON object of objects."""
+    value = text(name).strip()
+    try:
+        found = json.loads(value or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(inner, dict) for inner in found.values()):
+        raise BadSetting(name, "…", 'a JSON object such as {"github": {"client_id": "…", "secret": "…"}}')
+    return found
+
+
 def home() -> Path:
     """Where this checkout keeps what it makes: databases, sockets, keys, write-ahead log."""
     return Path(text("SIMGAME_HOME") or BASE_DIR / "var").resolve()

@@ -48,6 +48,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Other sites whose accounts sign in here: {"github": {"client_id": "…", "secret": "…"}}
+SOCIAL = env.mapping("SIMGAME_SOCIAL")
+if SOCIAL:  # browsers hold the way to the other site against this directive too
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("https:")
+
 # --- rooms ------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     # It only replaces `runserver`, and costs every other process a second and 20 MB of Twisted.
@@ -57,12 +62,18 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
     "csp",
     "rest_framework",
     "drf_spectacular",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    *(f"allauth.socialaccount.providers.{name}" for name in SOCIAL),
     "simgame.switches",
     "accounts",
     "realtime",
@@ -74,7 +85,7 @@ if sys.argv[1:2] in (["run_feed"], ["run_exchange"]):
     # They serve no page: without these they need a third less memory, and are back sooner after a kill.
     PAGES = {"daphne", "channels", "csp", "rest_framework", "drf_spectacular"}
     PAGES |= {"trading", "ops"} if sys.argv[1] == "run_feed" else set()
-    PAGES |= {app for app in INSTALLED_APPS if app.startswith(("whitenoise", "django.contrib"))}
+    PAGES |= {app for app in INSTALLED_APPS if app.startswith(("whitenoise", "django.contrib", "allauth"))}
     PAGES |= {"accounts.admin_config.AuditedAdminConfig"}
     PAGES -= {"django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"}
     INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in PAGES]
@@ -91,6 +102,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "accounts.wall.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.impersonation.middleware",
+    "accounts.entrance.middleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "simgame.urls"
@@ -147,12 +161,46 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# django-allauth: e-mailed codes, password reset, passkeys, authenticator apps, other sites' accounts
+ACCOUNT_ADAPTER = "accounts.adapters.Accounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody gets a letter because a stranger typed their address
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "SimGame: "
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
+MFA_ADAPTER = "accounts.adapters.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts hang on their name, not on an address
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE  # browsers allow it for localhost only
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccounts"
+SOCIALACCOUNT_AUTO_SIGNUP = False  # a person chooses the name that others see
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = {name: {"APPS": [app]} for name, app in SOCIAL.items()}
 ACCESS_TOKEN_S = 300
 REFRESH_TOKEN_S = 60 * 60 * 24 * 30
 REFRESH_GRACE_S = 10  # a rotated refresh token gives the same successor for this long
 JWT_KEY_DIR = HOME / "keys" / "jwt"  # RS256 private keys, made at first use
 JWT_ISSUER = "simgame"
 JWT_AUDIENCE = "simgame-api"
+
+# --- letters ----------------------------------------------------------------------------------
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env.number("EMAIL_PORT", 587, least=1)
+EMAIL_HOST_USER = env.text("EMAIL_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD")
+EMAIL_SECURITY = env.choice("EMAIL_SECURITY", "starttls", "tls", "none")
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL_SECURITY == "starttls", EMAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "SimGame <simgame@localhost>")
 
 # --- limits (each from the environment, so that a load drill can raise it) ---------------------
 ORDER_RATE = env.number("SIMGAME_ORDER_RATE", 50, least=1)  # orders a second per portfolio

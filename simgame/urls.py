@@ -10,6 +10,7 @@ from simgame.asyncapi import asyncapi
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/asyncapi.json", asyncapi),
+    path("", include("accounts.urls")),
     path("", include("ops.urls")),
     path("", include("market.urls")),
     path("", include("trading.urls")),

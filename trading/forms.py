@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts import keys, limits, logins, players
+from accounts import factors, keys, limits, logins, players
 from accounts.models import Player
 from simgame.kernel import clock
 from simgame.kernel.errors import Invalid, RateLimited, SimGameError
@@ -39,8 +39,7 @@ def answer(
 
 def sign_in(request: HttpRequest, sent: QueryDict) -> HttpResponse:
     _spend(f"sign-in:{logins.address_of(request)}", SIGN_INS_A_MINUTE)
-    player = players.authenticate(sent.get("username", ""), sent.get("password", ""))
-    return _enter(request, player, sent)
+    return _enter(request, players.authenticate(sent.get("username", ""), sent.get("password", "")), sent)
 
 
 def register(request: HttpRequest, sent: QueryDict) -> HttpResponse:
@@ -48,7 +47,9 @@ def register(request: HttpRequest, sent: QueryDict) -> HttpResponse:
     _spend(f"register:{address}", settings.REGISTER_RATE)
     _same(sent)
     names = (sent.get("username", ""), sent.get("password", ""), sent.get("email", ""))
-    return _enter(request, players.register(*names, address=address), sent)
+    player = players.register(*names, address=address)
+    factors.remember_address(request, player)
+    return _enter(request, player, sent)
 
 
 def start_guest(request: HttpRequest) -> HttpResponse:
@@ -56,7 +57,9 @@ def start_guest(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         address = logins.address_of(request)
         _spend(f"register:{address}", settings.REGISTER_RATE)
-        return _enter(request, players.start_guest(address=address), request.POST)
+        player = players.start_guest(address=address)
+        logins.sign_in(request, player)
+        games.join(player, games.running_season())
     return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
 
 
@@ -64,6 +67,7 @@ def keep_guest(request: HttpRequest, sent: QueryDict) -> HttpResponse:
     _same(sent)
     names = (sent.get("username", ""), sent.get("password", ""), sent.get("email", ""))
     player = players.keep_guest(request.user.pk, *names)
+    factors.remember_address(request, player)
     logins.keep_signed_in(request, player)
     return HttpResponseRedirect(settings.LOGIN_REDIRECT_URL)
 
@@ -100,11 +104,13 @@ def choose_looks(request: HttpRequest, sent: QueryDict) -> HttpResponse:
 
 
 def _enter(request: HttpRequest, player: Player, sent: QueryDict) -> HttpResponse:
-    logins.sign_in(request, player)
-    games.join(player, games.running_season())
     wanted = sent.get("next", "")
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    response = HttpResponseRedirect(wanted if safe and wanted else settings.LOGIN_REDIRECT_URL)
+    response = factors.sign_in(request, player, wanted if safe and wanted else settings.LOGIN_REDIRECT_URL)
+    if request.user != player:
+        return response  # to the second factor
+    if not player.is_staff:
+        games.join(player, games.running_season())
     return appearance.remember(response, player) if player.language or player.theme else response
 
 

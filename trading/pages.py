@@ -111,6 +111,7 @@ def settings_page(player: Player, session_login: str = "") -> JSON:
         "this_login": session_login,
         "keys": keys.of_player(player.id),
         "key_days": KEY_DAYS,
+        "social": bool(settings.SOCIAL),
         "portfolios": Portfolio.objects.filter(player=player).select_related("game"),
     }
 

@@ -43,6 +43,7 @@ class Player(AbstractUser):
 
     class Meta:
         verbose_name = "player"
+        permissions = [("impersonate_player", "Can look at the game as a player")]
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),

@@ -25,6 +25,7 @@ class Login(models.Model):
     used_at = models.DateTimeField(auto_now_add=True)  # to the minute
     revoked_at = models.DateTimeField(null=True)
     why_revoked = models.CharField(max_length=40, blank=True)
+    impersonator_id = models.BigIntegerField(null=True)  # the operator who looks as the player
 
 
 class RefreshToken(models.Model):

@@ -33,8 +33,9 @@ def test_the_first_admin_comes_from_the_command_line_and_signs_in(
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", username="Root", interactive=False, verbosity=0)
     client = Client()
-    answer = client.post("/admin/login/", {"username": "root", "password": PASSWORD, "next": "/admin/"})
-    assert answer.status_code == 302
+    assert client.get(PLAYERS, follow=True).redirect_chain[-1][0] == f"/login/?next={PLAYERS}"
+    answer = client.post("/login/", {"username": "root", "password": PASSWORD, "next": PLAYERS})
+    assert answer.headers["Location"] == PLAYERS
     assert client.get(PLAYERS).status_code == 200
     assert Login.objects.get().player.username == "Root"
 

@@ -54,8 +54,13 @@ def visit(browser: Browser, live_game: LiveGame) -> Iterator[Visiting]:
 
     def opened(*, phone: bool = False, **options: object) -> Visit:
         size = {"viewport": PHONE, "is_mobile": True, "has_touch": True} if phone else {"viewport": WIDE}
-        defaults = {"locale": "en", "color_scheme": "dark", "reduced_motion": "reduce"}
-        context = browser.new_context(base_url=live_game.address, **{**defaults, **size, **options})
+        defaults = {
+            "base_url": live_game.address,
+            "locale": "en",
+            "color_scheme": "dark",
+            "reduced_motion": "reduce",
+        }
+        context = browser.new_context(**{**defaults, **size, **options})
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         made = Visit(context, page)

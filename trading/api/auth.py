@@ -12,7 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import identity, logins, players, tokens
+from accounts import factors, identity, logins, players, tokens
 from accounts.doors import Strict
 from accounts.models import Login, Player
 from accounts.throttling import spend
@@ -34,6 +34,16 @@ class Registration(Strict):
 class Credentials(Strict):
     username = serializers.CharField(max_length=200)
     password = serializers.CharField(max_length=2000, trim_whitespace=False)
+
+
+class TokenForm(Credentials):
+    code = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of the authenticator app, or a recovery code",
+    )
 
 
 class RefreshForm(Strict):
@@ -105,6 +115,7 @@ class Register(Open):
         self.limited("register", settings.REGISTER_RATE)
         device, address = logins.device_of(request._request)
         player = players.register(**self.body(Registration), address=address)
+        factors.remember_address(request._request, player)
         joined = _joined(player, games.join(player, games.running_season()))
         return Response({**joined, **_pair(tokens.issue(player, device, address))}, status=201)
 
@@ -128,17 +139,21 @@ class Keep(Door):
     def post(self, request: Request) -> Response:
         """The guest chooses name and password, and keeps everything."""
         player = players.keep_guest(request.user.pk, **self.body(Registration))
+        factors.remember_address(request._request, player)
         if self.identity.how == "session":
             logins.keep_signed_in(request._request, player)
         return Response(_player(player))
 
 
 class Token(Open):
-    @extend_schema(request=Credentials, responses={200: PairAnswer, 401: Problem}, tags=["auth"])
+    @extend_schema(request=TokenForm, responses={200: PairAnswer, 401: Problem}, tags=["auth"])
     def post(self, request: Request) -> Response:
         """Sign a program in."""
         self.limited("sign-in", SIGN_INS_A_MINUTE)
-        player = players.authenticate(**self.body(Credentials))
+        asked = self.body(TokenForm)
+        code = asked.pop("code")
+        player = players.authenticate(**asked)
+        factors.check(player, code)
         return Response(_pair(tokens.issue(player, *logins.device_of(request._request))))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.utils.translation import get_language
 
+from accounts import impersonation
 from trading import appearance as looks
 
 register = template.Library()
@@ -16,6 +17,13 @@ register = template.Library()
 def appearance(context: template.Context) -> dict[str, str]:
     request = context.get("request")
     return looks.of_request(request) if request else looks.default()
+
+
+@register.simple_tag(takes_context=True)
+def acting(context: template.Context) -> dict[str, Any] | None:
+    """For the banner: who looks at the game here as somebody else."""
+    request = context.get("request")
+    return impersonation.acting(request) if request else None
 
 
 @register.simple_tag

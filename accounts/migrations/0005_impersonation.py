@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0004_key_scopes")]
+    operations = [
+        migrations.AlterModelOptions(
+            "player",
+            {
+                "verbose_name": "player",
+                "permissions": [("impersonate_player", "Can look at the game as a player")],
+            },
+        ),
+        migrations.AddField("login", "impersonator_id", models.BigIntegerField(null=True)),
+    ]
