@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts import audit, limits
 from accounts.errors import BadCredentials, SecondFactorNeeded
 from accounts.models import Player
+from simgame.kernel import viewer
 from simgame.kernel.errors import RateLimited
 
 CODES: Final = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
@@ -34,7 +35,10 @@ def sign_in(request: HttpRequest, player: Player, to: str) -> HttpResponse:
     if not hasattr(player, "backend"):
         player.backend = "django.contrib.auth.backends.ModelBackend"  # type: ignore[attr-defined]
     step = Step(user=player, redirect_url=to)
-    return perform_password_login(request, {"username": player.username}, step)
+    with viewer.door():
+        response = perform_password_login(request, {"username": player.username}, step)
+    viewer.become(player.pk)
+    return response
 
 
 def check(player: Player, code: str) -> None:

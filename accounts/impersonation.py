@@ -19,6 +19,7 @@ from accounts.errors import LookingOnly, MayNotActAs
 from accounts.identity import SAFE_METHODS
 from accounts.models import Login, Player
 from simgame import problem
+from simgame.kernel import viewer
 from simgame.kernel.errors import Invalid
 
 ACTING: Final = "acting"  # in the session: {operator, reason}
@@ -68,7 +69,8 @@ def end(request: HttpRequest) -> HttpResponse:
     player = request.user
     logins.sign_out(request)
     audit.record(state["operator"], "impersonate.end", player.pk)
-    operator = Player.objects.filter(pk=state["operator"], is_active=True, is_staff=True).first()
+    with viewer.door():
+        operator = Player.objects.filter(pk=state["operator"], is_active=True, is_staff=True).first()
     if operator is None:
         return redirect("/login/")
     logins.sign_in(request, operator)

@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from simgame.kernel import viewer
 
 STAFF = "/admin/"
-DOORS = ("/admin/login/", "/accounts/")  # pages of libraries, which look for accounts themselves
+DOORS = ("/account/",)  # pages of django-allauth, which looks for accounts itself
 
 
 def viewer_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0004_key_scopes")]
+    dependencies = [("accounts", "0005_first_answers")]
     operations = [
         migrations.AlterModelOptions(
             "player",
