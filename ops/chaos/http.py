@@ -47,13 +47,13 @@ class Wire:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         status = int(head[0].split(" ")[1])
         said = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-        content = await _content(self._reader, said)
+        content = await content_of(self._reader, said)
         if said.get("connection", "").lower() == "close":
             self.close()
         return Said(status, said, json.loads(content) if content else None)
 
 
-async def _content(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+async def content_of(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
     if headers.get("transfer-encoding", "").lower() != "chunked":
         return await reader.readexactly(int(headers.get("content-length", "0")))
     parts: list[bytes] = []

@@ -1,0 +1,1 @@
+"""`manage.py attack`: the attacks of a security catalogue against a game of its own. See README.md."""

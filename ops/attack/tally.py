@@ -1,0 +1,45 @@
+"""What an attack is, and what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ops.attack.stage import Stage
+
+BREACHES_SHOWN = 20
+
+
+@dataclass
+class Tally:
+    """`tried` counts what was asked; a breach is a sentence about something that must not happen."""
+
+    tried: int = 0
+    breaches: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def expect(self, holds: bool, breach: str) -> None:
+        self.tried += 1
+        if not holds and len(self.breaches) < BREACHES_SHOWN:
+            self.breaches.append(breach[:600])
+
+
+class Attack(NamedTuple):
+    number: str  # S1 … S27
+    claim: str
+    run: Callable[[Stage, Tally], Awaitable[None]]
+
+
+ATTACKS: dict[str, Attack] = {}
+
+
+def attack(number: str, claim: str) -> Callable[..., Any]:
+    """Registers a coroutine function under its number."""
+
+    def register(run: Callable[[Stage, Tally], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        ATTACKS[number] = Attack(number, claim, run)
+        return run
+
+    return register
