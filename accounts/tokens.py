@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Final
@@ -26,7 +27,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenBackendE
 from rest_framework_simplejwt.tokens import Token
 
 from accounts import audit, logins
-from accounts.errors import BadToken, ExpiredToken, ReusedToken
+from accounts.errors import BadToken, ExpiredToken, ReusedToken, UnknownLogin
 from accounts.models import Login, Player, RefreshToken
 from accounts.signing import keyring
 from simgame.kernel import clock, viewer
@@ -181,8 +182,9 @@ def _consumed_before(claims: Claims, token_hash: bytes, device: str, address: st
     age_s = (clock.now() - token.consumed_at).total_seconds()
     if age_s <= settings.REFRESH_GRACE_S and token.login.device == device:
         return _again(token)
-    logins.revoke(token.login.player_id, token.login_id, "refresh token used twice")
-    audit.record(token.login.player_id, "token.reuse", token.login_id, address=address, device=device)
+    with suppress(UnknownLogin):  # of many at once the first has revoked it
+        logins.revoke(token.login.player_id, token.login_id, "refresh token used twice")
+        audit.record(token.login.player_id, "token.reuse", token.login_id, address=address, device=device)
     raise ReusedToken
 
 

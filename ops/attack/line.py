@@ -45,12 +45,15 @@ class Line:
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """`body`: bytes as they are, anything else as JSON. Never raises for what breaks on the way."""
+        used = self._writer is not None
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await self._exchange(method, path, body, _named(headers))
         except BROKEN:
             self.close()
-            return Answer(0, {}, [], b"")
+        if used:  # the server had closed a connection that was idle
+            return await self.ask(method, path, body, **headers)
+        return Answer(0, {}, [], b"")
 
     def close(self) -> None:
         if self._writer is not None:

@@ -226,7 +226,7 @@ async def _one_seat(stage: Stage, tally: Tally) -> None:
 async def _one_key_too_many(stage: Stage, tally: Tally) -> None:
     who = await stage.newcomer("collector")
     made = await stage.at_once(40, lambda line, _: line.ask("POST", "/api/v1/keys", {}, **who.bearer))
-    rows = len((await stage.line(**who.bearer).ask("GET", "/api/v1/keys")).json["keys"])
+    rows = len((await stage.line(**who.bearer).ask("GET", "/api/v1/keys")).json)
     tally.tried += 40
     tally.expect(
         rows == 20, f"{rows} keys of a portfolio that may have 20: {Counter(each.status for each in made)}"

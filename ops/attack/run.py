@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from ops.attack import browsers, inputs, premises, races, sessions, staff, strangers, tokens, walls
 from ops.attack.stage import Stage
 from ops.attack.tally import ATTACKS, Tally
-from ops.chaos.town import InVain, wait_for
+from ops.chaos.town import wait_for
 from ops.drills import private
 from simgame.kernel import clock
 from trading.proof import progress
@@ -51,8 +52,10 @@ async def _one(stage: Stage, number: str) -> dict[str, Any]:
     began = clock.monotonic_s()
     try:
         await attack.run(stage, tally)
-    except (InVain, AssertionError, OSError, KeyError, TypeError, IndexError, ValueError) as error:
-        tally.breaches.append(f"it could not be carried out: {type(error).__name__}: {error}"[:600])
+    except Exception as error:  # noqa: BLE001  whatever it is, it is told
+        where = traceback.extract_tb(error.__traceback__)[1:2]
+        at = f" ({where[0].name}, line {where[0].lineno})" if where else ""
+        tally.breaches.append(f"it could not be carried out: {type(error).__name__}: {error}"[:500] + at)
     held = not tally.breaches
     return {
         "number": number,

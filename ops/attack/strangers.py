@@ -195,20 +195,15 @@ def leaks(answer: Answer, hers: Belongings, path: str) -> list[str]:
 
 
 async def _as_she_sees(stage: Stage) -> list[Any]:
+    """What is hers alone; not what the market and newcomers change."""
     line = stage.line(**stage.alice.bearer)
-    paths = (
-        "/v2/orders",
-        "/api/v1/journal",
-        "/api/v1/keys",
-        "/v2/watchlists",
-        "/api/v1/games",
-        "/api/v1/alerts",
-    )
-    told = [(await line.ask("GET", path)).json for path in paths]
-    return [
-        json.loads(re.sub(r'"(used_at|queue_ahead|updated_at)": [^,}]*', r'"\1": 0', json.dumps(each)))
-        for each in told
-    ]
+    kept = {"/v2/orders": "id", "/v2/watchlists": "symbols", "/api/v1/keys": "key_id", "/api/v1/alerts": "id"}
+    told: list[Any] = [(await line.ask("GET", "/api/v1/journal")).json]
+    for path, name in kept.items():
+        said = (await line.ask("GET", path)).json
+        rows = said if isinstance(said, list) else next(iter(said.values()))
+        told.append([row.get(name) for row in rows])
+    return told
 
 
 async def _sockets(stage: Stage, tally: Tally, hers: Belongings) -> None:

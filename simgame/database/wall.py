@@ -78,7 +78,7 @@ _SCHEMA: Final = "public"
 
 FUNCTIONS: Final = """
 CREATE OR REPLACE FUNCTION simgame_player() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT substring(current_setting('simgame.viewer', true) from '^[0-9]{1,18}')::bigint $$;
+  SELECT substring(current_setting('simgame.viewer', true) from '^([0-9]{1,18})( door)?$')::bigint $$;
 CREATE OR REPLACE FUNCTION simgame_sees(word text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT coalesce(current_setting('simgame.viewer', true) LIKE '%' || word, false) $$;
 -- When a command was applied, and nothing else of it: settlements touch many portfolios and belong to none.
