@@ -11,10 +11,12 @@ from argparse import ArgumentParser
 
 import uvicorn
 
+from simgame import env
 from simgame.asgi import application
 from trading.gateway.straight import OrderProtocol
 
 PORT = 8000
+PROXIES = env.words("SIMGAME_PROXIES")  # whose X-Forwarded-For is believed; nobody's unless it is said
 
 
 def main() -> None:
@@ -32,6 +34,8 @@ def main() -> None:
         http=OrderProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        proxy_headers=bool(PROXIES),
+        forwarded_allow_ips=PROXIES,
         access_log=False,
         log_level="warning",
     )

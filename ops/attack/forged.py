@@ -64,9 +64,9 @@ class Forger:
             f"{text}.{b64(self.curve.sign(text.encode(), ec.ECDSA(hashes.SHA256())))}",
         )
 
-    def _rsa(self, alg: str, key: rsa.RSAPrivateKey, pad: Any, digest: Any, **head: Any) -> str:
+    def _rsa(self, alg: str, key: rsa.RSAPrivateKey, how: Any, digest: Any, **head: Any) -> str:
         text = f"{b64(self.head | {'alg': alg} | head)}.{b64(self.claims)}"
-        return f"{text}.{b64(key.sign(text.encode(), pad, digest))}"
+        return f"{text}.{b64(key.sign(text.encode(), how, digest))}"
 
     def _public_key_as_secret(self) -> Iterator[Named]:
         """Algorithm confusion: our public key, which everybody may know, as the secret of an HMAC."""

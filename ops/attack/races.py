@@ -130,11 +130,12 @@ async def s21(stage: Stage, tally: Tally) -> None:
     )
     tally.expect(len(bodies) == 1, f"the refusals differ: {bodies}")
     guess = {"username": who.player.username, "password": "guess"}
-    guesses = [await stage.line("127.0.9.9").ask("POST", "/api/v1/auth/token", guess) for _ in range(30)]
-    tally.expect(guesses[-1].status == 429, f"30 guesses from one address: {guesses[-1].status}")
+    lines = [stage.line("127.0.9.9") for _ in range(60)]
+    said = await asyncio.gather(*(line.ask("POST", "/api/v1/auth/token", guess) for line in lines))
+    tally.expect(any(each.status == 429 for each in said), "60 guesses from one address are all looked at")
     good = {"username": who.player.username, "password": PASSWORD}
-    said = await stage.line("127.0.9.10").ask("POST", "/api/v1/auth/token", good)
-    tally.expect(said.status == 200, f"guesses of others lock the player out: {said.status}")
+    owner = await stage.line("127.0.9.10").ask("POST", "/api/v1/auth/token", good)
+    tally.expect(owner.status == 200, f"guesses of others lock the player out: {owner.status}")
 
 
 @attack("S22", "Of a hundred who want what is there once exactly one gets it, and the books hold.")

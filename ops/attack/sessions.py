@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -114,7 +115,10 @@ ENDS: dict[str, Callable[[Person], None]] = {
 async def s7(stage: Stage, tally: Tally) -> None:
     async def one(name: str, end: Callable[[Person], None]) -> None:
         who = await stage.newcomer("leaver")
-        async with stage.socket(additional_headers={"Authorization": f"Bearer {who.access}"}) as socket:
+        async with stage.socket() as socket:
+            await socket.recv()
+            await socket.send(json.dumps({"op": "auth", "id": 1, "token": who.access}))
+            tally.expect('"ok":true' in str(await socket.recv()), "a good token opens no socket")
             line = stage.line(**who.bearer)
             before = await line.ask("GET", DOOR)
             tally.expect(before.status == 200, f"before {name}: {before.status}")
