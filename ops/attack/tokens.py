@@ -36,9 +36,9 @@ async def forger(stage: Stage) -> Forger:
 @attack("S1", "A token is refused unless our key signed exactly these bytes with RS256.")
 async def s1(stage: Stage, tally: Tally) -> None:
     tokens = list((await forger(stage)).by_strangers())
-    await refused(stage, tally, tokens if stage.full else stage.chance.sample(tokens, 150))
-    await refused(stage, tally, stage.chance.sample(tokens, 40), "/v2/account")
-    for name, token in stage.chance.sample(tokens, 20):
+    await refused(stage, tally, tokens if stage.full else stage.chance.sample(tokens, 60))
+    await refused(stage, tally, stage.chance.sample(tokens, 20), "/v2/account")
+    for name, token in stage.chance.sample(tokens, 8):
         said = await _said_to_socket(stage, token.replace('"', ""))
         tally.expect('"ok":true' not in said, f"a socket took {name}: {said}")
 

@@ -20,10 +20,11 @@ WALLED = """
 SELECT c.relname, EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'public')
   FROM pg_class c
  WHERE c.relrowsecurity AND c.relforcerowsecurity AND c.relnamespace = 'public'::regnamespace"""
-# What runs as the owner: the trigger that makes the audit trail's chain, and takes no argument.
+# What may run as the owner: the trigger that makes the audit trail's chain, and takes no argument; the
+# time of a command, which says nothing of whose it was.
 GONE = """
 SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace
-   AND prorettype <> 'trigger'::regtype"""
+   AND prorettype <> 'trigger'::regtype AND proname <> 'simgame_command_at'"""
 VIEWS = "SELECT viewname FROM pg_views WHERE schemaname = 'public' AND viewname <> 'trading_participant'"
 UNSET = (
     "RESET simgame.viewer",
