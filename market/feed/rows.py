@@ -21,7 +21,7 @@ NO_DAY = Day()
 
 
 def quote_row(facts: Facts, state: WorldState) -> Row:
-    """QuoteRow. `seq` is that of the newest quote or trade in it, `at` that one's world time."""
+    """QuoteRow. `seq` is that of the newest tick in it, `at` the world time of its newest quote or trade."""
     symbol = facts.symbol
     quote = state.quotes.get(symbol)
     reference = state.references.get(symbol)
@@ -52,7 +52,7 @@ def quote_row(facts: Facts, state: WorldState) -> Row:
         "at": rfc3339(newest.at_ns) if newest else None,
         "source": newest.source if newest else None,
         "made": quote.made if quote else False,
-        "seq": newest.seq if newest else 0,
+        "seq": max(newest.seq if newest else 0, reference.seq if reference else 0),
     }
 
 

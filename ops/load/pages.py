@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import socket
 import subprocess
 import tempfile
 import time
@@ -71,10 +72,10 @@ def run(options: dict[str, Any], say: Say) -> Report:
     except Error as why:
         raise RuntimeError(f"The browser could not finish: {why}") from why
     if lighthouse:
-        told = product((("landing", "/", ""), ("desk", "/desk/", cookies)), PRESETS)
-        for (name, path, cookie), preset in told:
+        told = product((("landing", "/", []), ("desk", "/desk/", cookies)), PRESETS)
+        for (name, path, guest), preset in told:
             say(f"Lighthouse: {name}, {preset}")
-            pages[name] |= _lighthouse(lighthouse, program, address.rstrip("/") + path, cookie, preset)
+            pages[name] |= _lighthouse(lighthouse, program, address.rstrip("/") + path, guest, preset)
     return {"bench": "pages", "machine": machine(), "seconds": options["seconds"], "ours": pages}
 
 
@@ -89,7 +90,7 @@ def _installed(say: Say) -> Path:
     return target
 
 
-def _look(program: str, address: str, seconds: int, say: Say) -> tuple[Report, str]:
+def _look(program: str, address: str, seconds: int, say: Say) -> tuple[Report, list[Any]]:
     """Both pages in a browser; and the cookies of the guest who played. Raises playwright's errors."""
     pages: Report = {}
     with _browser(program) as page:
@@ -98,7 +99,7 @@ def _look(program: str, address: str, seconds: int, say: Say) -> tuple[Report, s
         page.locator(".l-go .btn").click()
         expect(page.locator("#badge")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
         pages["desk"] = _watched(page, page.url, seconds, scripts, rows, say)
-        return pages, "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
+        return pages, list(page.context.cookies())
 
 
 @contextmanager
@@ -163,39 +164,44 @@ def _watched(
     }
 
 
-def _lighthouse(folder: Path, program: str, url: str, cookie: str, preset: str) -> Report:
-    with tempfile.TemporaryDirectory() as home:
-        headers = Path(home) / "headers.json"
-        headers.write_text(json.dumps({"Cookie": cookie} if cookie else {}), encoding="utf-8")
-        began = time.monotonic()
-        done = subprocess.run(
-            [
-                "node",
-                str(folder / "node_modules" / "lighthouse" / "cli" / "index.js"),
-                url,
-                *PRESETS[preset],
-                "--quiet",
-                "--output=json",
-                f"--only-categories={','.join(SCORES)}",
-                f"--extra-headers={headers}",
-                f"--chrome-flags=--headless=new {' '.join(SWITCHES)}",
-            ],
-            env={"CHROME_PATH": program, "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home},
-            capture_output=True,
-            text=True,
-            timeout=LIGHTHOUSE_S,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"Lighthouse could not finish: {done.stderr[-400:]}")
-    told = json.loads(done.stdout)
+def _lighthouse(folder: Path, program: str, url: str, cookies: list[Any], preset: str) -> Report:
+    """Scores of a page in a browser of its own, in which the guest is signed in."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as home, socket.socket() as probe, sync_playwright() as playwright:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+        probe.close()
+        switches = [*SWITCHES, f"--remote-debugging-port={port}"]
+        browser = playwright.chromium.launch_persistent_context(home, executable_path=program, args=switches)
+        browser.add_cookies(cookies)
+        told = _audit(folder, url, port, preset)
+        browser.close()
     scores = {f"{preset}_{name}": round(100 * (told["categories"][name]["score"] or 0)) for name in SCORES}
     failed = sorted(
         name
         for name, audit in told["audits"].items()
         if audit["score"] is not None and audit["score"] < 0.9 and audit["scoreDisplayMode"] == "binary"
     )
-    return {**scores, f"{preset}_s": round(time.monotonic() - began), f"{preset}_failed": failed}
+    return {**scores, f"{preset}_s": round(time.monotonic() - began), f"{preset}_failed": " ".join(failed)}
+
+
+def _audit(folder: Path, url: str, port: int, preset: str) -> Any:
+    """What Lighthouse says, decoded. Raises RuntimeError."""
+    command = [
+        "node",
+        str(folder / "node_modules" / "lighthouse" / "cli" / "index.js"),
+        url,
+        *PRESETS[preset],
+        "--quiet",
+        "--output=json",
+        f"--only-categories={','.join(SCORES)}",
+        f"--port={port}",
+        "--disable-storage-reset",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIGHTHOUSE_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"Lighthouse could not finish: {done.stderr[-400:]}")
+    return json.loads(done.stdout)
 
 
 def table(result: Report) -> str:
