@@ -29,7 +29,7 @@ def make(address: str, folder: Path, told: Callable[[str], None], languages: tup
         raise CannotPicture("There is no Chromium here: install the package chromium.")
     try:
         return pictures.take(address or running(), folder, program, told, languages)
-    except pictures.Error as why:
+    except (pictures.Error, AssertionError) as why:  # an expectation of playwright is the latter
         raise CannotPicture(f"The browser could not finish: {why}") from why
 
 

@@ -243,7 +243,7 @@ def _ask(page: Page, side: str, qty: str, price: str) -> None:
     if price:
         page.locator("#f-price").fill(price)
     page.locator("#f-qty").fill(qty)
-    expect(page.locator("#outcome .led").first).to_be_visible()
+    expect(page.locator("#outcome :is(.led, .refuse)").first).to_be_visible()
     page.wait_for_timeout(SETTLE_MS // 2)
 
 

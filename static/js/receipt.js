@@ -155,7 +155,7 @@ function bar(id) {
   const ids = (desk.peek()?.orders ?? []).map((order) => order.id).sort();
   const at = ids.indexOf(id);
   const go = (words, target) => h("button", { type: "button", disabled: !target, onclick: () => (shownOrder.value = target) }, words);
-  return h("div", { class: "dr-n" }, h("span", {}, t("Receipt, order {id}", { id: id.slice(-6) })), h("span", { class: "dr-k" }, go(t("Earlier"), ids[at - 1]), go(t("Later"), ids[at + 1]), h("button", { type: "button", onclick: closeReceipt }, "Esc")));
+  return h("div", { class: "dr-n" }, h("span", {}, t("Receipt, order {id}", { id: id.slice(-6) })), h("span", { class: "dr-k" }, go(t("Earlier"), ids[at - 1]), go(t("Later"), ids[at + 1]), h("button", { type: "button", onclick: closeReceipt }, h("span", { class: "by-key" }, "Esc"), h("span", { class: "by-hand" }, t("Close")))));
 }
 
 export function showDrawer(box, frame) {
