@@ -12,10 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from accounts import impersonation, keys, logins, players
+from accounts import exports, impersonation, keys, logins, players
 from accounts.models import ApiKey, AuditEntry, Login, Player
 from simgame.kernel.errors import SimGameError
 
+admin.site.add_action(exports.export_csv)  # of every table
+admin.site.add_action(exports.export_json)
 # Only a superuser hands out power; other staff edit the rest of a player.
 POWER = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -33,7 +33,7 @@ _plain = DjangoJSONEncoder().default
 def values(row: Model) -> dict[str, Any]:
     """Every field of a row as JSON values; secrets are not among them."""
     own = {
-        field.attname: _value(field.attname, getattr(row, field.attname))
+        field.attname: plain(field.attname, getattr(row, field.attname))
         for field in row._meta.concrete_fields
     }
     if row.pk is None:
@@ -49,7 +49,8 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str,
     return {name: before.get(name) for name in changed}, {name: after[name] for name in changed}
 
 
-def _value(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
+    """A field as a JSON value, cut to CHARS_MAX; that of a secret is not shown."""
     if name in SECRET and value:
         return HIDDEN
     if isinstance(value, bytes | memoryview):
