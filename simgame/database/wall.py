@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import psycopg
 from django.core.management import CommandError
 from django.db import ProgrammingError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -147,21 +148,18 @@ def build(using: str = "default", **_: Any) -> None:
             cursor.execute(statement)
 
 
-def role_statements(owner: str, owners_password: str, standing: Mapping[str, tuple[bool, bool]]) -> list[str]:
-    """SQL for whoever may make roles, as far as it is missing. Passwords in it are secret.
+def role_statements(owner: str, standing: Mapping[str, tuple[bool, bool]]) -> list[str]:
+    """SQL for whoever may make roles, as far as it is missing.
 
     `standing`: of the roles there are, whether they may log in and whether they see the house.
     """
     made = []
     for name in (roles.HOUSE, roles.READER, *roles.LOGINS):
         login = name in roles.LOGINS
-        secret = roles.password(owners_password, name) if login else ""
         if name not in standing:
             made.append(f"CREATE ROLE {name} {'LOGIN' if login else 'NOLOGIN'} {SAFE}")
         elif login and not standing[name][0]:
             made.append(f"ALTER ROLE {name} LOGIN")
-        if secret:
-            made.append(f"ALTER ROLE {name} PASSWORD '{secret}'")
     for name in (owner, roles.EXCHANGE, roles.WORKER):
         if not standing.get(name, (True, False))[1]:
             made.append(f'GRANT {roles.HOUSE} TO "{name}"')
@@ -174,14 +172,37 @@ def _make_roles(connection: BaseDatabaseWrapper) -> None:
         cursor.execute(ROLES, [roles.HOUSE])
         standing = {name: (login, house) for name, login, house in cursor.fetchall()}
         try:
-            for statement in role_statements(owner, secret, standing):
+            for statement in role_statements(owner, standing):
                 cursor.execute(statement)
         except ProgrammingError as error:  # insufficient privilege
             raise CommandError(_told(owner, str(error).strip(), standing)) from error
+        for login in roles.LOGINS if secret else ():
+            _set_password(connection, cursor, login, roles.password(secret, login))
+
+
+def _set_password(connection: BaseDatabaseWrapper, cursor: Any, login: str, password: str) -> None:
+    """As a verifier: the password itself stands in no log of the server's. Whoever made the roles for us has
+    set it himself; then it must work."""
+    verifier = connection.connection.pgconn.encrypt_password(
+        password.encode(), login.encode(), b"scram-sha-256"
+    )
+    try:
+        cursor.execute(f"ALTER ROLE {login} PASSWORD '{verifier.decode()}'")
+    except ProgrammingError:
+        kept = ("host", "port", "dbname")
+        given = connection.get_connection_params()
+        address = {name: given[name] for name in kept if given.get(name)}
+        try:
+            psycopg.connect(**address, user=login, password=password, connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            raise CommandError(
+                f"{login} does not log in with the password that is derived from the owner's: {error}"
+                'Let an administrator set it: docs/security.md, "Roles".'
+            ) from error
 
 
 def _told(owner: str, why: str, standing: Mapping[str, tuple[bool, bool]]) -> str:
-    asked = "\n".join(f"  {line};" for line in role_statements(owner, "", standing))
+    asked = "\n".join(f"  {line};" for line in role_statements(owner, standing))
     return (
         f"The roles of the game cannot be made as {owner}: {why}\n"
         "Let an administrator of the server run this once, or give the owner CREATEROLE; "
@@ -220,6 +241,7 @@ def _grants(tables: Iterable[str]) -> list[str]:
         f"REVOKE ALL ON ALL TABLES IN SCHEMA {_SCHEMA} FROM {logins}, {roles.READER}",
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {_SCHEMA} TO {logins}, {roles.READER}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {_SCHEMA} TO {logins}",
+        f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA {_SCHEMA} TO {roles.READER}",
     ]
     for login, closed in (
         (roles.WEB, books | tables & set(CHECKERS)),
