@@ -227,6 +227,7 @@ def _limit_files(pid: int, size: str) -> None:
 def _connections(drill: Any, chance: Random) -> int:
     """Everybody's connections are taken, and the exchange loses its own: it has a reserved one."""
     with connect("chaos") as connection:
+        connection.execute("RESET ROLE")  # only the owner may make one
         connection.execute(
             "DO $$ BEGIN CREATE ROLE crowd LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
         )

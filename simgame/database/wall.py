@@ -104,6 +104,12 @@ ROLES: Final = """
 SELECT rolname, rolcanlogin, rolsuper OR EXISTS (
   SELECT 1 FROM pg_auth_members m JOIN pg_roles house ON house.oid = m.roleid
    WHERE m.member = r.oid AND house.rolname = %s) FROM pg_roles r"""
+# Where the owner may; PostgreSQL before 16 knows no such role. What it is for: docs/operators.md.
+RESERVED: Final = f"""
+DO $$ BEGIN GRANT pg_use_reserved_connections TO {roles.EXCHANGE};
+EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
+  RAISE NOTICE 'the exchange may use no reserved connection';
+END $$"""
 SAFE: Final = "INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 
 
@@ -174,6 +180,7 @@ def _make_roles(connection: BaseDatabaseWrapper) -> None:
         try:
             for statement in role_statements(owner, standing):
                 cursor.execute(statement)
+            cursor.execute(RESERVED)
         except ProgrammingError as error:  # insufficient privilege
             raise CommandError(_told(owner, str(error).strip(), standing)) from error
         for login in roles.LOGINS if secret else ():

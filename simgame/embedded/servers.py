@@ -19,6 +19,7 @@ POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
+    "reserved_connections": "4",  # the exchange comes back when all others are taken
     "shared_buffers": "64MB",
     "work_mem": "8MB",
     "max_wal_size": "2GB",
@@ -31,7 +32,7 @@ POSTGRES_OPTIONS = {
     "log_timezone": "UTC",
     "cluster_name": "simgame",
 }
-OPTIONS_SINCE = {"io_method": 18}
+OPTIONS_SINCE = {"io_method": 18, "reserved_connections": 16}
 # For data that nobody will miss: tests.
 CARELESS_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 VALKEY_MEMORY = "256mb"

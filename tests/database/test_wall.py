@@ -178,3 +178,13 @@ def test_each_process_logs_in_as_its_own_role() -> None:
     assert roles.url("postgresql://me@/postgres?host=%2Frun", roles.WEB) == (
         "postgresql://simgame_web@/postgres?host=%2Frun"
     )
+
+
+def test_when_others_have_taken_all_connections_the_exchange_still_gets_one() -> None:
+    allowed = "SELECT pg_has_role(%s, 'pg_use_reserved_connections', 'USAGE')"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW reserved_connections")
+        assert int(cursor.fetchone()[0]) > 0
+        for login, may in ((roles.EXCHANGE, True), (roles.WEB, False), (roles.WORKER, False)):
+            cursor.execute(allowed, [login])
+            assert cursor.fetchone() == (may,), login
