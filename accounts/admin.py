@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
@@ -20,6 +23,10 @@ admin.site.add_action(exports.export_csv)  # of every table
 admin.site.add_action(exports.export_json)
 # Only a superuser hands out power; other staff edit the rest of a player.
 POWER = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+def _may_touch(request: HttpRequest, player: Player | None) -> bool:
+    return player is None or request.user.is_superuser or not (player.is_staff or player.is_superuser)
 
 
 class NewPlayerForm(AdminUserCreationForm):
@@ -46,6 +53,10 @@ class PlayerAdmin(UserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Player | None = None) -> list[str]:
         fixed = ["guest", "is_active", "last_login", "date_joined"]  # is_active: by the action below
         return fixed if request.user.is_superuser else [*fixed, *POWER]
+
+    def has_change_permission(self, request: HttpRequest, obj: Player | None = None) -> bool:
+        """Who could change a colleague's password or address could be the colleague."""
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Player | None = None) -> bool:
         return False  # the books name the player: deactivate instead
@@ -154,6 +165,23 @@ class LoginAdmin(ReadOnly):
         for login in alive:
             logins.revoke(login.player_id, login.pk, "by an operator")
         self.message_user(request, f"{len(alive)} devices are signed out.")
+
+
+# What allauth registers: addresses and accounts of other sites are the players' own, and the secrets of
+# other sites come from the settings. A lost authenticator is removed here.
+admin.site.unregister([EmailAddress, SocialAccount, SocialApp, SocialToken, Authenticator])
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnly):
+    list_display: ClassVar = ["user", "type", "created_at", "last_used_at"]
+    list_filter: ClassVar = ["type"]
+    search_fields: ClassVar = ["user__username"]
+    list_select_related = True
+    exclude: ClassVar = ["data"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return request.user.has_perm("mfa.delete_authenticator") and _may_touch(request, obj and obj.user)
 
 
 @admin.register(AuditEntry)

@@ -67,6 +67,8 @@ def remember_browser(sender: object, request: HttpRequest, user: Player, **_: An
         address=address,
     )
     request.session[LOGIN_ID] = str(login.pk)
+    if user.is_staff:
+        audit.record(user.pk, "login.staff", login.pk, address=address)
 
 
 @receiver(user_logged_out, dispatch_uid="accounts.forget_browser")

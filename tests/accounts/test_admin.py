@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.test import Client
@@ -82,6 +83,37 @@ def test_staff_cannot_make_itself_a_superuser(staff: Client) -> None:
     )
     helper.refresh_from_db()
     assert (helper.is_superuser, helper.user_permissions.count()) == (False, 2)
+
+
+def test_staff_does_not_become_a_colleague(staff: Client, admin_user: Player) -> None:
+    """Neither by a password nor by an address that a reset would go to."""
+    page = f"{PLAYERS}{admin_user.pk}/"
+    new = {"password1": "calm-otters-9", "password2": "calm-otters-9", "usable_password": "true"}
+    assert staff.post(page + "password/", new).status_code == 403
+    assert (
+        staff.post(page + "change/", {"username": "admin", "email": "helper@example.org"}).status_code == 403
+    )
+    admin_user.refresh_from_db()
+    assert admin_user.email != "helper@example.org" and not admin_user.check_password("calm-otters-9")
+
+
+def test_an_operator_removes_a_lost_authenticator_and_sees_no_secret(
+    admin_client: Client, staff: Client, alice: Player, admin_user: Player
+) -> None:
+    lost, theirs = (
+        Authenticator.objects.create(user=each, type="totp", data={"secret": "sealed"})
+        for each in (alice, admin_user)
+    )
+    page = "/admin/mfa/authenticator/"
+    assert "sealed" not in admin_client.get(f"{page}{lost.pk}/change/").content.decode()
+    helper = Player.objects.get(username="Helper")
+    helper.user_permissions.add(*Permission.objects.filter(content_type__app_label="mfa"))
+    assert staff.post(f"{page}{theirs.pk}/delete/", {"post": "yes"}).status_code == 403
+    staff.post(page, {"action": "delete_selected", "_selected_action": [theirs.pk], "post": "yes"})
+    assert Authenticator.objects.filter(pk=theirs.pk).exists()
+    assert staff.post(f"{page}{lost.pk}/delete/", {"post": "yes"}).status_code == 302
+    entry = AuditEntry.objects.get(action="admin.delete")
+    assert entry.before["user_id"] == alice.pk and "sealed" not in str(entry.before)
 
 
 def test_staff_cannot_deactivate_a_superuser(staff: Client, admin_user: Player) -> None:
