@@ -8,11 +8,13 @@ import uuid
 from argparse import ArgumentParser
 from typing import Any
 
+import msgspec
 from django.utils import timezone
 
 from accounts.models import Player
 from market.models import Instrument, World
 from market.ticks import PhaseTick, Quote, Reference
+from ops.drills import margin_crowd
 from ops.drills.crowd import RULES, Crowd
 from ops.drills.indoors import Indoors, staged
 from simgame.kernel import clock
@@ -29,6 +31,7 @@ HELP = """Random commands through engine and PostgreSQL, in batches, with crashe
 
   manage.py drill books                              20,000 commands
   manage.py drill books --commands 500000            the long run
+  manage.py drill books --on-margin                  short sales, contracts, foreign money, margin calls
   manage.py drill books --every 200 --seed evening   full invariants after each 200 batches
 
 The same crowd as `drill engine`, through the exchange's own applier and writer, into a PostgreSQL of its
@@ -45,38 +48,43 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--commands", type=int, default=20_000, metavar="N")
     parser.add_argument("--seed", default="1", help="any word or number")
     parser.add_argument("--every", type=int, default=100, metavar="N", help="batches between two checks")
+    parser.add_argument("--on-margin", action="store_true", help="the crowd on credit")
     parser.add_argument("--keep", action="store_true", help="leave the database for looking into")
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
     """In a process with a home of its own. Raises RuntimeError."""
-    wanted = {name: options[name] for name in ("seed", "commands", "every")}
+    wanted = {name: options[name] for name in ("seed", "commands", "every", "on_margin")}
     return staged("ops.drills.books_stage", wanted, keep=options["keep"])
 
 
-def make_world(slug: str = "drill") -> World:
-    """The crowd's two instruments, and its five people with their portfolios."""
+def make_world(slug: str = "drill", *, on_margin: bool = False) -> World:
+    """The crowd's instruments, and its five people with their portfolios."""
     world = World.objects.create(
         slug=slug, name="Drill", kind=World.Kind.SEEDED, currency="CNY", rulebook="plain", stream_epoch="d"
     )
-    for rules in RULES.values():
+    for rules in (margin_crowd.RULES if on_margin else RULES).values():
+        kind = Instrument.Kind.FUTURE if rules.is_contract else Instrument.Kind(rules.kind or "stock")
         Instrument.objects.create(
-            world=world, symbol=rules.symbol, name=rules.symbol, kind=Instrument.Kind.STOCK, currency="CNY",
+            world=world, symbol=rules.symbol, name=rules.symbol, kind=kind, currency=rules.currency,
             price_exponent=2, qty_exponent=rules.qty_exponent, tick=rules.tick, lot=rules.lot,
+            multiplier=rules.multiplier,
         )  # fmt: skip
     game = Game.objects.create(
         slug=slug, name="Drill", world=world, currency="CNY", start_cash=1, starts_at=timezone.now()
     )
-    for n in range(1, 6):
-        player = Player.objects.create(username=f"{slug}{n}")
-        Portfolio.objects.create(player=player, game=game)
+    terms = msgspec.to_builtins(margin_crowd.TERMS)
+    for n in range(5):
+        player = Player.objects.create(username=f"{slug}{n + 1}")
+        kind = {"kind": "margin", "margin": terms} if on_margin and n in margin_crowd.ON_MARGIN else {}
+        Portfolio.objects.create(player=player, game=game, **kind)
     return world
 
 
-def drill(world: World, seed: str, commands: int, every: int) -> dict[str, Any]:
+def drill(world: World, seed: str, commands: int, every: int, *, on_margin: bool = False) -> dict[str, Any]:
     """The report; `difference` is None when everything held."""
     with asyncio.Runner() as runner:  # for the writer only: the rest waits for it
-        return _run(Drill(world, seed, runner), seed, commands, every)
+        return _run(Drill(world, seed, runner, on_margin=on_margin), seed, commands, every)
 
 
 def _run(drill: Drill, seed: str, commands: int, every: int) -> dict[str, Any]:
@@ -125,12 +133,13 @@ def _run(drill: Drill, seed: str, commands: int, every: int) -> dict[str, Any]:
 class Drill(Indoors):
     """The crowd's exchange."""
 
-    def __init__(self, world: World, seed: str, runner: asyncio.Runner):
+    def __init__(self, world: World, seed: str, runner: asyncio.Runner, *, on_margin: bool = False):
         people = tuple(
             Portfolio.objects.filter(game__world=world).order_by("id").values_list("id", flat=True)
         )
         made = world.number << ORDERS_SHIFT
-        self.crowd = Crowd(f"{seed}/books", lambda n: str(uuid.UUID(int=made | n)), people)
+        crowd = margin_crowd.MarginCrowd if on_margin else Crowd
+        self.crowd = crowd(f"{seed}/books", lambda n: str(uuid.UUID(int=made | n)), people)
         self.market: dict[Any, Any] = {}  # what a feed would tell one who comes late
         super().__init__(world, runner, self.crowd.at)
 

@@ -18,4 +18,6 @@ if __name__ == "__main__":
         from ops.drills.books import drill, make_world
 
         asked = json.loads(sys.argv[1])
-        print(json.dumps(drill(make_world(), asked["seed"], asked["commands"], asked["every"]), default=str))
+        on_margin = asked.pop("on_margin")
+        report = drill(make_world(on_margin=on_margin), **asked, on_margin=on_margin)
+        print(json.dumps(report, default=str))

@@ -10,8 +10,9 @@ COMMANDS = 1_500  # 500,000 in docs/performance.md
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_crowd_leaves_true_books_and_receipts() -> None:
-    report = drill(make_world(), "suite", COMMANDS, 10)
+@pytest.mark.parametrize("on_margin", [False, True], ids=["cash", "margin"])
+def test_the_crowd_leaves_true_books_and_receipts(on_margin: bool) -> None:
+    report = drill(make_world(on_margin=on_margin), "suite", COMMANDS, 10, on_margin=on_margin)
     assert report["difference"] is None
     assert report["crashes"] > 0
     assert report["checks"] > 2
