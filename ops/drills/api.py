@@ -10,6 +10,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,23 +74,41 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         return drill.report()
 
 
-class Drill:
-    def __init__(self, town: Town, world: World, folder: Path, seed: int):
-        self.town, self.world, self.folder, self.seed = town, world, folder, seed
-        self.began_s = clock.monotonic_s()
-        self.findings: list[str] = []
-        self.rounds = self.breaks = 0
+class Questions:
+    """Rounds of Schemathesis against the server on `port`.
 
-    def ask(self, requests: int, seconds: int) -> None:
-        """Round after round, each with the next seed, until so many requests were asked."""
-        (self.folder / "tokens").write_text(" ".join(self._tokens()), encoding="ascii")
-        wait_for(self._answers, "the web worker")
-        with progress.bar("API", requests) as advance:
-            while (before := self.asked) < requests and self.seconds < seconds:
-                self._round(min(ROUND_S, seconds - self.seconds), requests - before)
-                advance(self.asked - before)
-                if self.asked == before:
-                    raise RuntimeError("Schemathesis asked nothing: " + "; ".join(self.findings[:3]))
+    `folder` gets its notes; `tokens`: of the player who asks, and of some whose sign-ins may be used up.
+    """
+
+    def __init__(self, folder: Path, port: int, tokens: Sequence[str]):
+        self.folder, self.port = folder, port
+        (folder / "tokens").write_text(" ".join(tokens), encoding="ascii")
+
+    def ask(self, seed: int, examples: int, *more: str, phases: str = PHASES) -> list[str]:
+        """One round, with so many examples an operation; what was wrong."""
+        words = [
+            *("run", f"http://127.0.0.1:{self.port}/api/schema/?format=json", "--phases", phases),
+            *("--checks", ",".join(CHECKS), "--seed", str(seed), "--max-examples", str(examples)),
+            *("--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", *more),
+            *("--generation-with-security-parameters", "false", "--generation-database", "none"),
+            *("--suppress-health-check", "all"),
+        ]
+        environment = os.environ | {
+            "SCHEMATHESIS_HOOKS": "ops.drills.api_hooks",
+            "SIMGAME_DRILL_API": str(self.folder),
+            "PYTHONPATH": str(env.BASE_DIR),
+        }
+        tool = str(Path(sys.executable).parent / "schemathesis")
+        asks = subprocess.run(
+            [tool, *words], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        broken = [] if asks.returncode in (0, 1) else [asks.stdout[-2_000:] + asks.stderr[-1_000:]]
+        faults = [
+            f"{count} answers {status}"
+            for status, count in self.statuses.items()
+            if status.startswith("5") and status not in ("503", "504")
+        ]
+        return [*broken, *_failures(asks.stdout), *faults]
 
     @property
     def statuses(self) -> Counter[str]:
@@ -103,6 +122,31 @@ class Drill:
     @property
     def asked(self) -> int:
         return sum(self.statuses.values())
+
+
+class Drill:
+    def __init__(self, town: Town, world: World, folder: Path, seed: int):
+        self.town, self.world, self.seed = town, world, seed
+        self.began_s = clock.monotonic_s()
+        self.findings: list[str] = []
+        self.rounds = self.breaks = 0
+        self.questions = Questions(folder, town.port, self._tokens())
+
+    def ask(self, requests: int, seconds: int) -> None:
+        """Round after round, each with the next seed, until so many requests were asked."""
+        wait_for(self._answers, "the web worker")
+        with progress.bar("API", requests) as advance:
+            while (before := self.questions.asked) < requests and self.seconds < seconds:
+                self.rounds += 1
+                left, budget = requests - before, min(ROUND_S, seconds - self.seconds)
+                timed = ("--max-time", str(max(1, budget)))
+                for found in self.questions.ask(
+                    self.seed + self.rounds, max(1, min(100, left // 150)), *timed
+                ):
+                    self._found(found)
+                advance(self.questions.asked - before)
+                if self.questions.asked == before:
+                    raise RuntimeError("Schemathesis asked nothing: " + "; ".join(self.findings[:3]))
 
     @property
     def seconds(self) -> int:
@@ -123,45 +167,10 @@ class Drill:
     def _answers(self) -> bool:
         return self.town.running["web"].poll() is None and bool(_schema(self.town.port))
 
-    def _round(self, seconds: float, left: int) -> None:
-        self.rounds += 1
-        words = [
-            *("run", f"http://127.0.0.1:{self.town.port}/api/schema/?format=json", "--phases", PHASES),
-            *("--checks", ",".join(CHECKS), "--seed", str(self.seed + self.rounds), "--no-color"),
-            *("--max-examples", str(max(1, min(100, left // 150))), "--continue-on-failure", "--no-shrink"),
-            *(
-                "--generation-with-security-parameters",
-                "false",
-                "--generation-database",
-                "none",
-                "--suppress-health-check",
-                "all",
-                "--warnings",
-                "off",
-            ),
-            *("--max-time", str(max(1, round(seconds)))),
-        ]
-        environment = os.environ | {
-            "SCHEMATHESIS_HOOKS": "ops.drills.api_hooks",
-            "SIMGAME_DRILL_API": str(self.folder),
-            "PYTHONPATH": str(env.BASE_DIR),
-        }
-        tool = str(Path(sys.executable).parent / "schemathesis")
-        asks = subprocess.run(
-            [tool, *words], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        if asks.returncode not in (0, 1):
-            self._found(asks.stdout[-2_000:] + asks.stderr[-1_000:])
-        for found in _failures(asks.stdout):
-            self._found(found)
-
     def settle(self) -> None:
         for name in ("feed", "exchange", "web"):
             if self.town.running[name].poll() is not None:
                 self._found(f"{name} ended: {self.town.last_words(name)}")
-        for status in self.statuses:
-            if status.startswith("5") and status not in ("503", "504"):
-                self._found(f"{self.statuses[status]} answers {status}")
         report = invariants.reconcile(self.world)
         self.breaks = report.breaks
         for found in report.found:
@@ -176,9 +185,9 @@ class Drill:
             "drill": "api",
             "seed": self.seed,
             "rounds": self.rounds,
-            "requests": self.asked,
+            "requests": self.questions.asked,
             "seconds": self.seconds,
-            "statuses": dict(sorted(self.statuses.items())),
+            "statuses": dict(sorted(self.questions.statuses.items())),
             "breaks": self.breaks,
             "difference": {"findings": self.findings} if self.findings else None,
         }

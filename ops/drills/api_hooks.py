@@ -5,6 +5,7 @@ Operations that end a sign-in get another token each: the one that everything el
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections import Counter
 from itertools import cycle
@@ -39,3 +40,6 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 def write() -> None:
     lines = [f"{status} {count}" for status, count in sorted(_statuses.items())]
     (FOLDER / f"statuses.{os.getpid()}").write_text("\n".join(lines), encoding="ascii")
+
+
+atexit.register(write)
