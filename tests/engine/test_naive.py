@@ -13,7 +13,7 @@ from ops.drills.engine import fight
 from ops.drills.margin_crowd import MarginCrowd
 from trading.engine.commands import Freeze, Halt, SetRules
 
-SEQUENCES = range(30)  # the drill runs millions: docs/performance.md
+SEQUENCES = range(20)  # the drill runs millions: docs/performance.md
 
 
 def test_both_engines_agree() -> None:
