@@ -33,7 +33,8 @@ def games(player: Player | None, chosen: int | None) -> JSON:
 def facts(game: Game) -> JSON:
     with viewer.house():  # a host's name is told to whom he invited
         host = game.host
-    return {"row": lobby.row(lobby.find(game.slug, game.host_id), None), "host": host}
+    found = lobby.find(game.slug, game.host_id, game.invitation)
+    return {"row": lobby.row(found, None), "host": host}
 
 
 def host(game: Game) -> JSON:

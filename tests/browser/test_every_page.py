@@ -117,7 +117,7 @@ def test_forms_say_what_was_wrong_beside_the_field(visit: Visiting) -> None:
     page.goto("/login/")
     page.get_by_label("Name", exact=True).fill("nobody-of-this-name")
     page.get_by_label("Password", exact=True).fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Name and password")
 
 

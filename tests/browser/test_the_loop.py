@@ -232,7 +232,7 @@ def test_a_guest_keeps_the_account_with_everything_in_it(visit: Visiting) -> Non
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(people.PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     people.live(page)
     expect(page.locator('[data-count="positions"]')).to_have_text("1")
 
