@@ -11,13 +11,13 @@ import json
 from typing import Any, Final
 
 import structlog
-from celery import current_app
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
 from accounts import audit
 from ops.models import DeadLetter
 from simgame.kernel import clock
+from simgame.kernel.broker import broker
 from simgame.kernel.errors import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ def retry(letter_id: int, by: int) -> None:
             return
         _settle(letter, DeadLetter.State.RETRIED, by)
         try:
-            current_app.send_task(letter.task, letter.args, letter.kwargs, retry=False)
+            broker().send_task(letter.task, letter.args, letter.kwargs, retry=False)
         except OperationalError as error:
             raise Unavailable(f"The broker does not take work just now: {error}.") from error
 

@@ -7,11 +7,10 @@ For `manage.py attack` (S14) only: it shows that the second wall, row-level secu
 
 from __future__ import annotations
 
+import runpy
 from typing import Any
 
 from django.db.models import QuerySet
-
-from simgame import web
 
 OWNERS = frozenset({"portfolio", "portfolio_id", "player", "player_id", "account", "host", "host_id"})
 _asked = QuerySet._filter_or_exclude_inplace
@@ -24,4 +23,4 @@ def _forgetful(rows: QuerySet[Any], negate: bool, args: Any, conditions: dict[st
 
 if __name__ == "__main__":
     QuerySet._filter_or_exclude_inplace = _forgetful  # type: ignore[method-assign]
-    web.main()
+    runpy.run_module("simgame.web", run_name="__main__", alter_sys=True)

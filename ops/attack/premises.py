@@ -17,7 +17,7 @@ from accounts.tokens import keyring
 from ops.attack.stage import PASSWORD, Stage, in_thread
 from ops.attack.tally import Tally, attack
 from simgame import env
-from simgame.celery import app
+from simgame.kernel.broker import broker
 
 PAGES = (
     "/",
@@ -49,11 +49,12 @@ async def s23(stage: Stage, tally: Tally) -> None:
         if stat.S_ISSOCK(mode):
             guarded = any(not stat.S_IMODE(each.stat().st_mode) & 0o007 for each in (path, path.parent))
             tally.expect(guarded, f"everybody may speak to {path.name}: {stat.filemode(mode)}")
-    tally.expect(set(app.conf.accept_content) == {"json"}, f"background work takes {app.conf.accept_content}")
+    accepted = broker().conf.accept_content
+    tally.expect(set(accepted) == {"json"}, f"background work takes {accepted}")
     bait = Path(settings.HOME) / "bait"
     for kind in ("application/x-python-serialize", "pickle", "application/x-yaml"):
         try:
-            loads(pickle.dumps(Bait(bait)), kind, "binary", accept=app.conf.accept_content)
+            loads(pickle.dumps(Bait(bait)), kind, "binary", accept=accepted)
             tally.expect(False, f"a message of {kind} was read")
         except ContentDisallowed:
             tally.expect(True, "")

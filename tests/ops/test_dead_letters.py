@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from accounts import exports
 from accounts.models import AuditEntry, Player
 from ops import tasks
 from ops.models import DeadLetter
-from simgame.celery import app
+from simgame.kernel.broker import broker
 
 LOADED = tasks  # a worker does
 LETTERS = "/admin/ops/deadletter/"
@@ -34,7 +35,7 @@ def carol(db: None) -> Client:
     return client
 
 
-def test_carol_tries_again_what_failed(carol: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_carol_tries_again_what_failed(carol: Client) -> None:
     for _ in range(3):
         weigh.apply(("a feather",))
     weigh.apply(("smoke",))
@@ -43,14 +44,19 @@ def test_carol_tries_again_what_failed(carol: Client, monkeypatch: pytest.Monkey
     assert first.error == "ValueError: a feather cannot be weighed"
     assert "weigh" in first.traceback
 
-    sent: list[Any] = []
-    monkeypatch.setattr(app, "send_task", lambda *work, **_: sent.append(work))
     chosen = {"action": "retry", "_selected_action": first.pk}
-    assert b"Try again?" in carol.post(LETTERS, chosen).content
-    assert sent == [], "it asks first"
-    for _ in range(2):  # the second time it is settled already
-        carol.post(LETTERS, chosen | {"sure": "yes"})
-    assert sent == [(weigh.name, ["a feather"], {})]
+    with broker().connection_for_read() as link:
+        waiting = link.SimpleQueue(broker().conf.task_default_queue)
+        waiting.clear()
+        assert b"Try again?" in carol.post(LETTERS, chosen).content
+        with pytest.raises(Empty):  # it asks first
+            waiting.get_nowait()
+        for _ in range(2):  # the second time it is settled already
+            carol.post(LETTERS, chosen | {"sure": "yes"})
+        sent = waiting.get_nowait()
+        with pytest.raises(Empty):
+            waiting.get_nowait()
+    assert (sent.headers["task"], sent.payload[:2]) == (weigh.name, [["a feather"], {}])
     carol.post(LETTERS, {"action": "set_aside", "_selected_action": second.pk, "sure": "yes"})
     states = DeadLetter.objects.order_by("id").values_list("state", "settled_by__username")
     assert list(states) == [("retried", "carol"), ("set aside", "carol")]

@@ -20,6 +20,7 @@ from market.sources.polled.tencent import Tencent
 from market.sources.polled.tushare import Tushare, denied
 from market.ticks import Print, Quote
 from simgame import embedded
+from simgame.kernel.broker import broker
 from tests.sources.stage import playing, scale, until
 from tests.venues.process import Street, Venue
 
@@ -157,7 +158,7 @@ async def test_a_real_worker_carries_and_no_token_travels_through_the_broker(
     there: Venue, child_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "CELERY_BROKER_URL", embedded.celery_url(child_env["REDIS_URL"]))
-    workers.broker.cache_clear()
+    broker.cache_clear()
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "simgame.celery", "worker", "--pool", "solo"]
     worker = subprocess.Popen(
         [*command, "--without-mingle", "--without-gossip", "--without-heartbeat"],

@@ -50,7 +50,7 @@ def sina(codes: list[str]) -> bytes:
         bids = ",".join(f"{100 * (n + 1)},{price - 0.01 * (n + 1):.2f}" for n in range(5))
         asks = ",".join(f"{200 * (n + 1)},{price + 0.01 * n:.2f}" for n in range(5))
         row = f"浦发银行,9.90,9.95,{price:.2f},10.20,9.80,{price - 0.01:.2f},{price:.2f},{volume},99.00,"
-        row += f"{bids},{asks},{time.strftime('%Y-%m-%d')},{beijing('%H:%M:%S')},00,"
+        row += f"{bids},{asks},{beijing('%Y-%m-%d')},{beijing('%H:%M:%S')},00,"
         lines.append(f'var hq_str_{code}="{"" if code in MARKET.unknown else row}";')
     return "\n".join(lines).encode("gbk")
 

@@ -5,24 +5,14 @@ The feed knows the broker and the task's name only; the application with its tim
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import msgspec
-from celery import Celery
-from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from market.sources.polled.dialect import Request
+from simgame.kernel.broker import broker
 
 POLL = "market.tasks.poll"
 EXPIRES_S = 10  # a quote that was wanted longer ago than this is no news
-
-
-@lru_cache(1)
-def broker() -> Celery:
-    producer = Celery("feed", broker=settings.CELERY_BROKER_URL, set_as_current=False)
-    producer.conf.task_ignore_result = True
-    return producer
 
 
 def send(request: Request, number: int, key: str, per_minute: int) -> None:
