@@ -27,13 +27,6 @@ def chromium() -> str:
     return found
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the suite (`verify`) a file stays whole, and so does the live game."""
-    for item in items:
-        lives = "live_game" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("the live game" if lives else item.location[0]))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A browser test that did not run is said aloud, not buried among the skipped."""
     silent = [

@@ -21,8 +21,8 @@ OPTIONAL = {
     "market/sources/ctp/requirements.txt": "The libraries of CTP and SOPT",
 }
 QUICK = "not slow and not browser"
-# Two processes, each with servers of its own; more would only make each other's deadlines late.
-SHARED = ["-n", "2", "--dist", "loadgroup"]
+# Two processes, each with servers of its own, a file whole in one; more would make each other late.
+SHARED = ["-n", "2", "--dist", "loadfile"]
 
 
 def verify(options: argparse.Namespace, progress: Progress) -> int:
