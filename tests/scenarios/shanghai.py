@@ -24,9 +24,11 @@ PRICES = {
     "sh.600003": "100.00",
     "sh.600004": "10.00",
     "sh.600005": "10.00",
+    "sh.600006": "10.00",  # 6 and 7: what the market shows there has been taken by nobody before
+    "sh.600007": "10.00",
     "sh.688001": "20.00",  # STAR market: at least 200, then by 1, ±20 %
 }
-ONE, TWO, DEAR, FOUR, FIVE = (f"60000{n}.SH" for n in range(1, 6))
+ONE, TWO, DEAR, FOUR, FIVE, SIX, SEVEN = (f"60000{n}.SH" for n in range(1, 8))
 STAR = "688001.SH"
 
 

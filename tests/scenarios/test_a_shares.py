@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.scenarios.people import D, Person
-from tests.scenarios.shanghai import DEAR, FIVE, FOUR, MONDAY, ONE, STAR, TUESDAY, TWO, at
+from tests.scenarios.shanghai import DEAR, FIVE, FOUR, MONDAY, ONE, SEVEN, SIX, STAR, TUESDAY, TWO, at
 from tests.scenarios.town import Town
 
 START = D("1000000.00")
@@ -205,15 +205,15 @@ def test_the_closing_auction_and_what_comes_after_it(
     Source: SSE trading rules 3.6.2; fixed-price trading after hours for all A-shares from 2026-07-06.
     """
     town.go_to(world, at("2026-11-09", "14:00"))
-    for share in (ONE, TWO, FIVE):
+    for share in (SIX, TWO, FIVE):
         assert bob.placed("buy", 300, share, "10.05")["status"] == "filled"
     town.go_to(world, at("2026-11-10", "14:58"), "auction_locked")
-    buys = alice.placed("buy", 200, ONE, "10.03", time_in_force="cls")
-    sells = bob.placed("sell", 200, ONE, "10.00", time_in_force="cls")
+    buys = alice.placed("buy", 200, SIX, "10.03", time_in_force="cls")
+    sells = bob.placed("sell", 200, SIX, "10.00", time_in_force="cls")
     lonely = alice.placed("buy", 100, TWO, "9.50", time_in_force="cls")
     assert [each["status"] for each in (buys, sells, lonely)] == ["new"] * 3
     assert alice.cancel(buys).status == 422  # nothing is taken back in the last three minutes
-    assert alice.refused("buy", 100, ONE, time_in_force="opg")["reason"] == "MARKET_CLOSED"
+    assert alice.refused("buy", 100, SIX, time_in_force="opg")["reason"] == "MARKET_CLOSED"
 
     town.go_to(world, at("2026-11-10", "15:06"), "after_hours")
     for who, order in ((alice, buys), (bob, sells)):
@@ -233,13 +233,13 @@ def test_the_closing_auction_and_what_comes_after_it(
 def test_the_opening_auction(town: Town, world: str, alice: Person, bob: Person) -> None:
     """300 up to 10.03 against 100 from 9.98: the market gives the rest at 10.02, its second level."""
     town.go_to(world, at("2026-11-11", "14:00"))
-    assert bob.placed("buy", 100, FOUR, "10.05")["status"] == "filled"
+    assert bob.placed("buy", 100, SEVEN, "10.05")["status"] == "filled"
     town.go_to(world, at("2026-11-12", "09:16"), "auction")
-    buys = alice.placed("buy", 300, FOUR, "10.03", time_in_force="opg")
-    sells = bob.placed("sell", 100, FOUR, "9.98", time_in_force="opg")
-    taken_back = alice.placed("buy", 100, FOUR, "10.03", time_in_force="opg")
+    buys = alice.placed("buy", 300, SEVEN, "10.03", time_in_force="opg")
+    sells = bob.placed("sell", 100, SEVEN, "9.98", time_in_force="opg")
+    taken_back = alice.placed("buy", 100, SEVEN, "10.03", time_in_force="opg")
     assert alice.cancel(taken_back).status == 204
     town.go_to(world, at("2026-11-12", "09:31"))
     opened = alice.waits_until(buys, "filled")
     assert opened["filled_avg_price"] == bob.waits_until(sells, "filled")["filled_avg_price"] == "10.02"
-    assert alice.refused("buy", 100, FOUR, "10.01", time_in_force="opg")["reason"] == "MARKET_CLOSED"
+    assert alice.refused("buy", 100, SEVEN, "10.01", time_in_force="opg")["reason"] == "MARKET_CLOSED"

@@ -23,7 +23,7 @@ import msgspec
 import psycopg
 
 from market.feed import client, wal
-from market.ticks import Tick
+from market.ticks import PhaseTick, Print, Tick
 from simgame import children, env
 from simgame.bootstrap.play import web_server
 from simgame.embedded import run_dir
@@ -279,6 +279,18 @@ class Town:
         """The rows of instruments that have been quoted."""
         rows = self.ask_feed(slug, op="latest")["quotes"]
         return {symbol: row for symbol, row in rows.items() if row["bid"] and row["ask"]}
+
+    def traded_on(self, slug: str, market_day: int) -> tuple[int, int]:
+        """Value and volume by the feed's write-ahead log, also of what a replay passed over."""
+        value = volume = today = 0
+        for record in wal.replay(self.home / "wal" / slug):
+            for tick in record if isinstance(record, list) else ():
+                today = tick.market_day if isinstance(tick, PhaseTick) else today
+                if isinstance(tick, Print) and today == market_day:
+                    value, volume = value + tick.price * tick.size, volume + tick.size
+            if isinstance(record, wal.SkippedRecord) and today == market_day:
+                value, volume = value + record.trades.turnover, volume + record.trades.volume
+        return value, volume
 
     def written_ahead(self, slug: str) -> Iterator[Tick]:
         """Every tick in the feed's write-ahead log, in order."""
