@@ -188,7 +188,8 @@ class Conversation:
     def _answer(self, said: Any, now: float) -> Deed | None:
         if not isinstance(said, dict):
             return Leave(CloseCode.BAD_REQUEST, "a command is a JSON object")
-        if not self.may_speak(now):
+        asked_for = self._awaiting_pong and said.get("op") == "pong"  # we ask oftener the more we send
+        if not asked_for and not self.may_speak(now):
             return Leave(CloseCode.TOO_MANY_REQUESTS)
         command_id = said.get("id")
         if not _is_id(command_id):

@@ -119,6 +119,8 @@ class Client(asyncio.Protocol):
                 break
             if data[at] == 0x81:
                 self._take(data[start : start + size])
+            elif data[at] == 0x88:  # the server leaves
+                self.transport.close()
             at = start + size
         return data[at:]
 

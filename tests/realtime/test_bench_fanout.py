@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 @pytest.mark.parametrize("server", ["uvicorn", "daphne"])
 def test_the_bench_of_the_fanout_reports_both_sides(server: str, capsys: pytest.CaptureFixture[str]):
-    call_command("bench", "fanout", "--format=json", "--sockets=5", "--seconds=1", f"--server={server}")
+    call_command("bench", "fanout", "--format=json", "--sockets=5", "--seconds=0.5", f"--server={server}")
     said = capsys.readouterr()
     report = json.loads(said.out)
     assert report["bench"] == "fanout"

@@ -148,6 +148,15 @@ def test_intervals_are_rounded_up_so_that_readers_share(asked: int, given: int):
     assert deed.interval_ms == given
 
 
+def test_pongs_that_we_asked_for_cost_nothing():
+    conversation = fresh(commands_burst=2, commands_per_s=0.01)
+    for second in range(50):  # a quick reader of a quick stream is asked often
+        assert conversation.ping(float(second)) == [Ping()]
+        assert conversation.heard('{"op":"pong"}', float(second)) == [Heard()]
+    for expected in ([], [], [Leave(CloseCode.TOO_MANY_REQUESTS)]):
+        assert conversation.heard('{"op":"pong"}', 50.0) == expected
+
+
 def test_the_pace_of_commands_is_earned_back_with_time():
     conversation = fresh(commands_burst=2, commands_per_s=1.0)
     ping = '{"op":"ping"}'
