@@ -16,7 +16,6 @@ from typing import BinaryIO
 from simgame import env
 
 SLOTS_MAX = 32
-CLAIMED = "SIMGAME_TEST_SLOT"
 KEPT = {"postgres", "valkey", "run", "keys", "npm", "pycache", ".embedded.lock"}
 _held: list[BinaryIO] = []  # the lock lives as long as this process
 
@@ -24,8 +23,6 @@ _held: list[BinaryIO] = []  # the lock lives as long as this process
 def claim() -> Path:
     """Take a slot and make it this process's SIMGAME_HOME."""
     developers = env.home()
-    if str(developers) == os.environ.get(CLAIMED):  # a second test process of one run: beside, not inside
-        developers = developers.parent.parent
     folder = developers / "test"
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(SLOTS_MAX):
@@ -38,7 +35,7 @@ def claim() -> Path:
         _held.append(lock)
         home = _fresh(folder / str(number))
         _link_npm(developers, home)
-        os.environ["SIMGAME_HOME"] = os.environ[CLAIMED] = str(home)
+        os.environ["SIMGAME_HOME"] = str(home)
         return home
     raise SystemExit(f"All {SLOTS_MAX} test homes in {folder} are in use: are old test runs still going?")
 
