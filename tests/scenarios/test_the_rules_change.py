@@ -28,7 +28,9 @@ def bob(town: Town) -> Person:
     town.play_seeded("plain")
     bob = Person(town, "Bob")
     bob.placed("buy", 100, SYMBOL)
-    bob.resting = bob.placed("buy", 700, SYMBOL, quote_of(bob)["limit_low"], time_in_force="gtc")
+    # Well inside the band: with the rules the market day may turn (Shanghai's date), and the band with it.
+    low = (D(quote_of(bob)["limit_low"]) * D("1.05")).quantize(D("0.01"))
+    bob.resting = bob.placed("buy", 700, SYMBOL, str(low), time_in_force="gtc")
     return bob
 
 
