@@ -74,6 +74,7 @@ class PlayerAdmin(UserAdmin):
                 **self.admin_site.each_context(request),
                 "title": "Deactivate players?",
                 "chosen": chosen,
+                "action": "deactivate",
             }
             return TemplateResponse(request, "accounts/deactivate.html", context)
         if not request.user.is_superuser and chosen.filter(is_superuser=True).exists():
