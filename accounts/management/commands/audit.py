@@ -8,10 +8,11 @@ import re
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts import chain
 from accounts.chain import Anchor, Verdict
+from simgame.kernel.teaching import TeachingCommand
 
 ANCHOR = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 ABOUT = """Proves that no entry of the audit trail was changed, removed or inserted.
@@ -34,13 +35,9 @@ def _anchor(text: str) -> Anchor:
     return Anchor(int(found[1]), found[2])
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("verb", choices=["verify"])

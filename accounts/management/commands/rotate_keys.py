@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts import audit, signing
 from accounts.models import RefreshToken
 from simgame.kernel import clock
+from simgame.kernel.teaching import TeachingCommand
 
 ABOUT = """Makes the next RSA key that signs access and refresh tokens (RS256).
 
@@ -25,13 +25,9 @@ Exit codes: 0 done, 2 wrong usage.
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--retire", action="store_true", help="remove what is needed no more")

@@ -6,21 +6,22 @@ import json
 import os
 import sys
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market.calibration import plot, report
+from simgame.kernel.teaching import TeachingCommand
 
 EXIT_OUT_OF_RANGE = 3
 PROCESSES_MAX = 64  # more than any machine's cores would only wait for each other
 BAR_WIDTH = 40
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "Lives days of the seeded market, measures them, and prints each figure beside its target and the\n"
         "same figure of recorded markets, where --data has them (A-shares 2019, Shanghai's index by the\n"
@@ -31,9 +32,6 @@ class Command(BaseCommand):
         "Exit codes: 0 every figure in its range, 2 wrong usage, 3 a figure lies outside."
     )
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=settings.SEED)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market import worlds
 from market.errors import MarketError
 from market.feed import subscribing
 from market.feed.subscribing import Health
 from simgame.kernel import clock
+from simgame.kernel.teaching import TeachingCommand
 
 FOUND = 3
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "Compare wanted, acknowledged and ticking instruments of each live source of a world.\n\n"
         "  manage.py check_feed_health --world crypto\n"
@@ -30,9 +31,6 @@ class Command(BaseCommand):
         "refused (after --repair: still)."
     )
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--world", default=settings.WORLD)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market import worlds
 from market.errors import MarketError
 from market.feed import steer, turning
+from simgame.kernel.teaching import TeachingCommand
 from simgame.switches.errors import BadSwitchValue, UnknownSwitch
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "Look at the feed of a world, and steer it while it runs.\n\n"
         "  manage.py feed status --world seeded\n"
@@ -31,9 +32,6 @@ class Command(BaseCommand):
         "Exit codes: 0 done, 1 the feed does not run or refused, 2 wrong usage or a value that cannot be."
     )
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = ["status", "pause", "resume", "speed", "seek", "force", "switch"]

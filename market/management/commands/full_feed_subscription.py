@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market import queries, worlds
 from market.errors import MarketError
 from market.feed import subscribing
 from market.feed.subscribing import Audit, Standing
+from simgame.kernel.teaching import TeachingCommand
 
 UNANSWERED, REFUSED, RATE = 3, 4, 5
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "Subscribe every instrument of a world at a live source, in batches within a rate, and write down\n"
         "what the venue said to each.\n\n"
@@ -33,9 +34,6 @@ class Command(BaseCommand):
         "answered in time, 4 the venue refused some, 5 all acknowledged, but a batch broke the rate."
     )
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--world", default=settings.WORLD)

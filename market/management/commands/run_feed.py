@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market import worlds
 from market.errors import MarketError
 from market.feed import run
+from simgame.kernel.teaching import TeachingCommand
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "Run the feed of a world until SIGTERM: source, quality gate, write-ahead log, bars, and the\n"
         "links to exchange and web.\n\n"
@@ -24,9 +25,6 @@ class Command(BaseCommand):
     )
 
     requires_system_checks: list[str] = []  # they import every page: the feed needs none
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--world", default=settings.WORLD, help="slug, or replay:<recording>")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market import season, worlds
 from market.feed import steer
 from simgame.kernel.errors import SimGameError
+from simgame.kernel.teaching import TeachingCommand
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "A sealed season is a seeded world whose seed nobody knows while it is played. The hash of seed,\n"
         "code and rulebook is published before; the seed after; then anybody can recompute every tick.\n\n"
@@ -26,9 +27,6 @@ class Command(BaseCommand):
         "Exit codes: 0 done, 1 refused or the feed does not run, 2 wrong usage."
     )
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("action", choices=["seal", "status", "end", "reveal"])

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from market import season, verification, worlds
 from simgame.kernel.errors import SimGameError
+from simgame.kernel.teaching import TeachingCommand
 
 EXIT_FOUND = 3
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = (
         "Recomputes every tick of a sealed season from its seed and its logged events (what players took,\n"
         "scenarios, days), and compares: the seal with the hash that was published, the ticks with the\n"
@@ -27,9 +28,6 @@ class Command(BaseCommand):
         "revealed or no such season, 2 wrong usage, 3 something does not fit."
     )
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("world", help="slug of the season's world")

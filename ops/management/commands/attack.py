@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ops.attack import run
 from ops.attack.tally import ATTACKS
@@ -15,6 +14,7 @@ from ops.chaos.town import InVain
 from ops.drills import private
 from ops.load.bench import positive_int
 from simgame.embedded import ServiceFailed
+from simgame.kernel.teaching import TeachingCommand
 
 EXIT_BROKEN = 1
 ABOUT = """Attacks a game of its own and says what held.
@@ -33,14 +33,9 @@ attacks:
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT + "\n".join(f"  {number:<5}{ATTACKS[number].claim}" for number in run.numbers())
     requires_system_checks: list[str] = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ops.load.bench import BENCHES
+from simgame.kernel.teaching import TeachingCommand
 
 ABOUT = """Measures a part of SimGame against the usual way of building it, on this machine, now.
 
@@ -29,14 +29,9 @@ Run it on a quiet machine; `machine.load_before` tells whether it was. Nothing i
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT
     requires_system_checks: list[str] = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         benches = parser.add_subparsers(dest="bench", required=True, metavar="|".join(BENCHES))

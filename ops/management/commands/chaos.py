@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ops.chaos import faults
 from ops.chaos.drill import Drill, remove
@@ -22,6 +22,7 @@ from ops.chaos.town import InVain
 from ops.load.bench import positive, positive_int
 from simgame import env
 from simgame.embedded import ServiceFailed
+from simgame.kernel.teaching import TeachingCommand
 
 EXIT_FINDINGS, EXIT_INTERRUPTED = 3, 130
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SIMGAME_FAILPOINTS", "SIMGAME_WORLD")
@@ -56,14 +57,9 @@ faults, by group:
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT + "\n".join(f"  {f.group:<17}{f.name:<24}{f.says}" for f in faults.FAULTS.values())
     requires_system_checks: list[str] = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("drill", choices=["exchange"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -14,11 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ops.compiling.parts import PACKAGE, SOURCES, modules
 from simgame import env
 from simgame.kernel import clock, compiled
+from simgame.kernel.teaching import TeachingCommand
 from trading.exchange.version import engine_version
 
 ABOUT = """Compile the exchange's engine (mypyc), prove the result against the sources, publish it.
@@ -36,13 +36,9 @@ Exit codes: 0 done (--check: it is there), 1 failed, 2 wrong usage, 3 --check: i
 EXIT_ABSENT = 3
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT
     requires_system_checks: list[str] = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group()

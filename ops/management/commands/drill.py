@@ -8,7 +8,9 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from simgame.kernel.teaching import TeachingCommand
 
 DRILLS = {
     "engine": "ops.drills.engine",
@@ -35,13 +37,9 @@ Exit codes: 0 nothing found, 1 failed, 2 wrong usage, 3 something found.
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT
     requires_system_checks: list[str] = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         drills = parser.add_subparsers(dest="drill", required=True, metavar="|".join(DRILLS))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ops.load import open_load
 from ops.load.bench import allow_many_files, positive_int, rates, span
+from simgame.kernel.teaching import TeachingCommand
 
 ABOUT = """Sends orders at fixed rates to a private copy of the game: its own durable PostgreSQL, feed,
 exchange and one web worker (uvicorn), everything on this machine.
@@ -30,12 +30,9 @@ Exit codes: 0 every order was taken and the books hold; 1 something did not star
 EXIT_PROBLEMS = 3
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT
     requires_system_checks: list[str] = []
-
-    def create_parser(self, *args: Any, **options: Any) -> CommandParser:
-        return super().create_parser(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--rates", type=rates, default=[50.0, 200.0, 500.0, 1000.0], metavar="50,200,…")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ops.chaos.drill import remove
 from ops.chaos.town import InVain
@@ -30,6 +30,7 @@ from ops.soak.steady import Steady
 from ops.soak.switches import Switches
 from simgame import env
 from simgame.embedded import ServiceFailed
+from simgame.kernel.teaching import TeachingCommand
 
 EXIT_FINDINGS, EXIT_INTERRUPTED = 3, 130
 DRILLS = {drill.name: drill for drill in (Steady, Cuts, Switches, Kills, Attack, Short)}
@@ -54,14 +55,9 @@ write-ahead log, the database).
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     help = ABOUT
     requires_system_checks: list[str] = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **options
-        )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("drill", nargs="?", choices=list(DRILLS), default="steady")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Player
 from market import worlds
 from simgame.kernel.errors import SimGameError
+from simgame.kernel.teaching import TeachingCommand
 from trading import halts
 
 ABOUT = """Halts an instrument: its open orders wait with what they reserve, and may be canceled.
@@ -24,13 +24,9 @@ Exit codes: 0 done, 1 refused or the exchange is not running, 2 wrong usage.
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("symbol")

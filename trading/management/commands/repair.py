@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Player
 from market import worlds
 from market.models import World
 from simgame.kernel.errors import SimGameError
+from simgame.kernel.teaching import TeachingCommand
 from trading import proposals, repairs, shown
 from trading.models import Proposal
 
@@ -36,13 +36,9 @@ Exit codes: 0 done, 1 refused, 2 wrong usage, 3 approved but not applied (the an
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("verb", choices=list(VERBS))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from market import worlds
 from market.errors import UnknownWorld
 from market.models import World
+from simgame.kernel.teaching import TeachingCommand
 from trading.proof.journal import UnreadableJournal
 from trading.proof.replay import NotReplayable
 from trading.proof.verify import Report, replay_world
@@ -35,13 +35,9 @@ Exit codes: 0 the same, 1 cannot be replayed, 2 wrong usage, 3 different.
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--world", help="slug of the world; every world when it is not given")

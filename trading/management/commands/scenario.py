@@ -7,11 +7,12 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.models import Player
 from market import worlds
 from simgame.kernel.errors import SimGameError
+from simgame.kernel.teaching import TeachingCommand
 from trading import scenarios
 
 ABOUT = """Lets something happen in a seeded market, now: for a lesson, or to see how players and bots cope.
@@ -30,13 +31,9 @@ Exit codes: 0 done, 1 refused or no feed runs, 2 wrong usage.
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", choices=["list", *scenarios.KINDS, "resume"])

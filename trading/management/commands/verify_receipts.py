@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from market import worlds
 from market.errors import UnknownWorld
 from market.models import World
 from simgame.kernel.clock import NS_PER_S
+from simgame.kernel.teaching import TeachingCommand
 from trading.proof.journal import UnreadableJournal
 from trading.proof.replay import Astray, NotReplayable
 from trading.proof.verify_receipts import Report, verify
@@ -39,13 +39,9 @@ Exit codes: 0 every receipt holds, 1 cannot be read, 2 wrong usage, 3 mistakes (
 """
 
 
-class Command(BaseCommand):
+class Command(TeachingCommand):
     requires_system_checks: list[str] = []
     help = ABOUT
-
-    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        formatter = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, formatter_class=formatter, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--world", help="slug of the world; every world when it is not given")
