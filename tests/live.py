@@ -17,12 +17,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from django.conf import settings
 
 from simgame import env
 from simgame.embedded import Embedded
+
+T = TypeVar("T")
 
 PATIENCE_S = 120.0  # five processes start at once, on a machine that may be busy
 GIVEN = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SIMGAME_WORLD", "SIMGAME_HOME"}
@@ -69,11 +72,13 @@ class LiveGame:
         raise AssertionError(f"no process of this game has {words!r} in its command line")
 
 
-def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+def wait_until(condition: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
+    """What `condition` says, as soon as it says anything that is true."""
     deadline = time.monotonic() + patience_s
-    while not condition():
+    while not (said := condition()):
         assert time.monotonic() < deadline, f"waited {patience_s:.0f} s for {what}"
         time.sleep(0.05)
+    return said
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import httpx
@@ -206,12 +208,17 @@ def test_bars_quotes_and_trades_of_the_last_minutes(bot: Bot) -> None:
         (StockQuotesRequest, bot.data.get_stock_quotes),
         (StockTradesRequest, bot.data.get_stock_trades),
     ):
-        few = read(_of(kind, start=since, limit=3))[SYMBOL]
-        assert len(few) == 3
+        few = wait_until(partial(_first_three, read, kind, since), f"three rows by {kind.__name__}")
         more = read(_of(kind, start=since, limit=20))[SYMBOL]
         assert more[:3] == few
         times = [row.timestamp for row in more]
         assert times == sorted(times) and times[0] >= since
+
+
+def _first_three(read: Callable[[Any], Any], kind: Any, since: datetime) -> list[Any]:
+    """The first three rows; nothing while the market, begun a moment ago, has not made three."""
+    rows = read(_of(kind, start=since, limit=3)).data.get(SYMBOL, [])
+    return rows if len(rows) == 3 else []
 
 
 @pytest.mark.parametrize(("method", "path"), ABSENT)
