@@ -6,13 +6,16 @@ send it. The player sees the sign-in among their devices and can end it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
+from django.db import InternalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from psycopg.errors import ReadOnlySqlTransaction
 
 from accounts import audit, logins, origin
 from accounts.errors import LookingOnly, MayNotActAs
@@ -84,12 +87,41 @@ def middleware(get_response: View) -> View:
         if request.path.startswith(problem.API_PREFIXES) or (state := acting(request)) is None:
             return get_response(request)
         origin.impersonated_by(state["operator"])
-        sends = request.method not in SAFE_METHODS and not request.path.startswith(ALLOWED)
+        sends = request.method not in SAFE_METHODS
+        if sends and request.path.startswith(ALLOWED):
+            return get_response(request)
         if sends or request.path.startswith("/admin/"):
-            refusal = LookingOnly(_("You look at the game as somebody else: end that first."))
+            refusal = _refusal()
             return render(request, "error.html", {"refusal": refusal}, status=refusal.status)
         if request.method == "GET" and request.user.is_authenticated:
             audit.record(request.user.pk, "impersonate.look", request.path)
-        return get_response(request)
+        with _looking_only():
+            return get_response(request)
 
     return guarded
+
+
+@contextmanager
+def _looking_only() -> Iterator[None]:
+    """PostgreSQL takes no write of this connection until the end, whoever tries it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only TO on")
+    try:
+        with connection.execute_wrapper(_refuse_writes):
+            yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET default_transaction_read_only")
+
+
+def _refuse_writes(execute: Callable[..., Any], *statement: Any) -> Any:
+    try:
+        return execute(*statement)
+    except InternalError as error:
+        if isinstance(error.__cause__, ReadOnlySqlTransaction):
+            raise _refusal() from error
+        raise
+
+
+def _refusal() -> LookingOnly:
+    return LookingOnly(_("You look at the game as somebody else: end that first."))

@@ -119,7 +119,7 @@ def instrument(player: Player | None, symbol: str) -> JSON:
     game = games.running_season()
     world = game.world
     row = market_queries.instrument(world, symbol)
-    mine = pages.portfolio_of(player) if player else None
+    mine = pages.portfolio_if_any(player)
     page = pages.market_page(world) | {
         "symbol": symbol,
         "sparks": {},

@@ -35,6 +35,13 @@ class UnknownPortfolio(TradingError):
     title = "You have no such portfolio"
 
 
+class NotJoined(TradingError):
+    """Only to an operator who looks at the game as a player: anybody else's first look joins."""
+
+    code, status, alpaca = "NOT_JOINED", 404, 40410000
+    title = "This player has not joined yet"
+
+
 class TooLateToCancel(TradingError):
     """[CxlRejReason 0]"""
 

@@ -20,7 +20,7 @@ def games(player: Player | None, chosen: int | None) -> JSON:
     """Every game the player may see, and those they host."""
     rows = lobby.rows(player.pk if player else None)
     hosted = Game.objects.filter(host=player).order_by("-id") if player else ()
-    mine = pages.portfolio_of(player, chosen) if player else None
+    mine = pages.portfolio_if_any(player, chosen)
     return {
         **(pages.frame(mine) if mine else {}),
         **(_top(mine) if mine else {}),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import Player
 from market import caller, worlds
@@ -14,6 +15,7 @@ from market.models import World
 from simgame.kernel import clock, money
 from simgame.kernel.errors import NotFound
 from trading.engine.commands import MarginTerms, OpenPortfolio
+from trading.errors import NotJoined
 from trading.exchange.client import ask_sync
 from trading.models import Game, Portfolio, PortfolioKind
 
@@ -83,7 +85,7 @@ def join(player: Player, game: Game) -> Portfolio:
     try:
         with transaction.atomic():
             terms = margin_terms(game)
-            portfolio, _ = Portfolio.objects.get_or_create(
+            portfolio, _made = Portfolio.objects.get_or_create(
                 player=player,
                 game=game,
                 defaults={"kind": game.portfolio_kind, "margin": terms and msgspec.to_builtins(terms)},
@@ -97,4 +99,15 @@ def join(player: Player, game: Game) -> Portfolio:
         )
         ask_sync(game.world_id, command, timeout_s=OPEN_TIMEOUT_S)
         portfolio.refresh_from_db()
+    return portfolio
+
+
+def joined(player: Player, game: Game) -> Portfolio:
+    """As `join`, for who only looks: what is not open stays so. Raises NotJoined."""
+    found = Portfolio.objects.filter(player=player, game=game).exclude(status=Portfolio.Status.OPENING)
+    portfolio = found.select_related("game__world").first()
+    if portfolio is None:
+        raise NotJoined(
+            _("%(name)s has not joined %(game)s yet.") % {"name": player.username, "game": game.name}
+        )
     return portfolio

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import keys, logins
+from accounts import keys, logins, origin
 from accounts.models import Player
 from market import pinyin
 from market import queries as market_queries
@@ -16,6 +16,7 @@ from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
 from trading import games, lobby, queries, watchlists
+from trading.errors import NotJoined
 from trading.models import Game, Portfolio
 
 JSON = dict[str, Any]
@@ -95,13 +96,23 @@ def standings(player: Player | None, slug: str = "") -> JSON:
 def portfolio_of(player: Player, wanted: int | None = None) -> Portfolio:
     """The portfolio that the pages show: the one the player chose, else the one in the running Season.
 
-    A game that waits for its host has no books to show yet.
+    A game that waits for its host has no books to show yet. The first look joins; that of an operator who
+    looks as the player does not: NotJoined.
     """
+    books_in = games.join if origin.current().impersonator_id is None else games.joined
     mine = Portfolio.objects.filter(player=player, id=wanted).select_related("game__world") if wanted else ()
     for chosen in mine:
         if chosen.game.status != Game.Status.OPEN:
-            return games.join(player, chosen.game)
-    return games.join(player, games.running_season())
+            return books_in(player, chosen.game)
+    return books_in(player, games.running_season())
+
+
+def portfolio_if_any(player: Player | None, wanted: int | None = None) -> Portfolio | None:
+    """As `portfolio_of`; None for a visitor, and for a player looked at who has not joined."""
+    try:
+        return portfolio_of(player, wanted) if player else None
+    except NotJoined:
+        return None
 
 
 def settings_page(player: Player, session_login: str = "") -> JSON:

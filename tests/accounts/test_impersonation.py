@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 from asgiref.sync import async_to_sync
+from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.urls import URLPattern
 
-from accounts import identity, logins, players
+from accounts import identity, impersonation, logins, players
 from accounts.errors import LookingOnly
 from accounts.models import AuditEntry, Login, Player
+from simgame.kernel import viewer
 from tests.accounts.conftest import PASSWORD
+from tests.exchange import street
+from trading import games, page_urls
+from trading.models import Portfolio
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLAYERS, END = "/admin/accounts/player/", "/impersonation/end/"
@@ -66,6 +75,43 @@ def test_nothing_can_be_changed_meanwhile(root: Client, alice: Player) -> None:
         who.require("trade")
     sent = root.delete("/api/v1/auth/sessions")
     assert (sent.status_code, sent.json()["code"]) == (403, "LOOKING_ONLY")
+
+
+def rows_of_every_table() -> dict[str, int]:
+    with viewer.house():
+        tables = {model._meta.db_table: model._default_manager.count() for model in apps.get_models()}
+    assert tables.pop("accounts_auditentry") > 0
+    return tables
+
+
+def test_looking_at_who_has_not_joined_joins_nobody(root: Client, alice: Player, settings: Any) -> None:
+    world = street.make_world()
+    settings.WORLD = world.slug
+    season = games.ensure_season(world)
+    look_as(root, alice, reason=WHY)
+    before = rows_of_every_table()
+    sample = {"slug": season.slug, "str": "ACME", "int": "1", "uuid": str(season.pk) * 32}
+    pages = [str(one.pattern) for one in page_urls.urlpatterns if isinstance(one, URLPattern)]
+    looks = ["/" + re.sub(r"<(\w+):\w+>", lambda kind: sample[kind[1]], page) for page in pages]
+    assert len(looks) > 20
+    for path in (*looks, "/api/v1/desk", "/v2/account", "/api/v1/games", "/api/v1/journal"):
+        assert root.get(path).status_code in (200, 302, 404, 405), path
+        assert rows_of_every_table() == before, path
+    for path in ("/desk/", "/portfolio/", "/orders/", "/journal/"):
+        page = root.get(path)
+        assert page.status_code == 404
+        assert f"Alice has not joined {season.name} yet." in page.content.decode(), path
+    assert "Alice" in root.get("/games/").content.decode(), "the other pages are hers"
+    Portfolio.objects.create(player=alice, game=season)
+    assert root.get("/desk/").status_code == 404, "books that are being opened are not opened by looking"
+
+
+def test_the_database_takes_no_write_while_somebody_is_looked_at(alice: Player) -> None:
+    with impersonation._looking_only():
+        assert Player.objects.filter(pk=alice.pk).exists()
+        with pytest.raises(LookingOnly):
+            Player.objects.filter(pk=alice.pk).update(username="Mallory")
+    assert Player.objects.filter(pk=alice.pk).update(username="Alicia") == 1
 
 
 def test_one_click_ends_it(root: Client, alice: Player) -> None:
