@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
@@ -27,6 +28,7 @@ def trail() -> list[AuditEntry]:
     """Five acts."""
     for number in range(5):
         audit.record(None, "test.act", number, note="价格 ü", price="10.00", count=number)
+    close()
     return list(AuditEntry.objects.order_by("id"))
 
 
@@ -38,7 +40,14 @@ def as_a_superuser(sql: str) -> None:
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 
+def close() -> None:
+    """What the end of a transaction does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+
+
 def verified(*anchors: str) -> dict[str, Any]:
+    close()
     out = StringIO()
     more = [f"--anchor={anchor}" for anchor in anchors]
     try:
@@ -85,6 +94,7 @@ def test_a_chain_that_was_made_anew_is_found_by_the_head_that_was_noted(trail: l
     as_a_superuser(f"DELETE FROM {ENTRIES}; DELETE FROM {HEAD}")
     for number in range(noted.id):
         audit.record(None, "test.act", number, note="nothing happened")
+    close()
     assert chain.verify().broken_at is None
     assert chain.verify((noted,)).broken_at == noted.id
     assert chain.verify((Anchor(noted.id + 9, noted.hash),)).broken_at == noted.id + 9
@@ -99,6 +109,27 @@ def test_a_writer_who_knows_nothing_of_the_chain_continues_it(trail: list[AuditE
         )
     assert verified()["entries"] == 7
     assert AuditEntry.objects.latest("id").id == trail[-1].id + 2
+
+
+def test_an_admin_who_acts_on_5000_players_at_once_writes_the_head_once(trail: list[AuditEntry]) -> None:
+    with connection.cursor() as cursor:
+        written = "SELECT n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = %s"
+        cursor.execute(written, [HEAD])
+        before = cursor.fetchone()[0]
+        for half in range(2):
+            cursor.execute(
+                f"INSERT INTO {ENTRIES} (at, action, subject, facts, agent, previous, hash) "
+                "SELECT now(), 'many', number::text, '{}', '', '', '' FROM generate_series(1, 2500) AS number"
+            )
+            if half == 0:
+                with suppress(ZeroDivisionError), transaction.atomic():
+                    audit.record(None, "undone")
+                    1 / 0  # noqa: B018
+        close()
+        cursor.execute(written, [HEAD])
+        assert cursor.fetchone()[0] == before + 1
+    told = verified()
+    assert (told["whole"], told["entries"], told["head"]["id"]) == (True, 5005, trail[-1].id + 5000)
 
 
 @pytest.mark.parametrize(
