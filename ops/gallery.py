@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 
@@ -16,21 +19,44 @@ except ImportError:  # Playwright is there only in development
     pictures = None  # type: ignore[assignment]
 
 
+PASSWORD: Final = "SIMGAME_STAFF_PASSWORD"
+
+
 class CannotPicture(Exception):
     """One sentence that says what is missing and how to get it."""
 
 
-def make(address: str, folder: Path, told: Callable[[str], None], languages: tuple[str, ...]) -> list[Path]:
-    """The paths of the pictures. Raises CannotPicture."""
+def make(
+    address: str,
+    folder: Path,
+    told: Callable[[str], None],
+    wanted: Mapping[str, Sequence[str] | None],
+    *,
+    resume: bool = False,
+    staff: str = "",
+) -> pictures.Album:
+    """What was pictured and what was missed. `wanted`: languages, sizes, themes; None means all of them.
+
+    Raises CannotPicture.
+    """
     if pictures is None:
         raise CannotPicture("Playwright is missing: install the development requirements.")
     program = chromium.find()
     if program is None:
         raise CannotPicture("There is no Chromium here: install the package chromium.")
-    try:
-        return pictures.take(address or running(), folder, program, told, languages)
-    except (pictures.Error, AssertionError) as why:  # an expectation of playwright is the latter
-        raise CannotPicture(f"The browser could not finish: {why}") from why
+    who = (staff, _password()) if staff else None
+    every = {"languages": pictures.LANGUAGES, "sizes": pictures.SIZES, "themes": pictures.THEMES}
+    chosen = [wanted.get(name) or all_ for name, all_ in every.items()]
+    tours = [pictures.Tour(*which) for which in product(*chosen)]
+    album = pictures.Album(folder, told)
+    pictures.take(address or running(), program, tours, album, resume=resume, staff=who)
+    return album
+
+
+def _password() -> str:
+    if not (found := os.environ.get(PASSWORD, "")):
+        raise CannotPicture(f"Give the password of the member of staff in {PASSWORD}.")
+    return found
 
 
 def running() -> str:

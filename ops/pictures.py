@@ -2,7 +2,8 @@
 
 A guest plays on the way: buys, lets an order rest, is refused, opens a receipt, keeps the account, hosts a
 game. What a market does not do on demand (a halt, the end of the day) and a network that is cut are shown
-by telling the open page so. Playwright is a development dependency; nothing of the running game imports
+by telling the open page so. A tour is one language, width and theme; it has chapters, and what goes wrong
+in one does not end the others. Playwright is a development dependency; nothing of the running game imports
 this module.
 """
 
@@ -10,15 +11,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Error, Page, Playwright, expect, sync_playwright
 
-__all__ = ["Error", "take"]
+from ops import pictures_staff
+
+__all__ = ["Album", "Error", "Tour", "take"]
 
 WIDE: Final = {"viewport": {"width": 1440, "height": 900}}
 PHONE: Final = {
@@ -56,56 +59,139 @@ TELL: Final = """async (told) => {
 PATIENCE_MS: Final = 30_000
 
 
+Chapter = Callable[[Page, bool], Iterator[str]]  # (page, phone) → the names of what stands on it now
+
+
+@dataclass(frozen=True)
+class Tour:
+    language: str  # of LANGUAGES
+    size: str  # of SIZES
+    theme: str  # of THEMES
+
+    @property
+    def ending(self) -> str:
+        """Of the names of its files: `dark`, `phone-light`, `zh-phone-dark`."""
+        parts = [self.language if self.language != "en" else "", self.size if self.size != "wide" else ""]
+        return "-".join([*filter(None, parts), self.theme])
+
+
+@dataclass
+class Album:
+    folder: Path
+    told: Callable[[str], None]  # hears each name
+    made: list[Path] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)  # what is not in it, and why
+
+    def mark(self, tour: Tour) -> Path:
+        """A file that stands when a tour went without a miss."""
+        return self.folder / f".{tour.ending}.done"
+
+    def add(self, page: Page, name: str, tour: Tour) -> None:
+        path = self.folder / f"{name}-{tour.ending}.png"
+        page.screenshot(path=path, full_page=not name.startswith(FITTING))
+        self.made.append(path)
+        self.told(path.name)
+
+    def miss(self, tour: Tour, chapter: str, why: Exception) -> None:
+        words = str(why).strip().splitlines() or [type(why).__name__]
+        self.missed.append(f"{tour.ending}, {chapter}: {words[0]}")
+        self.told(f"missed: {self.missed[-1]}")
+
+
 def take(
-    address: str, folder: Path, chromium: str, told: Callable[[str], None], languages: tuple[str, ...]
-) -> list[Path]:
-    """Make every picture into `folder`; returns their paths. Raises playwright's errors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made: list[Path] = []
+    address: str,
+    chromium: str,
+    tours: Sequence[Tour],
+    album: Album,
+    *,
+    resume: bool = False,
+    staff: tuple[str, str] | None = None,
+) -> None:
+    """Make every picture. `resume`: leave out the tours that went well before. `staff`: name and password
+    of an operator, whose pages are pictured too."""
+    album.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        for language, (size, options), theme in product(languages, SIZES.items(), THEMES):
-            parts = [language if language != "en" else "", size if size != "wide" else "", theme]
-            ending = "-".join(part for part in parts if part)
-            look = {**options, "color_scheme": theme, "locale": LANGUAGES[language]}
-            with _window(browser, address, look) as page:
-                for name in _tour(page, phone=size == "phone"):
-                    path = folder / f"{name}-{ending}.png"
-                    page.screenshot(path=path, full_page=not name.startswith(FITTING))
-                    told(path.name)
-                    made.append(path)
-        browser.close()
-    return made
+        for tour in tours:
+            if resume and album.mark(tour).exists():
+                continue
+            album.mark(tour).unlink(missing_ok=True)
+            before = len(album.missed)
+            try:
+                with _window(playwright, chromium, address, tour) as page:
+                    _chapters(page, tour, album, staff)
+            except Error as why:  # the browser itself
+                album.miss(tour, "the browser", why)
+            if len(album.missed) == before:
+                album.mark(tour).touch()
+
+
+def _chapters(page: Page, tour: Tour, album: Album, staff: tuple[str, str] | None) -> None:
+    chapters: dict[str, Chapter] = {
+        "outside": _outside,
+        "play": _play,
+        "desk": _desk,
+        "told": _told,
+        **{name: _page(name, path) for name, path in PAGES.items()},
+        "host": _host,
+    }
+    if staff and tour.language == "en":  # the admin speaks English only
+        chapters["staff"] = pictures_staff.tour(*staff, _open)
+    for chapter, walk in chapters.items():
+        try:
+            for name in walk(page, tour.size == "phone"):
+                album.add(page, name, tour)
+        except (Error, AssertionError) as why:  # an expectation of playwright is the latter
+            album.miss(tour, chapter, why)
+            if chapter == "play" or page.is_closed():
+                return  # the rest needs a player
+            page.context.set_offline(False)
 
 
 @contextmanager
-def _window(browser: Browser, address: str, options: dict[str, Any]) -> Iterator[Page]:
-    context = browser.new_context(base_url=address, reduced_motion="reduce", **options)
-    context.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
+def _window(playwright: Playwright, chromium: str, address: str, tour: Tour) -> Iterator[Page]:
+    browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
     try:
+        context = browser.new_context(
+            base_url=address,
+            reduced_motion="reduce",
+            color_scheme=tour.theme,
+            locale=LANGUAGES[tour.language],
+            **SIZES[tour.size],
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield context.new_page()
     finally:
-        context.close()
+        browser.close()
 
 
-def _tour(page: Page, *, phone: bool) -> Iterator[str]:
-    """Walk through the pages; each name is said when the page stands as it should be pictured."""
+def _outside(page: Page, _phone: bool) -> Iterator[str]:
     for name, path in {"login": "/login/", "register": "/register/", "landing": "/"}.items():
         _open(page, path)
+        if name == "landing":
+            page.wait_for_timeout(SETTLE_MS)
         yield name
-    page.wait_for_timeout(SETTLE_MS)
+
+
+def _play(page: Page, _phone: bool) -> Iterator[str]:
+    _open(page, "/")
     page.locator(".l-go .btn").click()
     page.wait_for_url(re.compile("/desk/"))
     expect(page.locator("#badge")).to_have_attribute("data-state", "live")
     page.wait_for_timeout(SETTLE_MS)
     yield "desk-empty"
+
+
+def _desk(page: Page, phone: bool) -> Iterator[str]:
     yield from (_phone_desk(page) if phone else _wide_desk(page))
-    yield from _told(page)
-    for name, path in PAGES.items():
+
+
+def _page(name: str, path: str) -> Chapter:
+    def walk(page: Page, _phone: bool) -> Iterator[str]:
         _open(page, path)
         yield name
-    yield from _host(page)
+
+    return walk
 
 
 def _open(page: Page, path: str) -> None:
@@ -118,7 +204,7 @@ def _open(page: Page, path: str) -> None:
     page.wait_for_timeout(STILL_MS)
 
 
-def _told(page: Page) -> Iterator[str]:
+def _told(page: Page, _phone: bool) -> Iterator[str]:
     """The desk in the states that nobody wants."""
     _open(page, "/desk/")
     for state in ("halted", "closed"):
@@ -134,14 +220,14 @@ def _told(page: Page) -> Iterator[str]:
     yield "desk-menu"
 
 
-def _host(page: Page) -> Iterator[str]:
+def _host(page: Page, _phone: bool) -> Iterator[str]:
     """The guest keeps the account and hosts a game."""
     _open(page, "/keep/")
     yield "keep"
     name, password = f"player_{secrets.token_hex(3)}", secrets.token_urlsafe(12)
     page.locator("[name=username]").fill(name)
-    for field in page.locator("[type=password]").all():
-        field.fill(password)
+    for asked in page.locator("[type=password]").all():
+        asked.fill(password)
     page.locator("main .btn").click()
     page.wait_for_url(re.compile("/desk/|/portfolio/"))
     _open(page, "/games/")

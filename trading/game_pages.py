@@ -10,7 +10,7 @@ from accounts.models import Player
 from market import queries as market_queries
 from simgame.kernel import viewer
 from simgame.kernel.errors import NotFound
-from trading import hosting, lobby, pages, queries
+from trading import hosting, lobby, pages, queries, standings
 from trading.models import Game, Portfolio
 
 JSON = dict[str, Any]
@@ -45,7 +45,7 @@ def host(game: Game) -> JSON:
         "game": game,
         "world": game.world,
         "players": players,
-        "table": queries.standings(game),
+        "table": standings.table(game),
         "acts": [
             verb for verb, (wanted, becomes, _does) in hosting.ACTS.items() if _may(game, wanted, becomes)
         ],

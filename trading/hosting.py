@@ -19,7 +19,7 @@ from accounts.models import Player
 from market import caller
 from simgame.kernel import clock, money, viewer
 from simgame.kernel.errors import Forbidden, Invalid, NotFound
-from trading import errors, games, queries, ranking
+from trading import errors, games, ranking, standings
 from trading.engine.commands import Freeze
 from trading.exchange.client import ask_sync
 from trading.messages import fill_json, order_json
@@ -134,7 +134,7 @@ def export(game: Game) -> dict[str, Any]:
             {"portfolio_id": row.id, "player": row.player.username, "status": row.status}
             for row in portfolios
         ],
-        "standings": queries.standings(game)["rows"],
+        "standings": standings.table(game)["rows"],
         "orders": [
             {"portfolio_id": row.portfolio_id, **order_json(row, scales[row.symbol])} for row in orders
         ],
@@ -162,7 +162,7 @@ def _resume(game: Game) -> None:
 def _end(game: Game) -> None:
     for row in _active(game):
         _freeze(game, row, True, ENDED)
-    ranking.rank(game)
+    standings.renew(game)
 
 
 def _active(game: Game) -> list[Portfolio]:

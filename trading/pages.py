@@ -15,7 +15,7 @@ from market import queries as market_queries
 from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import games, lobby, queries, watchlists
+from trading import games, lobby, queries, standings, watchlists
 from trading.errors import NotJoined
 from trading.models import Game, Portfolio
 
@@ -74,11 +74,11 @@ def desk(portfolio: Portfolio, symbol: str = "") -> JSON:
     }
 
 
-def standings(player: Player | None, slug: str = "") -> JSON:
+def standings_page(player: Player | None, slug: str = "") -> JSON:
     """How the players of a game stand; `player` may be a visitor. A private game is shown to those in it."""
     game = lobby.find(slug, player and player.pk) if slug else games.running_season()
     mine = Portfolio.objects.filter(player=player, game=game).first() if player else None
-    table = queries.standings(game, mine.id if mine else None)
+    table = standings.table(game, mine.id if mine else None)
     shared = frame(mine) if mine else {"game": game, "world": game.world}
     page = {"world": _world_json(game.world), "phase": market_queries.phase(game.world)}
     if mine:  # the top bar says what the portfolio is worth

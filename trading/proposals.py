@@ -19,7 +19,7 @@ from accounts.models import Player
 from market.models import World
 from simgame.kernel import clock
 from simgame.kernel.errors import Forbidden, Invalid, NotFound
-from trading import errors, ranking, repairs
+from trading import errors, repairs, standings
 from trading.corporate import issuers
 from trading.engine.commands import Correct
 from trading.exchange.client import ask_sync
@@ -145,7 +145,7 @@ def apply(number: int, *, by: Player) -> Proposal:
     _note(by, "apply", proposal, done=done, code=result.get("code", ""))
     if done:
         for game in Game.objects.filter(world=proposal.world, status=Game.Status.RUNNING):
-            ranking.rank(game)
+            standings.renew(game)
     return proposal
 
 

@@ -1,4 +1,4 @@
-"""What players read of their own: the desk, orders, receipts, the account, the standings.
+"""What players read of their own: the desk, orders, receipts, the account.
 
 A snapshot is one REPEATABLE READ transaction, so its rows and its version belong together.
 Everything is fetched by owner: a foreign id finds nothing.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -42,12 +41,6 @@ from trading.portfolios import Worth
 
 CLOSED_ORDERS_SHOWN = 50
 FILLS_SHOWN = 100
-STANDINGS_SHOWN = 100
-NEIGHBOURS = 2  # rows above and below the asking portfolio
-RETURN_STEP = 2  # percent a bucket of the histogram
-RETURN_EDGE = 40  # percent: everything beyond is counted in the outer bucket
-
-
 NOTICES_SHOWN = 10
 # The index of this condition makes it one look.
 NOTICES = """
@@ -292,74 +285,6 @@ def _receipt_value(name: str, value: Any, scale: Scale) -> Any:
 
 def _scale(world_number: int, symbol: str) -> Scale:
     return ranking.scales_of(world_number)[symbol]
-
-
-def standings(game: Game, portfolio_id: int | None = None) -> JSON:
-    """The ranked portfolios of a game, best first; the asking one with its neighbours; all returns.
-
-    `neighbours` are the rows around the asking portfolio when it stands below the shown ones.
-    """
-    rows = Rank.objects.filter(game=game).order_by("rank")
-    top = list(rows[:STANDINGS_SHOWN])
-    mine = rows.filter(portfolio_id=portfolio_id).first() if portfolio_id else None
-    near: list[Rank] = []
-    if mine and mine.rank > STANDINGS_SHOWN:
-        first = max(mine.rank - NEIGHBOURS, STANDINGS_SHOWN + 1)
-        near = list(rows.filter(rank__range=(first, mine.rank + NEIGHBOURS)))
-    names = Participant.objects.in_bulk(
-        [row.portfolio_id for row in [*top, *near, *([mine] if mine else [])]]
-    )
-    exponent = money.CURRENCY_EXPONENT[game.currency]
-    return {
-        "game": {
-            "id": game.id,
-            "slug": game.slug,
-            "name": game.name,
-            "currency": game.currency,
-            "start_cash": money.show(game.start_cash, exponent),
-            "starts_at": game.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        },
-        "at": top[0].at.strftime("%Y-%m-%dT%H:%M:%SZ") if top else None,
-        "players": rows.count(),
-        "rows": [_standing(row, names[row.portfolio_id], game) for row in top],
-        "neighbours": [_standing(row, names[row.portfolio_id], game) for row in near],
-        "mine": _standing(mine, names[mine.portfolio_id], game) if mine else None,
-        "returns": _returns(game),
-    }
-
-
-def standings_version(game: Game) -> int:
-    """Grows with each recomputation: milliseconds of the newest one."""
-    newest = Rank.objects.filter(game=game).aggregate(at=Max("at"))["at"]
-    return int(newest.timestamp() * 1000) if newest else 0
-
-
-def _returns(game: Game) -> list[JSON]:
-    """How many portfolios ended in each return bucket: {"from": percent, "to": percent, "n": count}."""
-    counts: Counter[int] = Counter()
-    for equity in Rank.objects.filter(game=game).values_list("equity", flat=True):
-        share = 100 * (equity - game.start_cash) // game.start_cash
-        counts[max(-RETURN_EDGE, min(RETURN_EDGE - RETURN_STEP, share - share % RETURN_STEP))] += 1
-    return [
-        {"from": edge, "to": edge + RETURN_STEP, "n": counts[edge]}
-        for edge in range(-RETURN_EDGE, RETURN_EDGE, RETURN_STEP)
-    ]
-
-
-def _standing(row: Rank, name: Participant, game: Game) -> JSON:
-    exponent = money.CURRENCY_EXPONENT[game.currency]
-    return {
-        "rank": row.rank,
-        "moved": row.previous_rank - row.rank if row.previous_rank else 0,
-        "player": name.username,
-        "guest": name.guest,
-        "portfolio_id": row.portfolio_id,
-        "equity": money.show(row.equity, exponent),
-        "return_pct": percent(row.equity - game.start_cash, game.start_cash),
-        "today_pct": percent(row.equity - row.day_start_equity, row.day_start_equity),
-        "drawdown_pct": percent(-row.max_drawdown_ppb, money.PPB),
-        "fills": row.fills,
-    }
 
 
 def percent(part: int, whole: int) -> str:

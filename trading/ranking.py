@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -52,7 +53,7 @@ def rank(game: Game) -> int:
 
     What each was worth becomes a point of its curve.
     """
-    now, day = clock.now(), market_queries.market_day(game.world)
+    day = market_queries.market_day(game.world)
     values = worths(game)
     made = Fill.objects.filter(portfolio__game=game).values_list("portfolio")
     undone = Q(reverses__isnull=False, receipt__decided="busted")
@@ -64,6 +65,7 @@ def rank(game: Game) -> int:
     )
     with transaction.atomic():
         before = {row.portfolio_id: row for row in Rank.objects.select_for_update().filter(game=game)}
+        now = max([clock.now(), *(row.at + timedelta(microseconds=1) for row in before.values())])
         ordered = sorted(values.items(), key=lambda item: (-item[1].equity, item[0]))
         rows = [
             _row(

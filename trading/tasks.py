@@ -6,7 +6,7 @@ from celery import shared_task
 
 from market.models import World
 from simgame.kernel import clock
-from trading import alerts, curve, halts, hosting, invariants, ranking
+from trading import alerts, curve, halts, hosting, invariants, standings
 from trading.models import Game
 
 
@@ -19,7 +19,7 @@ def reconcile_books() -> None:
 @shared_task(ignore_result=True)
 def rank_games() -> None:
     for game in Game.objects.filter(status=Game.Status.RUNNING).select_related("world"):
-        ranking.rank(game)
+        standings.renew(game)
 
 
 @shared_task(ignore_result=True)

@@ -19,11 +19,11 @@ from realtime.identity import Who
 from realtime.publish import Message
 from realtime.topics import Policy, Snapshot, TopicKind, register
 from simgame.kernel import viewer
-from trading import lobby, queries
+from trading import lobby, queries, standings
 from trading.models import Game, Portfolio
 
 PORTFOLIO = "portfolio"
-GAME = "game"
+GAME = standings.TOPIC
 HALTS = "halts"
 POLL_MESSAGES_MAX = 500  # a client further behind takes a snapshot
 
@@ -109,8 +109,8 @@ def _standings(topic: str) -> Snapshot | None:
         game = Game.objects.select_related("world").filter(id=_number(topic)).first()
     if game is None:
         return None
-    rows = queries.standings(game)
-    return Snapshot(game.world.stream_epoch, queries.standings_version(game), rows)
+    with queries.one_snapshot():
+        return Snapshot(game.world.stream_epoch, standings.version(game), standings.table(game))
 
 
 @in_a_thread

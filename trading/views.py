@@ -66,7 +66,7 @@ def desk(request: HttpRequest, symbol: str = "") -> HttpResponse:
 @require_GET
 def standings(request: HttpRequest, slug: str = "") -> HttpResponse:
     player = request.user if request.user.is_authenticated else None
-    return render(request, "standings.html", pages.standings(player, slug))
+    return render(request, "standings.html", pages.standings_page(player, slug))
 
 
 @page

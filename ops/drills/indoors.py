@@ -91,7 +91,8 @@ class Indoors:
         books = recovery.read(opened, number)
         self.rules.of(0)
         engine = recovery.engine_of(books, number, (), self.rules.halted)
-        streams = Streams(number, self.world.stream_epoch, self.rules.scales, books.stream_heads)
+        epoch, slug = self.world.stream_epoch, self.world.slug
+        streams = Streams(number, epoch, self.rules.scales, books.stream_heads, slug)
         self.applier = _ToldTime(engine, streams, books.head)
         self.applier.told_ns = self.at_ns
         self.writer = Writer(lease, opened)

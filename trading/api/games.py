@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts.doors import IDEMPOTENCY_KEY, Strict
 from simgame.kernel import money
-from trading import hosting, lobby, models, queries
+from trading import hosting, lobby, models, standings
 from trading.api.door import Door, NotByKey, Problem
 
 GAME = {200: OpenApiTypes.OBJECT, 404: Problem}
@@ -121,7 +121,7 @@ class Standings(Door):
         """The ranked portfolios, best first; the asking player with its neighbours."""
         self.query(Strict)
         found = lobby.find(game, _player_id(request))
-        return Response(queries.standings(found, lobby.portfolio_in(found, _player_id(request))))
+        return Response(standings.table(found, lobby.portfolio_in(found, _player_id(request))))
 
 
 def _player_id(request: Request) -> int | None:
