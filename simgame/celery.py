@@ -49,6 +49,8 @@ BEAT: dict[str, dict[str, Any]] = {
 # Celery warns root because of pickle; we accept JSON only, and a container may well run as root.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
+WORKER = os.getpid()  # also in what it forks
+
 app = Celery("simgame")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = BEAT
@@ -62,5 +64,6 @@ def keep_our_logging(**_: Any) -> None:
 
 @beat_embedded_init.connect
 def die_with_the_worker(**_: Any) -> None:
-    """Beat inside a worker (-B) is a process of its own: a killed worker takes it along."""
-    children.die_with_parent(os.getppid(), signal.SIGKILL)
+    """Beat inside a worker (-B) is a process of its own: a killed worker takes it along, also one
+    that was killed before we come here."""
+    children.die_with_parent(WORKER, signal.SIGKILL)

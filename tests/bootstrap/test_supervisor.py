@@ -128,6 +128,26 @@ game.run(tell)
     wait_until(lambda: not any(map(is_running, pids)), "its children to end")
 
 
+def test_beat_does_not_outlive_a_worker_that_was_killed_while_beat_began():
+    program = """
+import os, time
+from simgame import celery
+worker = os.getpid()
+if os.fork():
+    time.sleep(60)
+print(os.getpid(), flush=True)
+while os.getppid() == worker:
+    time.sleep(0.01)
+celery.die_with_the_worker()
+time.sleep(60)
+"""
+    worker = python(program)
+    beat = int(said(worker))
+    worker.kill()
+    wait_until(lambda: not is_running(beat), "beat to end")
+    worker.communicate()
+
+
 @pytest.mark.parametrize(
     ("line", "read"),
     [
