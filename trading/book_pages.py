@@ -14,7 +14,7 @@ from market import queries as market_queries
 from market.models import CorporateAction, Instrument
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import curve, drawn, games, journal, pages, queries, ranking, results, rights, shown
+from trading import drawn, equity, games, journal, pages, queries, ranking, results, rights, shown
 from trading.messages import fill_json, order_json
 from trading.models import Fill, Order, Portfolio
 
@@ -36,7 +36,8 @@ KINDS: Final = {
 def portfolio(mine: Portfolio) -> JSON:
     """Money, positions, the curve, and what was earned where and when."""
     snapshot = queries.desk_snapshot(mine.id)
-    points = curve.shown(mine)
+    known = equity.points(mine)
+    points = equity.shown(mine, known)
     start = snapshot["portfolio"]["start_cash"]
     return {
         **pages.frame(mine),
@@ -47,11 +48,11 @@ def portfolio(mine: Portfolio) -> JSON:
         "rules": snapshot["rules"],
         "equity_line": drawn.curve(points, "equity", start),
         "fall_line": drawn.curve(points, "drawdown", "0"),
-        "deepest": min((point["drawdown"] for point in points), key=float, default="0.00"),
+        "deepest": equity.deepest(mine, known),
         "curve_rows": _spread(points),
         "exposure": results.exposure(mine),
         "by_instrument": results.by_instrument(mine),
-        "by_day": results.by_day(mine),
+        "by_day": results.by_day(mine, known),
     }
 
 

@@ -1,18 +1,17 @@
-"""The equity curve of a portfolio: a point a minute of today, thinner the older it gets."""
+"""Notes what portfolios are worth: a point a minute of today, thinner as it gets old; `equity` reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection
 
-from simgame.kernel import clock, money
-from trading.models import EquityPoint, Game, Portfolio
+from simgame.kernel import clock
+from trading.models import EquityPoint, Game
 from trading.portfolios import Worth
 
-SHOWN_MAX: Final = 2_000  # more points than a screen has columns
 FINE: Final = timedelta(days=2)  # every point of so long is kept
 COARSE: Final = timedelta(days=30)  # then one in a quarter of an hour; beyond this one a market day
 
@@ -36,14 +35,22 @@ def record(game: Game, values: Mapping[int, Worth], market_day: int) -> int:
         )
     }
     points = [
-        EquityPoint(
-            portfolio_id=id_, at=now, market_day=market_day, equity=value.equity, exposure=_exposure(value)
-        )
+        point(id_, value, market_day, now)
         for id_, value in values.items()
         if before.get(id_) != (value.equity, _exposure(value))
     ]
     EquityPoint.objects.bulk_create(points, ignore_conflicts=True)
     return len(points)
+
+
+def point(portfolio_id: int, value: Worth, market_day: int, at: datetime) -> EquityPoint:
+    return EquityPoint(
+        portfolio_id=portfolio_id,
+        at=at,
+        market_day=market_day,
+        equity=value.equity,
+        exposure=_exposure(value),
+    )
 
 
 def _exposure(value: Worth) -> int:
@@ -56,32 +63,3 @@ def thin() -> None:
     with connection.cursor() as cursor:
         cursor.execute(THIN.format(same=SAME_QUARTER), [now - FINE, now - FINE, "15 minutes"])
         cursor.execute(THIN.format(same=SAME_DAY), [now - COARSE, now - COARSE, "2 days"])
-
-
-def points(portfolio_id: int) -> list[EquityPoint]:
-    """The newest ones, the oldest of them first."""
-    rows = EquityPoint.objects.filter(portfolio_id=portfolio_id).order_by("-at")[:SHOWN_MAX]
-    return list(rows)[::-1]
-
-
-def shown(portfolio: Portfolio) -> list[dict[str, Any]]:
-    """{t (Unix seconds), equity, drawdown (percent below the highest so far), exposure}, oldest first.
-
-    It begins with the start cash.
-    """
-    exponent = money.CURRENCY_EXPONENT[portfolio.game.currency]
-    start = portfolio.game.start_cash
-    began = EquityPoint(at=portfolio.created_at, equity=start)
-    peak, rows = start, []
-    for point in [began, *points(portfolio.pk)]:
-        peak = max(peak, point.equity)
-        hundredths = 10_000 * (peak - point.equity) // peak if peak > 0 else 0
-        rows.append(
-            {
-                "t": int(point.at.timestamp()),
-                "equity": money.show(point.equity, exponent),
-                "drawdown": money.show(-hundredths, 2),
-                "exposure": money.show(point.exposure, exponent),
-            }
-        )
-    return rows

@@ -87,9 +87,14 @@ def rank(game: Game) -> int:
     return len(rows)
 
 
+def fall_ppb(peak: int, equity: int) -> int:
+    """How far equity lies below its highest so far, in parts of a thousand million; rounded down."""
+    return money.PPB * (peak - equity) // peak if peak > 0 else 0
+
+
 def _row(game: Game, value: Worth, before: Rank | None, **facts: Any) -> Rank:
     peak = max(before.peak_equity if before else game.start_cash, value.equity)
-    fall = money.PPB * (peak - value.equity) // peak if peak > 0 else 0
+    fall = fall_ppb(peak, value.equity)
     previous = None
     if before:
         same_day = before.market_day == facts["market_day"]

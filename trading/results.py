@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db.models import Count, Sum
@@ -9,7 +10,7 @@ from django.db.models import Count, Sum
 from market import queries as market_queries
 from market.rulebook.hours import as_date
 from simgame.kernel import money
-from trading import queries, ranking
+from trading import equity, queries, ranking
 from trading.models import EquityPoint, Fill, Portfolio, Position
 from trading.portfolios import value_now
 
@@ -51,10 +52,10 @@ def _instrument(position: Position, scale: ranking.Scale, open_: int, trades: JS
     }
 
 
-def by_day(portfolio: Portfolio) -> list[JSON]:
+def by_day(portfolio: Portfolio, known: Sequence[EquityPoint]) -> list[JSON]:
     """Market days, the newest first: worth at the end, how it changed since the day before, trades, fees."""
     exponent = money.CURRENCY_EXPONENT[portfolio.game.currency]
-    ends = _ends(portfolio)
+    ends = equity.by_day(known)
     fills = {
         row["market_day"]: row
         for row in Fill.objects.filter(portfolio=portfolio, reverses=None)
@@ -76,12 +77,6 @@ def by_day(portfolio: Portfolio) -> list[JSON]:
         )
         before = ends[day]
     return rows[::-1][:DAYS_SHOWN]
-
-
-def _ends(portfolio: Portfolio) -> dict[int, int]:
-    """Market day → the last worth that was noted on it."""
-    newest = EquityPoint.objects.filter(portfolio=portfolio).order_by("market_day", "-at")
-    return dict(newest.distinct("market_day").values_list("market_day", "equity"))
 
 
 def exposure(portfolio: Portfolio) -> JSON:

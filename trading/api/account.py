@@ -69,7 +69,7 @@ class Configurations(Door):
 class History(Door):
     @extend_schema(responses=MANY, parameters=[HistoryQuery, X_PORTFOLIO], tags=["v2 account"])
     def get(self, request: Request) -> Response:
-        """Equity over time: worked out from the books and the bars."""
+        """Equity over time, as the portfolio page tells it: noted once a minute, then thinner."""
         asked = self.query(HistoryQuery)
         asked["end"] = asked["end"] or asked["date_end"]
         return Response(equity.history(self.portfolio().id, asked))

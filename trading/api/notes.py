@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from accounts.doors import IDEMPOTENCY_KEY, IF_MATCH, Strict
 from simgame.kernel import money
 from simgame.kernel.errors import Invalid
-from trading import alerts, curve, journal, watchlists
+from trading import alerts, equity, journal, watchlists
 from trading.api.door import X_PORTFOLIO, Door, Problem
 from trading.models import JournalNote, Portfolio
 from trading.models import Watchlist as WatchlistRow
@@ -195,8 +195,8 @@ class Curve(Door):
     def get(self, request: Request) -> Response:
         """The equity curve: a point a minute, thinner with age, with drawdown in percent and exposure."""
         self.query(Strict)
-        portfolio = Portfolio.objects.select_related("game").get(id=self.portfolio().id)
-        return Response({"points": curve.shown(portfolio)})
+        portfolio = Portfolio.objects.select_related("game__world").get(id=self.portfolio().id)
+        return Response({"points": equity.shown(portfolio, equity.points(portfolio))})
 
 
 def _list(row: WatchlistRow) -> dict[str, Any]:
