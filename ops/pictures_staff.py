@@ -21,6 +21,7 @@ LISTS: Final = {
     "admin-propose": "/admin/trading/proposal/add/",
 }
 PLAYERS: Final = LISTS["admin-players"] + "?q=player_"  # whom the tours before made
+ADMIN: Final = re.compile(r"https?://[^/?]+/admin/")
 REASON: Final = "Pictures of the banner"
 
 
@@ -63,7 +64,7 @@ def _sign_in(page: Page, name: str, password: str) -> None:
     page.locator("[name=username]").fill(name)
     page.locator("[name=password]").fill(password)
     page.locator("form.form .btn").click()
-    page.wait_for_url(re.compile("/admin/"))
+    page.wait_for_url(ADMIN)
 
 
 def _act(page: Page, action: str) -> None:
@@ -85,4 +86,4 @@ def _as_a_player(page: Page, opened: Callable[[Page, str], None]) -> Iterator[st
         opened(page, path)
         yield picture
     page.locator(".acting button").click()
-    page.wait_for_url(re.compile("/admin/"))
+    page.wait_for_url(ADMIN)
