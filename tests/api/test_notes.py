@@ -92,7 +92,7 @@ async def test_the_curve_has_a_point_where_the_worth_changed(alice: Client) -> N
     game = await database_sync_to_async(Game.objects.select_related("world").get)(season=True)
     await database_sync_to_async(ranking.rank)(game)
     await database_sync_to_async(ranking.rank)(game)
-    _start, point = (await alice.get("/api/v1/portfolio/curve")).json["points"]
+    _start, point, _now = (await alice.get("/api/v1/portfolio/curve")).json["points"]
     assert (point["equity"], point["drawdown"]) == ("1000000.00", "0.00")
     await alice.post("/v2/orders", {"symbol": "SHARE", "side": "buy", "type": "market", "qty": "100"})
     await database_sync_to_async(ranking.rank)(game)
