@@ -28,7 +28,7 @@ def lines(world: World, day: date) -> list[JSON]:
         return []
     book = rulebook.load(world.rulebook)
     rules = book.rules_for(shown, day)
-    found = [*_trading(rules), *_fees(rules), *_by_row(book, rules), *_made(world)]
+    found = [*_trading(world, rules), *_fees(rules), *_by_row(book, rules), *_made(world)]
     return [
         {
             "name": name,
@@ -81,7 +81,7 @@ def percent(ppb: int) -> str:
 Line = tuple[str, str, str, str]  # name, value, text, row
 
 
-def _trading(rules: InstrumentRules) -> list[Line]:
+def _trading(world: World, rules: InstrumentRules) -> list[Line]:
     rows = rules.rows
     lot = money.show_trimmed(rules.lot, rules.qty_exponent)
     tick = money.show_trimmed(rules.tick, rules.price_exponent)
@@ -93,7 +93,8 @@ def _trading(rules: InstrumentRules) -> list[Line]:
     if rules.band_ppb:
         band = f"±{percent(rules.band_ppb)}"
         found.append(("band", band, _("band %(band)s") % {"band": band}, rows.get("band", "")))
-    if row := rulebook.row_named(rows.get("breaker", "")):
+    acts = world.kind == World.Kind.SEEDED  # a recorded day's own halts are in the recording
+    if acts and (row := rulebook.row_named(rows.get("breaker", ""))):
         said = row.values
         facts = {"move": said["move"], "minutes": said["within_s"] // 60}
         text = _("halt at ±%(move)s in %(minutes)s min") % facts

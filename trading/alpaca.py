@@ -79,10 +79,11 @@ def account_id(portfolio_id: int) -> str:
 
 def configurations(portfolio_id: int) -> JSON:
     """What Alpaca lets one configure: here the game has chosen."""
-    terms = margins.terms_of(_portfolio(portfolio_id))
+    portfolio = _portfolio(portfolio_id)
+    terms, world = margins.terms_of(portfolio), portfolio.game.world_id
     return {
         "dtbp_check": "both",
-        "fractional_trading": False,
+        "fractional_trading": any(scale.qty_exponent for scale in ranking.scales_of(world).values()),
         "max_margin_multiplier": str(terms.leverage) if terms else "1",
         "no_shorting": not (terms and terms.shorts),
         "pdt_check": "entry",

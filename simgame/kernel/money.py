@@ -49,13 +49,17 @@ def parse(value: object, exponent: int) -> int:
     if not number.is_finite() or number.adjusted() > 18:
         raise ValueError("not a finite number of reasonable size")
     if number and number.adjusted() < -18:
-        raise NotExact(f"more than {exponent} decimals")
+        raise NotExact(_too_exact(exponent))
     scaled = number.scaleb(exponent)
     if scaled != scaled.to_integral_value():
-        raise NotExact(f"more than {exponent} decimals")
+        raise NotExact(_too_exact(exponent))
     if abs(scaled) > INT64_MAX:
         raise ValueError("number too large")
     return int(scaled)
+
+
+def _too_exact(exponent: int) -> str:
+    return f"more than {exponent} decimals" if exponent else "a whole number, without decimals"
 
 
 @lru_cache(16_384)  # prices, quantities and nothing come again and again

@@ -294,6 +294,17 @@ def test_below_a_dollar_the_tick_is_finer_since_rule_612():
     assert (before.tick_at(9_900), after.tick_at(9_900), after.tick_at(10_000)) == (100, 1, 100)
 
 
+PAUSES = [("2010-06-10", 0), ("2010-06-11", 100_000), ("2013-04-05", 100_000), ("2013-04-08", 50_000)]
+
+
+@pytest.mark.parametrize(("day", "move_ppm"), PAUSES)
+def test_american_pauses_of_five_minutes(day: str, move_ppm: int):
+    """Single-stock circuit breakers at 10 %, then the plan of limit up and limit down at 5 %."""
+    where = rulebook.Where()  # of a seeded world: nobody else pauses by it
+    found = rulebook.load("us").breaker(where, date.fromisoformat(day))
+    assert found == ({"move_ppm": move_ppm, "within_s": 300, "halt_s": 300} if move_ppm else {})
+
+
 TIES = [(SHANGHAI, "middle"), (SHENZHEN, "nearest"), (BSE, "nearest"), (future("SHFE", "rb"), "last_pair")]
 
 

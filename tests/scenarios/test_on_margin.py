@@ -98,6 +98,8 @@ def test_an_amount_of_money_buys_whole_shares_and_half_of_them_are_sold(street: 
     words = {"symbol": "FLAT", "side": "buy", "notional": "1010.00", "type": "market"}
     bought = dora.ask("POST", "/v2/orders", words | {"time_in_force": "day"}).json
     assert (bought["filled_qty"], bought["status"]) == ("10", "filled")  # 10.09 at 100.01
+    part = dora.refused("buy", "10.09", "FLAT")
+    assert part["errors"] == [{"pointer": "/qty", "detail": "qty: a whole number, without decimals."}]
     assert dora.ask("DELETE", "/v2/positions/FLAT?percentage=50").status == 200
     wait_for(lambda: dora.position("FLAT")["qty"] == "5", "half of them to be sold")
 
