@@ -26,6 +26,11 @@ BEAT: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 55},  # a worker that was away does not catch up on rankings
     },
+    "tell luck from skill every quarter of an hour": {
+        "task": "trading.tasks.judge_luck",
+        "schedule": 900.0,
+        "options": {"expires": 600},
+    },
     "look at the alerts": {
         "task": "trading.tasks.look_at_alerts",
         "schedule": 5.0,  # for who is away; the page itself looks at every quote

@@ -19,7 +19,7 @@ from accounts.models import Player
 from market import caller
 from simgame.kernel import clock, money, viewer
 from simgame.kernel.errors import Forbidden, Invalid, NotFound
-from trading import errors, games, ranking, standings
+from trading import errors, games, luck, ranking, standings
 from trading.engine.commands import Freeze
 from trading.exchange.client import ask_sync
 from trading.messages import fill_json, order_json
@@ -162,6 +162,8 @@ def _resume(game: Game) -> None:
 def _end(game: Game) -> None:
     for row in _active(game):
         _freeze(game, row, True, ENDED)
+    ranking.rank(game)
+    luck.judge(game)
     standings.renew(game)
 
 

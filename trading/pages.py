@@ -15,7 +15,7 @@ from market import queries as market_queries
 from market.models import Instrument, World
 from simgame.kernel import money
 from simgame.kernel.errors import NotFound
-from trading import games, lobby, queries, standings, watchlists
+from trading import drawn, games, lobby, queries, standings, watchlists
 from trading.errors import NotJoined
 from trading.models import Game, Portfolio
 
@@ -83,11 +83,17 @@ def standings_page(player: Player | None, slug: str = "") -> JSON:
     page = {"world": _world_json(game.world), "phase": market_queries.phase(game.world)}
     if mine:  # the top bar says what the portfolio is worth
         page = market_page(game.world) | {"sparks": {}, "desk": queries.desk_snapshot(mine.id)}
+    rows = [*table["rows"], *table["neighbours"]]
+    edge = drawn.luck_edge(rows)
+    for row in rows:
+        row["drawn"] = drawn.luck(row, edge)
     tallest = max((bucket["n"] for bucket in table["returns"]), default=0)
     return {
         **shared,
         "page": page,
         "table": table,
+        "edge": edge,
+        "alike": _alike(table["mine"]),
         "bars": [_bar(bucket, tallest, table["mine"]) for bucket in table["returns"]],
         "rules": market_queries.rules_today(game.world),
     }
@@ -196,6 +202,12 @@ def _turnover(quote: JSON | None) -> float:
 def _first_symbol(snapshot: JSON, known: list[str]) -> str:
     held = [row["symbol"] for row in snapshot["positions"] if row["qty"] != "0"]
     return next((symbol for symbol in [*held, *snapshot["watchlist"], *known] if symbol in known), "")
+
+
+def _alike(mine: JSON | None) -> str:
+    """How many in a hundred coins end as high as the player, or higher; "" where nobody can tell."""
+    luck = mine and mine["luck"]
+    return f"{100 - float(luck['beats_pct']):.0f}" if luck else ""
 
 
 def _bar(bucket: JSON, tallest: int, mine: JSON | None) -> JSON:

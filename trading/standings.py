@@ -108,4 +108,21 @@ def _standing(row: Rank, name: Participant, game: Game) -> JSON:
         "today_pct": queries.percent(row.equity - row.day_start_equity, row.day_start_equity),
         "drawdown_pct": queries.percent(-row.max_drawdown_ppb, money.PPB),
         "fills": row.fills,
+        "luck": _luck(row, game),
     }
+
+
+def _luck(row: Rank, game: Game) -> JSON | None:
+    """The band in percent of the start cash, and how many in a hundred coins ended lower; None: too early."""
+    if row.luck_low is None or row.luck_high is None:
+        return None
+    return {
+        "low_pct": queries.percent(row.luck_low, game.start_cash),
+        "high_pct": queries.percent(row.luck_high, game.start_cash),
+        "beats_pct": money.show(row.luck_beats or 0, 1),
+        "place": _place(row.equity - game.start_cash, row.luck_low, row.luck_high),
+    }
+
+
+def _place(result: int, low: int, high: int) -> str:
+    return "below" if result < low else "above" if result > high else "inside"

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from market.models import World
 from simgame.kernel import clock
-from trading import alerts, curve, halts, hosting, invariants, standings
+from trading import alerts, curve, halts, hosting, invariants, luck, standings
 from trading.models import Game
 
 
@@ -20,6 +20,12 @@ def reconcile_books() -> None:
 def rank_games() -> None:
     for game in Game.objects.filter(status=Game.Status.RUNNING).select_related("world"):
         standings.renew(game)
+
+
+@shared_task(ignore_result=True)
+def judge_luck() -> None:
+    for game in Game.objects.filter(status=Game.Status.RUNNING):
+        luck.judge(game)
 
 
 @shared_task(ignore_result=True)

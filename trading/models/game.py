@@ -104,6 +104,10 @@ class Rank(models.Model):
     fills = models.PositiveIntegerField(default=0)
     max_drawdown_ppb = models.BigIntegerField(default=0)
     peak_equity = models.BigIntegerField(default=0)
+    # Results in minor units between which ninety in a hundred coins end (trading.luck); NULL: too early.
+    luck_low = models.BigIntegerField(null=True)
+    luck_high = models.BigIntegerField(null=True)
+    luck_beats = models.PositiveSmallIntegerField(null=True)  # per mille of the coins that end lower
     at = models.DateTimeField()
 
     class Meta:
