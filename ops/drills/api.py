@@ -4,13 +4,9 @@ does not."""
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 import tempfile
+import time
 from argparse import ArgumentParser
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,30 +18,22 @@ from accounts.models import Player
 from market.models import World
 from ops.chaos.town import Town, wait_for
 from ops.drills import private
-from ops.load.bench import positive_int
-from simgame import env
+from ops.drills.api_questions import CHANCE, PHASES, Questions, Round
+from ops.load.bench import machine, positive_int
 from simgame.kernel import clock
 from trading import games, invariants
 from trading.proof import progress
 
-PHASES: Final = "examples,coverage,fuzzing,stateful"
-# What a wrong answer is. Left out: whether everything that the schema allows is accepted, because a schema
-# cannot say what an exchange refuses, and whether everything else is refused: the suite does that by hand.
-CHECKS: Final = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-    "unsupported_method",
-)
 SPENT_TOKENS: Final = 200  # of players whose sign-ins are ended again and again
 FINDINGS_MAX: Final = 50
-ROUND_S: Final = 600  # so long a round may go on with fuzzing
-HEADING: Final = re.compile(r"^_{3,} (.+?) _{3,}$", re.MULTILINE)
+ROUND_S: Final = 600  # so long a round goes on
+GUESSED_PER_S: Final = 60  # requests: what is reckoned with until it is known
+EXAMPLES_MAX: Final = 100  # of an operation in one pass; a round makes as many passes as it has time for
+OPERATIONS: Final = 150  # about so many: a short drill asks each less often
+LOOK_EVERY_S: Final = 1.0
 HELP = """Schemathesis, all phases, over the schema that a real server serves; then the books must balance.
 
-  manage.py drill api                                    100,000 requests: an hour or two
+  manage.py drill api                                    100,000 requests
   manage.py drill api --requests 2000 --seed 7 --format json
   manage.py drill api --seconds 600
 
@@ -59,69 +47,21 @@ Exit codes: 0 nothing found, 1 it could not run, 2 wrong usage, 3 findings (with
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--requests", type=positive_int, default=100_000, metavar="N")
     parser.add_argument("--seconds", type=positive_int, default=24 * 3_600, help="at most so long")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--processes", type=positive_int, default=cores, help="that ask at once")
     parser.add_argument("--seed", type=int, default=1, help="the same seed asks much the same")
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
     """The report; `difference` is None when nothing was found."""
-    names = ("requests", "seconds", "seed", "format")
+    names = ("requests", "seconds", "seed", "processes", "format")
     private.move(["drill", "api", *(word for name in names for word in (f"--{name}", str(options[name])))])
     os.environ["SIMGAME_REGISTER_RATE"] = "1000000"
     with private.town("feed", "exchange", "web") as (town, world), tempfile.TemporaryDirectory() as folder:
         drill = Drill(town, world, Path(folder), options["seed"])
-        drill.ask(options["requests"], options["seconds"])
+        drill.ask(options["requests"], options["seconds"], options["processes"])
         drill.settle()
         return drill.report()
-
-
-class Questions:
-    """Rounds of Schemathesis against the server on `port`.
-
-    `folder` gets its notes; `tokens`: of the player who asks, and of some whose sign-ins may be used up.
-    """
-
-    def __init__(self, folder: Path, port: int, tokens: Sequence[str]):
-        self.folder, self.port = folder, port
-        (folder / "tokens").write_text(" ".join(tokens), encoding="ascii")
-
-    def ask(self, seed: int, examples: int, *more: str, phases: str = PHASES) -> list[str]:
-        """One round, with so many examples an operation; what was wrong."""
-        words = [
-            *("run", f"http://127.0.0.1:{self.port}/api/schema/?format=json", "--phases", phases),
-            *("--checks", ",".join(CHECKS), "--seed", str(seed), "--max-examples", str(examples)),
-            *("--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", *more),
-            *("--generation-with-security-parameters", "false", "--generation-database", "none"),
-            *("--suppress-health-check", "all"),
-        ]
-        environment = os.environ | {
-            "SCHEMATHESIS_HOOKS": "ops.drills.api_hooks",
-            "SIMGAME_DRILL_API": str(self.folder),
-            "PYTHONPATH": str(env.BASE_DIR),
-        }
-        tool = str(Path(sys.executable).parent / "schemathesis")
-        asks = subprocess.run(
-            [tool, *words], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        broken = [] if asks.returncode in (0, 1) else [asks.stdout[-2_000:] + asks.stderr[-1_000:]]
-        faults = [
-            f"{count} answers {status}"
-            for status, count in self.statuses.items()
-            if status.startswith("5") and status not in ("503", "504")
-        ]
-        return [*broken, *_failures(asks.stdout), *faults]
-
-    @property
-    def statuses(self) -> Counter[str]:
-        found: Counter[str] = Counter()
-        for path in self.folder.glob("statuses.*"):
-            for line in path.read_text(encoding="ascii").splitlines():
-                status, count = line.split()
-                found[status] += int(count)
-        return found
-
-    @property
-    def asked(self) -> int:
-        return sum(self.statuses.values())
 
 
 class Drill:
@@ -129,24 +69,48 @@ class Drill:
         self.town, self.world, self.seed = town, world, seed
         self.began_s = clock.monotonic_s()
         self.findings: list[str] = []
-        self.rounds = self.breaks = 0
+        self.breaks = 0
         self.questions = Questions(folder, town.port, self._tokens())
 
-    def ask(self, requests: int, seconds: int) -> None:
-        """Round after round, each with the next seed, until so many requests were asked."""
+    def ask(self, requests: int, seconds: int, processes: int) -> None:
+        """Rounds beside each other, each with the next seed, until so many requests were asked.
+
+        The first one goes through all phases; the others do without those that know no chance.
+        """
         wait_for(self._answers, "the web worker")
+        running: list[Round] = []
+        asked = 0
         with progress.bar("API", requests) as advance:
-            while (before := self.questions.asked) < requests and self.seconds < seconds:
-                self.rounds += 1
-                left, budget = requests - before, min(ROUND_S, seconds - self.seconds)
-                timed = ("--max-time", str(max(1, budget)))
-                for found in self.questions.ask(
-                    self.seed + self.rounds, max(1, min(100, left // 150)), *timed
-                ):
-                    self._found(found)
-                advance(self.questions.asked - before)
-                if self.questions.asked == before:
-                    raise RuntimeError("Schemathesis asked nothing: " + "; ".join(self.findings[:3]))
+            while True:
+                before, asked = asked, self.questions.asked
+                advance(asked - before)
+                ended = [each for each in running if not each.goes_on()]
+                self._end(ended)
+                running = [each for each in running if each not in ended]
+                if asked < requests and self.seconds < seconds:
+                    while len(running) < processes:
+                        running.append(self._begin(requests - asked, seconds - self.seconds, processes))
+                elif not running:
+                    break
+                time.sleep(LOOK_EVERY_S)
+        for fault in self.questions.faults():
+            self._found(fault)
+
+    def _begin(self, left: int, seconds: int, processes: int) -> Round:
+        number = self.questions.rounds
+        asked = self.questions.asked
+        rate = asked / max(self.seconds, 1) if asked else GUESSED_PER_S
+        budget = max(1, min(ROUND_S, seconds, round(left / rate)))
+        examples = max(1, min(EXAMPLES_MAX, left // (OPERATIONS * processes)))
+        phases = CHANCE if number else PHASES
+        return self.questions.begin(self.seed + number, examples, "--max-time", str(budget), phases=phases)
+
+    def _end(self, rounds: list[Round]) -> None:
+        for each in rounds:
+            for found in each.findings():
+                self._found(found)
+            if not self.questions.asked:
+                raise RuntimeError("Schemathesis asked nothing: " + "; ".join(self.findings[:3]))
 
     @property
     def seconds(self) -> int:
@@ -181,25 +145,24 @@ class Drill:
             self.findings.append(what)
 
     def report(self) -> dict[str, Any]:
+        questions, seconds = self.questions, self.seconds
+        operations: dict[str, dict[str, int]] = {}
+        for (operation, status), count in sorted(questions.by("operation", "status").items()):
+            operations.setdefault(operation, {})[status] = count
         return {
             "drill": "api",
             "seed": self.seed,
-            "rounds": self.rounds,
-            "requests": self.questions.asked,
-            "seconds": self.seconds,
-            "statuses": dict(sorted(self.questions.statuses.items())),
+            "machine": machine(),
+            "rounds": questions.rounds,
+            "requests": questions.asked,
+            "seconds": seconds,
+            "per_s": round(questions.asked / max(seconds, 1)),
+            "phases": dict(sorted(questions.by("phase").items())),
+            "statuses": dict(sorted(questions.statuses.items())),
+            "operations": operations,
             "breaks": self.breaks,
             "difference": {"findings": self.findings} if self.findings else None,
         }
-
-
-def _failures(said: str) -> list[str]:
-    """The paragraphs between FAILURES or ERRORS and SUMMARY, each with the operation it is about."""
-    told = re.split(r"^=+ SUMMARY =+$", said, flags=re.MULTILINE)[0]
-    _, *parts = HEADING.split(told)
-    return [
-        f"{name}: {' '.join(text.split())[:900]}" for name, text in zip(parts[::2], parts[1::2], strict=True)
-    ]
 
 
 def _schema(port: int) -> bytes:

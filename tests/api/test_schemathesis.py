@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from ops.drills.api import Questions
+from ops.drills.api_questions import Questions
 from simgame import env
 from tests.live import LiveGame
 

@@ -79,5 +79,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
 
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
+        if any(isinstance(each, dict) for each in value.values()):
+            return f"{len(value)} (each: --format json)"
         return ", ".join(f"{name} {number}" for name, number in value.items())
     return str(value)
