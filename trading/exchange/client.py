@@ -55,8 +55,11 @@ class ExchangeClient:
         self._connecting: asyncio.Task[_Wire | None] | None = None
         self._failed_at = -CONNECT_PAUSE_S
 
-    async def ask(self, body: Body, timeout_s: float = TIMEOUT_S) -> Received:
-        """Never raises for a missing, dying or silent exchange: the reply says it."""
+    async def ask(self, body: Body, timeout_s: float = TIMEOUT_S, rate: int = 0) -> Received:
+        """Never raises for a missing, dying or silent exchange: the reply says it.
+
+        `rate`: how often a second the exchange takes such a command of this portfolio; 0: no limit.
+        """
         if (self._wire is None or self._wire.lost) and not await self._connect():
             return _not_running(0)
         n = next(self._numbers)
@@ -65,7 +68,7 @@ class ExchangeClient:
         coming.until, coming.timeout_s = loop.time() + timeout_s, timeout_s
         if self._looking is None:
             self._looking = loop.call_later(LOOK_S, self._look, loop)
-        self._unsent.append(Request(n, body))
+        self._unsent.append(Request(n, body, rate))
         if len(self._unsent) == 1:
             loop.call_soon(self._flush)
         elif len(self._unsent) >= REQUESTS_PER_FRAME:

@@ -25,6 +25,7 @@ class Arrival:
     body: Any
     n: int
     link: Any  # has `answer(reply)`
+    rate: int = 0  # see pace
 
 
 class Intake:

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from realtime.publish import Message
-from simgame.kernel import failpoints
+from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import world_key
 from trading.engine.commands import CancelAll, CancelOrder, ClosePosition, NewOrder, ReplaceOrder
 from trading.engine.invariants import Breach
@@ -25,6 +25,7 @@ from trading.exchange.audit import Audit
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival, Intake
 from trading.exchange.lease import BEAT_S, Fenced
+from trading.exchange.pace import Pace
 from trading.exchange.wire import Preview, Quarantine, Reply, Status
 from trading.exchange.writer import Fate, Reader, Writer
 
@@ -76,6 +77,7 @@ class Loop:
         self.publish = publish
         self.why_quarantined = why_quarantined
         self.intake = Intake()
+        self.pace = Pace()
         self.batches = self.largest_batch = 0
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._wake = asyncio.Event()
@@ -240,6 +242,8 @@ class Loop:
             return Reply(n, "not_executed", "ENGINE_RECOVERING", "The exchange is stopping.")
         if isinstance(body, NEEDS_A_PHASE) and not self.applier.engine.state.clock.phase:
             return Reply(n, "not_executed", "ENGINE_RECOVERING", UNHEARD)
+        if not self.pace.admits(arrival, clock.monotonic_s()):
+            return Reply(n, "not_executed", "RATE_LIMITED", "It was sent by way of several web workers.")
         if not self.intake.put(arrival):
             return Reply(
                 n, "not_executed", "OVERLOADED", "Too many orders are waiting; this one was not taken."

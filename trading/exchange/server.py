@@ -45,7 +45,7 @@ class Link(asyncio.Protocol):
         try:
             for body in self._deframer.feed(data):
                 for request in decode_requests(body):
-                    self._submit(Arrival(request.body, request.n, self))
+                    self._submit(Arrival(request.body, request.n, self, request.rate))
         except (BadFrame, msgspec.MsgspecError) as error:
             log.warning("exchange_peer_not_understood", why=str(error))
             self.close()

@@ -80,6 +80,7 @@ Body = (
 class Request(msgspec.Struct, frozen=True, gc=False, array_like=True):
     n: int  # chosen by the client, answered with it
     body: Body
+    rate: int = 0  # so many a second of this portfolio are taken from all clients together; 0: no limit
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -223,16 +223,20 @@ def _find_scale(key: tuple[int, str]) -> Scale:
 async def _admit(call: Call, what: str) -> tuple[PortfolioRef, dict[str, str]]:
     """Whose portfolio, and whether it may ask again so soon."""
     portfolio = await portfolio_for(call.identity, call.headers.get("x-portfolio"))
-    rate = int(await runtime.aget("trading.order_rate")) or settings.ORDER_RATE
-    allowance = limits.take(f"{what}:{portfolio.id}", rate)
-    headers = allowance.headers(what)
+    allowance = limits.take(f"{what}:{portfolio.id}", await _rate())
     if not allowance.ok:
-        raise RateLimited(
-            f"At most {allowance.limit} {what} a second per portfolio.",
-            headers=headers,
-            limit=allowance.limit,
-        )
-    return portfolio, headers
+        raise _too_often(allowance, what)
+    return portfolio, allowance.headers(what)
+
+
+async def _rate() -> int:
+    """Orders a second per portfolio, and as many changes of orders."""
+    return int(await runtime.aget("trading.order_rate")) or settings.ORDER_RATE
+
+
+def _too_often(allowance: limits.Allowance, what: str) -> RateLimited:
+    told = f"At most {allowance.limit} {what} a second per portfolio."
+    return RateLimited(told, headers=allowance.headers(what), limit=allowance.limit)
 
 
 async def _refuse_when_paused() -> None:
@@ -250,7 +254,13 @@ def _key(call: Call, in_body: str | None) -> str | None:
 
 
 async def _ask(portfolio: PortfolioRef, command: Body) -> Received:
-    return await client_for(portfolio.world_number).ask(command, ANSWER_S)
+    """The exchange's answer. Raises RateLimited where other web workers brought it enough already."""
+    rate = await _rate()
+    reply = await client_for(portfolio.world_number).ask(command, ANSWER_S, rate)
+    if reply.code == RateLimited.code:
+        what = "orders" if isinstance(command, NewOrder | ClosePosition) else "changes"
+        raise _too_often(limits.Allowance(False, rate, 0, 1 / rate), what)
+    return reply
 
 
 def _require_executed(reply: Received, scale: Scale | None = None) -> None:
