@@ -20,6 +20,7 @@ Report = dict[str, Any]  # {bench, machine, seconds, ours: {â€¦}, peer: {name, â
 Say = Callable[[str], None]  # one line of progress for a person
 
 BENCHES = {
+    "cost": "ops.load.cost",
     "engine": "ops.load.engine",
     "fanout": "ops.load.fanout",
     "growth": "ops.load.growth",

@@ -39,6 +39,7 @@ class Run:
 class Caller(asyncio.Protocol):
     def __init__(self, run: Run, number: int):
         self.run, self.number = run, number
+        self.name = f"{run.question.get('run', 'b')}{number}"
         self.sent = 0
         self.at = 0.0
         self.buffer = b""
@@ -60,7 +61,7 @@ class Caller(asyncio.Protocol):
         body = (
             f'{{"symbol":"{order["symbol"]}","qty":"100","side":"buy","type":"limit","time_in_force":"day",'
             f'"limit_price":"{order["high" if reaches else "low"]}",'
-            f'"client_order_id":"b{self.number}-{self.sent}"}}'
+            f'"client_order_id":"{self.name}-{self.sent}"}}'
         ).encode()
         self.at = time.perf_counter()
         self.transport.write(self.head + str(len(body)).encode() + b"\r\n\r\n" + body)
@@ -104,11 +105,21 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def watch(watched: dict[str, int]) -> dict[str, float]:
-    """Linux only: elsewhere the report does without."""
+def family_s(pid: int) -> float:
+    """Processor time of a process's children so far, of those that ended too."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    living = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return ended + sum(processor_s(int(each)) for each in living)
+
+
+def watch(question: dict[str, Any]) -> dict[str, float]:
+    """Linux only: elsewhere the report does without. `watched`: processes; `families`: parents."""
     if not Path("/proc/self/stat").exists():
         return {}
-    return {name: processor_s(pid) for name, pid in (watched | {"client": os.getpid()}).items()}
+    spent = {name: processor_s(pid) for name, pid in question.get("watched", {}).items()}
+    spent |= {name: family_s(pid) for name, pid in question.get("families", {}).items()}
+    return spent | {"client": processor_s(os.getpid())}
 
 
 async def listening(port: int) -> None:
@@ -125,20 +136,20 @@ async def listening(port: int) -> None:
             return
 
 
-async def drive(question: dict[str, Any]) -> dict[str, Any]:
+async def drive(question: dict[str, Any], caller: type[Caller] = Caller) -> dict[str, Any]:
     run = Run(question)
     await listening(question["port"])
     loop = asyncio.get_running_loop()
     for number in range(question["connections"]):
-        await loop.create_connection(lambda n=number: Caller(run, n), "127.0.0.1", question["port"])
-    await asyncio.sleep(WARM_S)
+        await loop.create_connection(lambda n=number: caller(run, n), "127.0.0.1", question["port"])
+    await asyncio.sleep(question.get("warm_s", WARM_S))
     run.counting = True
-    before = watch(question.get("watched", {}))
+    before = watch(question)
     began = time.perf_counter()
     await asyncio.sleep(question["seconds"])
     run.counting, run.over = False, True
     seconds = time.perf_counter() - began
-    after = watch(question.get("watched", {}))
+    after = watch(question)
     acks = len(run.times)
     answer = {
         "acks_per_s": round(acks / seconds),
