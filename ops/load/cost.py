@@ -22,7 +22,7 @@ from ops.load import processes
 from ops.load.bench import Report, Say, machine, positive, positive_int
 
 HELP = "What authentication, row-level security and the audit trail add to an order and to a page."
-TOOLS, CLIENT, SERVER = "ops.load.cost_tools", "ops.load.cost_client", "ops.load.cost_server"
+TOOLS, CLIENT = "ops.load.cost_tools", "ops.load.cost_client"
 WARM_S: Final = 0.7  # plans are made anew after row-level security was switched
 PATIENCE_S: Final = 60.0
 STARTS: Final = 8  # attempts to reach a worker that is starting, with longer and longer pauses: a minute
@@ -216,7 +216,7 @@ def _ready(environment: dict[str, str], options: dict[str, Any], say: Say) -> It
                 "DJANGO_SETTINGS_MODULE": "ops.load.cost_settings",
                 "BENCH_WITHOUT": without,
             }
-            port, worker = running.enter_context(processes.own_server(part, SERVER))
+            port, worker = running.enter_context(processes.own_server(part))
             bench.servers[without] = (port, worker.pid)
         yield bench
 

@@ -12,12 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from simgame import embedded
 from simgame.settings import *  # noqa: F403
-from simgame.settings import HOME, MIDDLEWARE
+from simgame.settings import HOME, INSTALLED_APPS, MIDDLEWARE
 
 WITHOUT = frozenset(os.environ.get("BENCH_WITHOUT", "").split(","))
 if not HOME.name.startswith("simgame-bench-") or os.environ.get("DATABASE_URL"):
     raise ImproperlyConfigured("ops.load.cost_settings leaves protection out: only `bench cost` may use it.")
 
+INSTALLED_APPS = [*INSTALLED_APPS, "ops.load.cost_app.CostConfig"]
 if "rows" in WITHOUT:
     DATABASES = {"default": embedded.django_database(embedded.database_url(HOME))}
 if "auth" in WITHOUT:

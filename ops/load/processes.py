@@ -89,11 +89,10 @@ def street(on: subprocess.Popen[Any], environment: dict[str, str]) -> Iterator[S
 
 
 @contextmanager
-def own_server(environment: dict[str, str], module: str = "") -> Iterator[tuple[int, subprocess.Popen[Any]]]:
-    """The game's own, one worker; or a `module` that is told the same. Gives its port and itself."""
+def own_server(environment: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[Any]]]:
+    """The game's own, one worker. Gives its port and itself."""
     port = _free_port()
-    usual, *told = web_server("uvicorn", "127.0.0.1", port)
-    with process(["-m", module or usual, *told], environment) as child:
+    with process(["-m", *web_server("uvicorn", "127.0.0.1", port)], environment) as child:
         yield port, child
 
 

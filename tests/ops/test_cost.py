@@ -41,7 +41,7 @@ def test_no_game_can_be_served_without_its_front_door() -> None:
     given = {name: value for name, value in os.environ.items() if name not in GIVEN}
     given |= {"DJANGO_SETTINGS_MODULE": "ops.load.cost_settings", "BENCH_WITHOUT": "auth,rows"}
     done = subprocess.run(
-        [sys.executable, "-m", "ops.load.cost_server", "--port", "1"],
+        [sys.executable, "-m", "simgame.web", "--port", "1"],
         cwd=env.BASE_DIR,
         env=given,
         capture_output=True,
