@@ -53,7 +53,7 @@ TELL: Final = """async (told) => {
   const [store, feeds] = await Promise.all([import(at), import(at.replace("/store.", "/feeds."))]);
   if (told !== "halted") feeds.stream.drop(`phase:${store.world.slug}`);
   if (told === "halted") store.halts.value = { [store.selected.peek()]: "volatility" };
-  else store.applyPhase({ ...store.phase.peek(), phase: "closed", next_phase: "pre_open",
+  else store.halts.value = {}, store.applyPhase({ ...store.phase.peek(), phase: "closed", next_phase: "pre_open",
     next_change: new Date(Date.parse(store.phase.peek().market_time ?? new Date()) + 51_864_000).toISOString() });
 }"""  # noqa: E501
 PATIENCE_MS: Final = 30_000

@@ -1,6 +1,6 @@
 // The heading of the selected instrument: name, last price, the day's figures, and how old they are.
 import { effect } from "@preact/signals-core";
-import { figure, flash, text } from "./dom.js";
+import { attribute, figure, flash, text } from "./dom.js";
 import { change, direction, grouped, parse, rough, signed } from "./money.js";
 import { t } from "./phrases.js";
 import { stated } from "./notices.js";
@@ -48,7 +48,9 @@ function showAge(node) {
   if (halt !== undefined) return text(node, halt ? t("Trading is halted: {reason}", { reason: stated(halt) }) : t("Trading is halted"));
   if (!listed.tradable) return text(node, t("Not traded here"));
   const { state, forMs } = link.value;
-  if (state === "lost" || state === "stale") return text(node, t("{n} s old", { n: Math.floor(forMs / 1000) }));
+  const counts = state === "lost" || state === "stale";
+  attribute(node, "aria-live", counts ? "off" : "polite"); // nobody is told each second; the badge says it once
+  if (counts) return text(node, t("{n} s old", { n: Math.floor(forMs / 1000) }));
   text(node, phase.value?.phase === "closed" ? t("Market closed") : phase.value?.paused ? t("Paused by the operator") : "");
 }
 
