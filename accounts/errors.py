@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simgame.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from simgame.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 
 
 class BadCredentials(Unauthenticated):
@@ -98,3 +98,8 @@ class UnknownLogin(NotFound):
 class KeyForAnotherRequest(Invalid):
     code = "KEY_FOR_ANOTHER_REQUEST"
     title = "This Idempotency-Key came with another request before"
+
+
+class OtherSiteAway(Unavailable):
+    code = "OTHER_SITE_AWAY"
+    title = "The other site does not answer"

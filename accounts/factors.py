@@ -66,6 +66,7 @@ def remember_address(request: HttpRequest, player: Player) -> None:
 
 
 _ACTS: Final[dict[Signal, str]] = {
+    account_signals.user_signed_up: "player.register",  # with an account of another site
     mfa_signals.authenticator_added: "factor.add",
     mfa_signals.authenticator_removed: "factor.remove",
     mfa_signals.authenticator_reset: "factor.reset",

@@ -5,6 +5,7 @@ Standard library only: `manage.py` reads it before any dependency is installed.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import MutableMapping
@@ -80,6 +81,14 @@ def mapping(name: str) -> dict[str, dict[str, Any]]:
     if not isinstance(found, dict) or not all(isinstance(inner, dict) for inner in found.values()):
         raise BadSetting(name, "…", 'a JSON object such as {"github": {"client_id": "…", "secret": "…"}}')
     return found
+
+
+def is_there(module: str) -> bool:
+    """Whether a module of this name can be imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def home() -> Path:

@@ -50,8 +50,10 @@ CONTENT_SECURITY_POLICY = {
 
 # Other sites whose accounts sign in here: {"github": {"client_id": "…", "secret": "…"}}
 SOCIAL = env.mapping("SIMGAME_SOCIAL")
-if SOCIAL:  # browsers hold the way to the other site against this directive too
-    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("https:")
+if unknown := [name for name in SOCIAL if not env.is_there(f"allauth.socialaccount.providers.{name}")]:
+    raise env.BadSetting(
+        "SIMGAME_SOCIAL", ", ".join(unknown), "names of django-allauth's providers, as github"
+    )
 
 # --- rooms ------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -183,7 +185,8 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE  # browsers allow it for localho
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.SocialAccounts"
 SOCIALACCOUNT_AUTO_SIGNUP = False  # a person chooses the name that others see
 SOCIALACCOUNT_STORE_TOKENS = False
-SOCIALACCOUNT_PROVIDERS = {name: {"APPS": [app]} for name, app in SOCIAL.items()}
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 3  # seconds: a person waits, and others behind them
+SOCIALACCOUNT_PROVIDERS = {name: {"APPS": [app], "OAUTH_PKCE_ENABLED": True} for name, app in SOCIAL.items()}
 ACCESS_TOKEN_S = 300
 REFRESH_TOKEN_S = 60 * 60 * 24 * 30
 REFRESH_GRACE_S = 10  # a rotated refresh token gives the same successor for this long
