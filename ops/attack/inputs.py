@@ -84,8 +84,13 @@ async def s16(stage: Stage, tally: Tally) -> None:
         for method, about in methods.items()
         if method in ("post", "put", "patch") and "requestBody" in about and "{" not in path
     ]
-    line = stage.line(**who.bearer)
-    for method, path in writes:
+    sources = (f"127.0.{part}.{number}" for part in range(40, 50) for number in range(1, 250))
+
+    async def one(_: Line, write: tuple[str, str]) -> None:
+        method, path = write
+        line = stage.line(
+            next(sources), **who.bearer
+        )  # of its own: a limit of tries would hide what is asked
         good = _example(schema, schema["paths"][path][method.lower()]["requestBody"])
         for name, value in FORGED.items():
             if name in good:
@@ -107,7 +112,9 @@ async def s16(stage: Stage, tally: Tally) -> None:
         for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/xml"):
             said = await line.ask(method, path, form, content_type=kind)
             tally.expect(400 <= said.status < 500, f"{method} {path} takes {kind}: {said.status}")
-        stage.tick(1)
+        line.close()
+
+    await stage.each(writes, one)
     tally.expect(await in_thread(lambda: _power(who.player.pk))() == before, "a field made Mallory mightier")
     tally.facts["doors"] = len(writes)
 
@@ -174,14 +181,15 @@ def _filled(path: str, word: str) -> str:
     return begin + quote(word, safe="") + rest.partition("}")[2].replace("{", "").replace("}", "")
 
 
-@attack("S18", "Whatever is asked is answered as documented: no fault of ours, and the books hold.")
+@attack("S18", "Whatever is asked is answered as documented: no fault of ours, and the books hold.", 420)
 async def s18(stage: Stage, tally: Tally) -> None:
     if stage.town is None:
         return  # tests/api/test_bad_orders.py does it inside the suite
     drill = await in_thread(bad_input.Drill)(stage.town, stage.world, stage.chance.randrange(1_000_000))
     drill.told = set(await in_thread(_orders)(stage.world))
     requests = stage.count(10_000, 500)
-    await drill.ask(requests, stage.tick)
+    with stage.counted(requests):
+        await drill.ask(requests, stage.tick)
     await in_thread(drill.settle)()
     tally.tried += requests
     tally.breaches += drill.findings[:20]
@@ -215,19 +223,21 @@ async def s19(stage: Stage, tally: Tally) -> None:
     ]
     await stage.each(numbers, one, **stage.bob.key)
     raw = ("NaN", "Infinity", "-Infinity", "1e400", "0x10", "1_0", "00", "+1", "1.", ".5", "١", "1e", "--1")
+    line = stage.line(**stage.bob.key)
     for text in raw:
         body = json.dumps(good).replace('"100"', text).encode()
-        said = await stage.line(**stage.bob.key).ask("POST", "/v2/orders", body)
+        said = await line.ask("POST", "/v2/orders", body)
         tally.expect(400 <= said.status < 500, f"qty {text}: {said.status}")
-    for path, name in (
-        ("/api/v1/games", "start_cash"),
-        ("/api/v1/alerts", "price"),
-        ("/api/v1/orders/preview", "qty"),
-    ):
-        for value in (*NUMBERS, *OTHERS):
-            body = {"name": "x", "symbol": symbol} | (good if "preview" in path else {}) | {name: value}
-            said = await stage.line(**stage.bob.bearer).ask("POST", path, body)
-            tally.expect(0 < said.status < 500, f"POST {path} {name} {str(value)[:40]!r}: {said.status}")
+    others = (("/api/v1/games", "start_cash"), ("/api/v1/alerts", "price"), ("/api/v1/orders/preview", "qty"))
+
+    async def elsewhere(line: Line, asked: tuple[str, str, Any]) -> None:
+        path, name, value = asked
+        body = {"name": "x", "symbol": symbol} | (good if "preview" in path else {}) | {name: value}
+        said = await line.ask("POST", path, body)
+        tally.expect(0 < said.status < 500, f"POST {path} {name} {str(value)[:40]!r}: {said.status}")
+
+    asked = [(path, name, value) for path, name in others for value in (*NUMBERS, *OTHERS)]
+    await stage.each(asked, elsewhere, **stage.bob.bearer)
 
 
 def _is(told: Any, sent: Any) -> bool:

@@ -61,6 +61,8 @@ class Line:
         self._reader = self._writer = None
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._reader is not None and self._reader.at_eof():  # the server closed it while it was idle
+            self.close()
         if self._reader is None or self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(
                 "127.0.0.1", self.port, local_addr=(self.source, 0)

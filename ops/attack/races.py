@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 from collections import Counter
 
 from accounts import tokens
@@ -14,9 +10,6 @@ from ops.attack import timing
 from ops.attack.line import Answer, Line
 from ops.attack.stage import PASSWORD, Stage, in_thread
 from ops.attack.tally import Tally, attack
-from ops.attack.walls import listens
-from ops.chaos.town import wait_for
-from simgame import children, env
 from simgame.kernel import clock
 from trading import invariants
 from trading.models import Order, Portfolio
@@ -29,34 +22,14 @@ WANTING = 100
     "S20", "A limit holds against a burst, other tokens, forged addresses and other spellings, without Redis."
 )
 async def s20(stage: Stage, tally: Tally) -> None:
-    whole, port = stage.port, await in_thread(_free_port)()
-    settings = {
-        "SIMGAME_REQUEST_RATE": str(RATE),
-        "SIMGAME_ORDER_RATE": str(RATE),
-        "REDIS_URL": "redis://127.0.0.1:1",
-    }
-    strict = children.spawn(
-        [sys.executable, "-m", "simgame.web", "--port", str(port)],
-        cwd=env.BASE_DIR,
-        env={**os.environ, **stage.environment, **settings},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        await in_thread(wait_for)(lambda: listens(port), "the strict server")
+    whole, rate = stage.port, str(RATE)
+    settings = {"SIMGAME_REQUEST_RATE": rate, "SIMGAME_ORDER_RATE": rate, "REDIS_URL": "redis://127.0.0.1:1"}
+    async with stage.another_web(**settings) as port:
         stage.port = port
-        await _bursts(stage, tally)
-    finally:
-        stage.port = whole
-        strict.terminate()
-        await asyncio.to_thread(strict.wait, 30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            await _bursts(stage, tally)
+        finally:
+            stage.port = whole
 
 
 async def _bursts(stage: Stage, tally: Tally) -> None:
@@ -142,20 +115,21 @@ async def s21(stage: Stage, tally: Tally) -> None:
 async def s22(stage: Stage, tally: Tally) -> None:
     prices = await stage.prices()
     symbol, price = max(prices.items(), key=lambda item: item[1])
-    for round_ in range(stage.count(5, 1)):
-        who = await stage.newcomer("wanting")
-        await _one_order(stage, tally, who.key, symbol, price, round_)
-        await _one_sale(stage, tally, who.key, symbol, price)
-        await _one_name(stage, tally, who.key, symbol, price)
+    rounds = stage.count(5, 1)
+    with stage.counted(rounds):
+        for _ in range(rounds):
+            who = await stage.newcomer("wanting")
+            await _one_order(stage, tally, who.key, symbol, price)
+            await _one_sale(stage, tally, who.key, symbol, price)
+            await _one_name(stage, tally, who.key, symbol, price)
+            stage.tick(1)
     await _one_seat(stage, tally)
     await _one_key_too_many(stage, tally)
     report = await in_thread(invariants.reconcile)(stage.world)
     tally.expect(report.breaks == 0, f"the books: {[found.as_dict() for found in report.found[:5]]}")
 
 
-async def _one_order(
-    stage: Stage, tally: Tally, key: dict[str, str], symbol: str, price: int, round_: int
-) -> None:
+async def _one_order(stage: Stage, tally: Tally, key: dict[str, str], symbol: str, price: int) -> None:
     """Each wants six tenths of the cash."""
     line = stage.line(**key)
     cash = int(float((await line.ask("GET", "/v2/account")).json["cash"]) * 100)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import redis
 from django.conf import settings
@@ -14,43 +19,86 @@ from websockets.exceptions import ConnectionClosed
 
 from accounts import keys, logins, players, tokens
 from accounts.models import Login, Player, RefreshToken
+from ops.attack import copies
 from ops.attack.line import Answer, Line
-from ops.attack.stage import Person, Stage, in_thread
+from ops.attack.stage import PASSWORD, Person, Stage, in_thread
 from ops.attack.tally import Tally, attack
 from ops.attack.tokens import DOOR
 from simgame.kernel import clock
 
 PARALLEL = 50
+ROUNDS_ASKED = 10
+DEVICE = "one device"
 HOLDS_S = 5.0  # a revocation holds everywhere within this
 REFRESH = "/api/v1/auth/refresh"
 
 
-@attack("S5", "Of 50 refreshes of one token at once exactly one wins: there is one successor, ever.")
+@attack("S5", "Of 50 refreshes of one token at once exactly one wins: there is one successor, ever.", 1200)
 async def s5(stage: Stage, tally: Tally) -> None:
+    """In the whole size at two web servers in turn, so that no lock within one of them decides."""
     who = await stage.newcomer("racer")
-    for round_ in range(stage.rounds):
-        pair = await in_thread(tokens.issue)(who.player, "one device")
-        same = round_ % 2 == 0
-
-        async def ask(line: Line, number: int, refresh: str = pair.refresh, same: bool = same) -> Answer:
-            device = "one device" if same else f"device {number}"
-            return await line.ask("POST", REFRESH, {"refresh": refresh}, user_agent=device)
-
-        answers = await stage.at_once(PARALLEL, ask)
-        won = [answer.json["refresh"] for answer in answers if answer.status == 200]
-        others = {answer.status for answer in answers} - {200}
-        heirs = await in_thread(_heirs)(pair.refresh)
-        tally.expect(
-            len(set(won)) == 1 and len(heirs) == 1 and others <= {401} and (same or len(won) == 1),
-            f"round {round_}: {len(won)} winners, {len(set(won))} successors, {len(heirs)} stored, {others}",
-        )
-    tally.facts["refreshes"] = stage.rounds * PARALLEL
+    async with AsyncExitStack() as stack:
+        ports = [stage.port]
+        if stage.full and stage.town:
+            ports.append(await stack.enter_async_context(stage.another_web()))
+        rounds = iter(range(stage.rounds))
+        with stage.counted(stage.rounds):
+            await asyncio.gather(*(_races(stage, tally, who, rounds, ports) for _ in ports))
+    tally.facts |= {"refreshes": tally.tried * PARALLEL, "web servers": len(ports)}
 
 
-def _heirs(refresh: str) -> list[RefreshToken]:
-    """The tokens of the family beside the first."""
-    login = tokens._read(tokens.Refresh, refresh).sid
-    return list(RefreshToken.objects.filter(login_id=login, consumed_at=None))
+async def _races(
+    stage: Stage, tally: Tally, who: Person, rounds: Iterator[int], ports: Sequence[int]
+) -> None:
+    """Round after round, each of one token; who won is asked after every few."""
+    crowd: list[Line] = []
+    while some := list(islice(rounds, ROUNDS_ASKED)):
+        pairs = await in_thread(_signed_in)(who, len(some))
+        told = []
+        for round_, refresh in zip(some, pairs, strict=True):
+            told.append((round_, refresh, await _race(stage, round_, refresh, ports, crowd)))
+            stage.tick(1)
+        stored = await in_thread(_heirs)(pairs)
+        for round_, refresh, answers in told:
+            _judge(tally, round_, answers, stored[refresh])
+    for line in crowd:
+        line.close()
+
+
+async def _race(
+    stage: Stage, round_: int, refresh: str, ports: Sequence[int], crowd: list[Line]
+) -> list[Answer]:
+    async def ask(line: Line, number: int) -> Answer:
+        device = DEVICE if _is_one_device(round_) else f"device {number}"
+        return await line.ask("POST", REFRESH, {"refresh": refresh}, user_agent=device)
+
+    return await stage.at_once(PARALLEL, ask, ports, crowd)
+
+
+def _judge(tally: Tally, round_: int, answers: list[Answer], heirs: int) -> None:
+    won = [answer.json["refresh"] for answer in answers if answer.status == 200]
+    others = {answer.status for answer in answers} - {200}
+    tally.expect(
+        len(set(won)) == 1 and heirs == 1 and others <= {401} and (_is_one_device(round_) or len(won) == 1),
+        f"round {round_}: {len(won)} winners, {len(set(won))} successors, {heirs} stored, {others}",
+    )
+
+
+def _is_one_device(round_: int) -> bool:
+    """In every second round: it may be told its one successor again."""
+    return round_ % 2 == 0
+
+
+def _signed_in(who: Person, count: int) -> list[str]:
+    return [tokens.issue(who.player, DEVICE).refresh for _ in range(count)]
+
+
+def _heirs(pairs: list[str]) -> dict[str, int]:
+    """How many tokens there are in the family of each that was not used, beside the first."""
+    families = {refresh: tokens._read(tokens.Refresh, refresh).sid for refresh in pairs}
+    unused = RefreshToken.objects.filter(login_id__in=families.values(), consumed_at=None)
+    stored = Counter(unused.values_list("login_id", flat=True))
+    return {refresh: stored[login] for refresh, login in families.items()}
 
 
 @attack("S6", "A rotated refresh token that comes again after the grace signs the whole device out.")
@@ -163,19 +211,50 @@ async def _closed(socket: object) -> None:
         return
 
 
-@attack("S8", "An emptied Redis gives no revoked token its life back.")
+@attack("S8", "Neither an emptied Redis nor a restored backup gives a revoked token its life back.")
 async def s8(stage: Stage, tally: Tally) -> None:
     who = await stage.newcomer("revoked")
-    await in_thread(_all)(who)
-    line = stage.line(**who.bearer)
-    tally.expect((await line.ask("GET", DOOR)).status == 401, "a revoked token is taken before that")
-    if stage.town is None:
-        return  # the Redis of a test run serves others
-    link = redis.Redis.from_url(settings.REDIS_URL)
-    link.flushall()
-    link.close()
-    for body, path in ((None, DOOR), ({"refresh": who.refresh}, REFRESH)):
-        said = await line.ask("POST" if body else "GET", path, body)
-        tally.expect(said.status == 401, f"{path} after FLUSHALL: {said.status}")
-    left = await in_thread(lambda: Login.objects.filter(player=who.player, revoked_at=None).count())()
-    tally.expect(left == 0, f"{left} sign-ins came back")
+    with TemporaryDirectory() as folder:
+        await in_thread(copies.dump)(file := Path(folder, "backup"))
+        line = stage.line()
+        heir = (await line.ask("POST", REFRESH, {"refresh": who.refresh})).json
+        await in_thread(_all)(who)
+        await in_thread(keys.revoke)(who.player.pk, who.key["apca_api_key_id"])
+        await _stay_dead(tally, line, who, heir, "before that")
+        if stage.town:  # the Redis of a test run serves others
+            with redis.Redis.from_url(settings.REDIS_URL) as link:
+                link.flushall()
+            await _stay_dead(tally, line, who, heir, "after FLUSHALL")
+        left = await in_thread(lambda: Login.objects.filter(player=who.player, revoked_at=None).count())()
+        tally.expect(left == 0, f"{left} sign-ins came back")
+        await _restored(stage, tally, file, who, heir)
+
+
+async def _restored(stage: Stage, tally: Tally, file: Path, who: Person, heir: dict[str, str]) -> None:
+    """Into a database of its own, with web servers of its own; the game goes on beside it."""
+    with copies.restored(file) as address:
+        own = {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "simgame.settings"}
+        async with stage.another_web(**own) as port:
+            said = await Line(port).ask("GET", DOOR, **who.bearer)
+            tally.expect(said.status == 200, f"the backup does not bring back what was ended: {said.status}")
+        for words in (("migrate", "-v0"), ("void_tokens", "--keys", "--reason", "restored from a backup")):
+            done = await in_thread(copies.manage)(address, *words)
+            tally.expect(done.returncode == 0, f"{words[0]} on what was restored: {done.stderr[-300:]}")
+        async with stage.another_web(**own) as port:
+            line = Line(port)
+            await _stay_dead(tally, line, who, heir, "after a restore")
+            good = {"username": who.player.username, "password": PASSWORD}
+            said = await line.ask("POST", "/api/v1/auth/token", good)
+            tally.expect(said.status == 200, f"nobody can sign in after a restore: {said.status}")
+
+
+async def _stay_dead(tally: Tally, line: Line, who: Person, heir: dict[str, str], when: str) -> None:
+    for name, (path, body, headers) in {
+        "an access token": (DOOR, None, who.bearer),
+        "the access token of its heir": (DOOR, None, {"authorization": f"Bearer {heir['access']}"}),
+        "a used refresh token": (REFRESH, {"refresh": who.refresh}, {}),
+        "its heir": (REFRESH, {"refresh": heir["refresh"]}, {}),
+        "a revoked key": ("/v2/account", None, who.key),
+    }.items():
+        said = await line.ask("POST" if body else "GET", path, body, **headers)
+        tally.expect(said.status == 401, f"{name} {when}: {said.status}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +16,7 @@ from django.contrib.auth.models import Permission
 
 from accounts import audit
 from accounts.models import AuditEntry, Player
+from ops.attack import copies
 from ops.attack.line import Line
 from ops.attack.stage import Person, Stage, in_thread
 from ops.attack.tally import Tally, attack
@@ -118,13 +122,15 @@ TAMPERING = (
 DDL = ("ALTER", "DROP")
 
 
-@attack("S24", "History is added to and never changed: refused to the web's role and to the owner alike.")
+@attack("S24", "History is added to and not changed, whoever tries; what is done past the triggers is named.")
 async def s24(stage: Stage, tally: Tally) -> None:
     await in_thread(_tamper)(tally)
+    await in_thread(_betrayed)(tally, list(PAST_THE_TRIGGERS)[: stage.count(5, 1)])
 
 
 def _tamper(tally: Tally) -> None:
-    audit.record(None, "attack.begin", uuid7())
+    for number in range(5):
+        audit.record(None, "attack.begin", uuid7(), number=number)
     before = AuditEntry.objects.count()
     owner = psycopg.connect(
         settings.DATABASE_URL, dbname=settings.DATABASES["default"]["NAME"], autocommit=True
@@ -136,6 +142,44 @@ def _tamper(tally: Tally) -> None:
                     continue  # who owns a table may rebuild it: that is what the chain of hashes is for
                 tally.expect(_fails(link, statement), f"{name} may {statement}")
     tally.expect(AuditEntry.objects.count() == before, "entries are gone")
+
+
+PAST_THE_TRIGGERS = {  # what was done: the entries, counted back from the last, of which one must be named
+    "UPDATE accounts_auditentry SET action = 'nothing' WHERE id = {last} - 2": (2,),
+    "UPDATE accounts_auditentry SET at = at + interval '1 second' WHERE id = {last} - 2": (2,),
+    "DELETE FROM accounts_auditentry WHERE id = {last} - 2": (1, 2),
+    "DELETE FROM accounts_auditentry WHERE id = {last}": (0,),
+    "UPDATE accounts_auditentry SET id = 0 WHERE id = {last}; "
+    "UPDATE accounts_auditentry SET id = {last} WHERE id = {last} - 1; "
+    "UPDATE accounts_auditentry SET id = {last} - 1 WHERE id = 0": (1,),
+}
+
+
+def _betrayed(tally: Tally, deeds: list[str]) -> None:
+    """Somebody who owns the database, on a copy of it: `manage.py audit verify` says where."""
+    with TemporaryDirectory() as folder:
+        copies.dump(file := Path(folder, "backup"))
+        with copies.restored(file) as address:
+            whole = copies.manage(address, "audit", "verify", "--format", "json")
+            tally.expect(whole.returncode == 0, f"the chain does not survive a restore: {whole.stdout[:300]}")
+            last = json.loads(whole.stdout)["head"]["id"]
+            for deed in deeds:
+                said = _verified_after(address, deed.format(last=last))
+                named = [last - back for back in PAST_THE_TRIGGERS[deed]]
+                tally.expect(said["broken_at"] in named, f"{deed}: names {said['broken_at']}, not {named}")
+
+
+def _verified_after(address: str, deed: str) -> Any:
+    """What `audit verify` says of the copy while the deed is done; then it is undone."""
+    with psycopg.connect(address, autocommit=True) as link:
+        link.execute("SET session_replication_role = replica")
+        link.execute("CREATE TABLE kept AS TABLE accounts_auditentry")
+        link.execute(deed)
+        said = copies.manage(address, "audit", "verify", "--format", "json")
+        link.execute(
+            "DELETE FROM accounts_auditentry; INSERT INTO accounts_auditentry TABLE kept; DROP TABLE kept"
+        )
+    return json.loads(said.stdout)
 
 
 def _fails(link: psycopg.Connection[Any], statement: str) -> bool:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from channels.db import database_sync_to_async
+from django.contrib.auth.hashers import make_password
 from websockets.asyncio.client import ClientConnection, connect
 
 from accounts import keys, tokens
@@ -19,8 +24,10 @@ from market import queries
 from market.models import World
 from ops.attack.line import Answer, Line
 from ops.chaos.town import InVain, Town, wait_for
+from simgame import children, env
 from simgame.kernel import money
 from trading import games
+from trading.proof import progress
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
@@ -51,7 +58,9 @@ class Stage:
     ):
         self.port, self.world, self.full, self.rounds, self.town = port, world, full, rounds, town
         self.chance = random.Random(f"attack {seed}")
+        self.number = ""  # of the attack that runs
         self.tick: Callable[[int], None] = lambda _: None
+        self._hashed = make_password(PASSWORD)  # once: it takes a processor a third of a second
         self.web_pid = town.running["web"].pid if town else None
         self.environment = town.environment if town else {}
         self.alice, self.bob = self.person("alice"), self.person("bob")
@@ -59,7 +68,7 @@ class Stage:
     def person(self, name: str) -> Person:
         """A newcomer of the Season. Raises InVain."""
         player = Player(username=f"{name}-{secrets.token_hex(4)}")
-        player.set_password(PASSWORD)
+        player.password = self._hashed
         player.save()
         portfolio = games.join(player, games.ensure_season(self.world))
         if portfolio.status != "active":
@@ -91,7 +100,8 @@ class Stage:
 
     async def each(self, work: Iterable[T], do: Callable[[Line, T], Awaitable[None]], **headers: str) -> None:
         """`do` for all of `work`, over a few connections at once."""
-        left = iter(work)
+        found = list(work)
+        left = iter(found)
 
         async def one() -> None:
             line = self.line(**headers)
@@ -100,17 +110,55 @@ class Stage:
                 self.tick(1)
             line.close()
 
-        await asyncio.gather(*(one() for _ in range(AT_ONCE)))
+        with self.counted(len(found)):
+            await asyncio.gather(*(one() for _ in range(AT_ONCE)))
 
-    async def at_once(self, count: int, ask: Callable[[Line, int], Awaitable[Answer]]) -> list[Answer]:
-        """`count` connections that are open already, and ask in the same moment."""
-        lines = [self.line() for _ in range(count)]
+    @contextmanager
+    def counted(self, total: int) -> Iterator[None]:
+        """`tick` tells how far it is, and how long it still takes."""
+        with progress.bar(self.number, total) as self.tick:
+            yield
+        self.tick = lambda _: None
+
+    async def at_once(
+        self,
+        count: int,
+        ask: Callable[[Line, int], Awaitable[Answer]],
+        ports: Sequence[int] = (),
+        crowd: list[Line] | None = None,
+    ) -> list[Answer]:
+        """`count` connections that are open already, and ask in the same moment, in turns of the `ports`.
+
+        `crowd` keeps them for the next time.
+        """
+        lines = [] if crowd is None else crowd
+        if not lines:
+            lines += [Line((ports or [self.port])[number % max(len(ports), 1)]) for number in range(count)]
         await asyncio.gather(*(line.open() for line in lines))
         answers = await asyncio.gather(*(ask(line, number) for number, line in enumerate(lines)))
-        for line in lines:
-            line.close()
-        self.tick(count)
+        if crowd is None:
+            for line in lines:
+                line.close()
         return answers
+
+    @asynccontextmanager
+    async def another_web(self, *module: str, **settings: str) -> AsyncIterator[int]:
+        """Its port: a web server of the same game with other settings, as long as it is needed."""
+        port = await in_thread(_free_port)()
+        server = children.spawn(
+            [sys.executable, "-m", *(module or ("simgame.web",)), "--port", str(port)],
+            cwd=env.BASE_DIR,
+            env={**os.environ, **self.environment, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            await asyncio.to_thread(wait_for, lambda: listens(port), "another web server")
+            yield port
+        finally:
+            server.terminate()
+            await asyncio.to_thread(server.wait, 30)
 
     @asynccontextmanager
     async def socket(self, path: str = "/ws/v1", **options: Any) -> AsyncIterator[ClientConnection]:
@@ -133,6 +181,17 @@ class Stage:
             return {row["symbol"]: money.parse(row["ask"], 2) for row in rows}
 
         return await in_thread(read)()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def in_thread(call: Callable[..., T]) -> Callable[..., Awaitable[T]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -18,6 +19,7 @@ from ops.attack.stage import Person, Stage, in_thread
 from ops.attack.tally import Tally, attack
 
 PUBLIC = {"symbol_or_id", "activity_type", "slug"}  # what everybody may ask for by name
+REFUSED = (401, 403, 404)
 NOBODYS_PORTFOLIO = "999999999"
 
 
@@ -122,7 +124,9 @@ async def ways(stage: Stage) -> AsyncIterator[tuple[str, Line]]:
     yield "a clerk without rights", stage.line(**clerk.bearer)
 
 
-@attack("S12", "Another player's object answers as one that does not exist: status, body, rows and time.")
+@attack(
+    "S12", "Another player's object answers as one that does not exist: status, body, rows and time.", 420
+)
 async def s12(stage: Stage, tally: Tally) -> None:
     hers = await belongings(stage, stage.alice)
     schema = await sync_to_async(SchemaGenerator().get_schema)(request=None, public=True)
@@ -133,26 +137,33 @@ async def s12(stage: Stage, tally: Tally) -> None:
             said = await own.ask("GET", pair.hers)
             tally.expect(said.status == 200, f"Alice cannot see her own {pair.hers}: {said.status}")
     before = await _as_she_sees(stage)
-    refused = (401, 403, 404)
-    async for who, line in ways(stage):
-        for pair in pairs:
-            theirs = await line.ask(pair.method, pair.hers, pair.body)
-            missing = await line.ask(pair.method, pair.nobodys, pair.body)
-            same = (theirs.status, _without(theirs, pair.hers)) == (
-                missing.status,
-                _without(missing, pair.nobodys),
-            )
-            asked = f"{who}: {pair.method} {pair.hers}"
-            told = f"{asked}: {theirs.status}, {missing.status}: {theirs.body[:200]!r} {missing.body[:200]!r}"
-            tally.expect(same and theirs.status in refused, told)
-            tally.expect(
-                not leaks(theirs, hers, pair.hers), f"{asked} tells {leaks(theirs, hers, pair.hers)}"
-            )
-        if stage.full or who == "Bob by token":
-            await _borrowed(stage, tally, who, line, schema, hers)
+    strangers = [each async for each in ways(stage)]
+    with stage.counted(len(strangers) * len(pairs)):
+        await asyncio.gather(*(_stranger(stage, tally, *each, hers, schema) for each in strangers))
     tally.expect(await _as_she_sees(stage) == before, "something of Alice's changed")
     await _sockets(stage, tally, hers)
     await _times(stage, tally, hers)
+
+
+async def _stranger(
+    stage: Stage, tally: Tally, who: str, line: Line, hers: Belongings, schema: dict[str, Any]
+) -> None:
+    """Everything of Alice's, and for each the same of nobody's: told alike."""
+    for pair in hers.pairs(schema):
+        theirs = await line.ask(pair.method, pair.hers, pair.body)
+        missing = await line.ask(pair.method, pair.nobodys, pair.body)
+        told = [(said.status, _without(said, path)) for said, path in
+                ((theirs, pair.hers), (missing, pair.nobodys))]  # fmt: skip
+        asked = f"{who}: {pair.method} {pair.hers}"
+        tally.expect(
+            told[0] == told[1] and theirs.status in REFUSED,
+            f"{asked}: {theirs.status}, {missing.status}: {theirs.body[:200]!r} {missing.body[:200]!r}",
+        )
+        leaked = leaks(theirs, hers, pair.hers)
+        tally.expect(not leaked, f"{asked} tells {leaked}")
+        stage.tick(1)
+    if stage.full or who == "Bob by token":
+        await _borrowed(stage, tally, who, line, schema, hers)
 
 
 async def _borrowed(

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ops.attack.stage import Stage
 
 BREACHES_SHOWN = 20
+LIMIT_S = 180.0
 
 
 @dataclass
@@ -30,16 +31,17 @@ class Attack(NamedTuple):
     number: str  # S1 … S27
     claim: str
     run: Callable[[Stage, Tally], Awaitable[None]]
+    limit_s: float = LIMIT_S  # what is not done by then is not done: the attack has not passed
 
 
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(number: str, claim: str) -> Callable[..., Any]:
+def attack(number: str, claim: str, limit_s: float = LIMIT_S) -> Callable[..., Any]:
     """Registers a coroutine function under its number."""
 
     def register(run: Callable[[Stage, Tally], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        ATTACKS[number] = Attack(number, claim, run)
+        ATTACKS[number] = Attack(number, claim, run, limit_s)
         return run
 
     return register

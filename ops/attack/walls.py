@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 import psycopg
@@ -13,7 +12,6 @@ from drf_spectacular.generators import SchemaGenerator
 from ops.attack.stage import Stage, in_thread
 from ops.attack.strangers import Belongings, belongings, leaks
 from ops.attack.tally import Tally, attack
-from ops.chaos.town import python, wait_for
 from simgame.database import roles
 
 WALLED = """
@@ -105,29 +103,32 @@ def _is_refused(link: psycopg.Connection[Any], statement: str) -> bool:
 async def s14(stage: Stage, tally: Tally) -> None:
     if stage.town is None:
         return  # tests/api/test_strangers.py does it inside the suite
-    town, port, whole = stage.town, stage.town.port + 1, stage.port
-    town.start("forgetful", python("ops.attack.forgetful", "--port", str(port)))
-    stage.port = port
-    try:
-        line = stage.line(**stage.bob.bearer)
-        await in_thread(wait_for)(lambda: listens(port), "the forgetful server")
-        hers = await _hers_at(stage, whole)
-        schema = await sync_to_async(SchemaGenerator().get_schema)(request=None, public=True)
-        for pair in hers.pairs(schema):
-            if "/games/" in pair.hers or "{key}" in pair.hers:
-                continue  # a game's host is asked of the row itself, not of the query
-            said = await line.ask(pair.method, pair.hers, pair.body)
-            told = leaks(said, hers, pair.hers)
-            tally.expect(
-                not 200 <= said.status < 300 and not told,
-                f"{pair.method} {pair.hers}: {said.status} {told}",
-            )
-        for path in schema["paths"]:
-            if "{" not in path:
-                said = await line.ask("GET", path)
-                tally.expect(not leaks(said, hers, path), f"GET {path} tells {leaks(said, hers, path)}")
-    finally:
-        stage.port = whole
+    whole = stage.port
+    async with stage.another_web("ops.attack.forgetful") as port:
+        stage.port = port
+        try:
+            await _forgotten(stage, tally, whole)
+        finally:
+            stage.port = whole
+
+
+async def _forgotten(stage: Stage, tally: Tally, whole: int) -> None:
+    line = stage.line(**stage.bob.bearer)
+    hers = await _hers_at(stage, whole)
+    schema = await sync_to_async(SchemaGenerator().get_schema)(request=None, public=True)
+    for pair in hers.pairs(schema):
+        if "/games/" in pair.hers or "{key}" in pair.hers:
+            continue  # a game's host is asked of the row itself, not of the query
+        said = await line.ask(pair.method, pair.hers, pair.body)
+        told = leaks(said, hers, pair.hers)
+        tally.expect(
+            not 200 <= said.status < 300 and not told,
+            f"{pair.method} {pair.hers}: {said.status} {told}",
+        )
+    for path in schema["paths"]:
+        if "{" not in path:
+            said = await line.ask("GET", path)
+            tally.expect(not leaks(said, hers, path), f"GET {path} tells {leaks(said, hers, path)}")
 
 
 async def _hers_at(stage: Stage, port: int) -> Belongings:
@@ -136,8 +137,3 @@ async def _hers_at(stage: Stage, port: int) -> Belongings:
         return await belongings(stage, await stage.newcomer("alice-too"))
     finally:
         stage.port = here
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

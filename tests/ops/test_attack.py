@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,7 +80,7 @@ def test_a_breach_is_told_and_ends_with_1(
     monkeypatch.setitem(ATTACKS, "S1", Attack("S1", "Nobody reads another's order.", breached))
     monkeypatch.setitem(ATTACKS, "S2", Attack("S2", "It runs.", stumbles))
     monkeypatch.setattr("ops.drills.private.move", lambda words: None)
-    monkeypatch.setattr(run, "run", lambda chosen, **_: run.carry_out(None, chosen, 1))  # type: ignore[arg-type]
+    monkeypatch.setattr(run, "run", lambda chosen, **_: run.carry_out(SimpleNamespace(), chosen, 1))  # type: ignore[arg-type]
     with pytest.raises(SystemExit) as ended:
         call_command("attack", "--only", "S1,S2", "--format", "json")
     assert ended.value.code == 1
@@ -87,6 +89,25 @@ def test_a_breach_is_told_and_ends_with_1(
     assert "KeyError" in second["breaches"][0]
     with pytest.raises(CommandError, match="no attack S99"):
         call_command("attack", "--only", "S99")
+
+
+def test_an_attack_whose_time_is_over_has_not_passed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def endless(_: Stage, tally: Tally) -> None:
+        tally.expect(True, "")
+        await asyncio.Event().wait()
+
+    monkeypatch.setitem(ATTACKS, "S1", Attack("S1", "It ends.", endless, limit_s=0.01))
+    report = run.carry_out(SimpleNamespace(), ["S1"], 1)  # type: ignore[arg-type]
+    assert (report["cut_short"], report["breaches"], report["tried"]) == (["S1"], 0, 1)
+    monkeypatch.setattr("ops.drills.private.move", lambda words: None)
+    monkeypatch.setattr(run, "run", lambda chosen, **_: report)
+    with pytest.raises(SystemExit) as ended:
+        call_command("attack", "--only", "S1")
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "CUT SHORT" in said and "every claim held" not in said
 
 
 def test_every_number_of_the_catalogue_has_its_claim() -> None:
