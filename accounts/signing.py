@@ -19,12 +19,14 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
+from jwt.algorithms import RSAAlgorithm
 
 from simgame.kernel import clock
 
 KEY_BITS: Final = 2048
 RELOAD_S: Final = 5.0  # the folder is looked at again at most this often
 SETTLE_S: Final = 15.0  # three looks: when a key signs, everybody can verify it
+PUBLISHED_S: Final = int(SETTLE_S - RELOAD_S)  # who keeps the key set so long knows a new key before it signs
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Keyring:
             self._load()
         key = self._keys.get(kid)
         return key.public if key else None
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public halves as a JSON Web Key Set (RFC 7517): also a key that will sign soon, and those whose
+        tokens have not expired."""
+        return {"keys": [_jwk(key) for key in self.all()]}
 
     def _is_old(self) -> bool:
         return clock.monotonic_s() - self._loaded_s > RELOAD_S
@@ -113,6 +120,11 @@ def make(folder: Path, number: int) -> None:
         return
     finally:
         draft.unlink()
+
+
+def _jwk(key: SigningKey) -> dict[str, str]:
+    public = RSAAlgorithm.to_jwk(key.public, as_dict=True)
+    return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key.kid, "n": public["n"], "e": public["e"]}
 
 
 def _stamp(path: Path) -> tuple[int, float]:

@@ -33,7 +33,7 @@ from simgame.kernel.errors import (
     Unavailable,
 )
 
-API_PREFIXES: Final = ("/api/", "/v2/", "/udf/", "/v1beta1", "/v1beta3")
+API_PREFIXES: Final = ("/api/", "/.well-known/", "/v2/", "/udf/", "/v1beta1", "/v1beta3")
 ALPACA_PREFIXES: Final = ("/v2/", "/v1beta1", "/v1beta3")
 CONTENT_TYPE: Final = "application/problem+json"
 log = structlog.get_logger(__name__)

@@ -15,6 +15,7 @@ V1 = "api/v1/"
 urlpatterns = [
     path("", include("trading.page_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(".well-known/jwks.json", auth.KeySet.as_view()),
     path(V1 + "auth/register", auth.Register.as_view()),
     path(V1 + "auth/guest", auth.Guest.as_view()),
     path(V1 + "auth/keep", auth.Keep.as_view()),

@@ -9,8 +9,10 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from asgiref.sync import async_to_sync
@@ -316,3 +318,28 @@ def test_processes_that_start_together_agree_on_the_first_key(tmp_path: Any) -> 
         kids = set(pool.map(lambda _: signing.Keyring(tmp_path).signer().kid, range(4)))
     assert len(kids) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["0001.pem"]
+
+
+def test_who_verifies_our_tokens_elsewhere_finds_their_keys(
+    live_server: Any, alice: Player, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With PyJWT's own client: a token of before a rotation, and one of after it."""
+    for name, value in {"folder": tmp_path, "_keys": {}, "_loaded_s": float("-inf")}.items():
+        monkeypatch.setattr(keyring, name, value)
+    address = f"{live_server}/.well-known/jwks.json"
+    issued = [tokens.issue(alice).access]
+    signing.rotate(tmp_path)
+    for path in tmp_path.iterdir():  # made long ago: the newest signs
+        os.utime(path, (1, 1))
+    keyring._loaded_s = float("-inf")
+    issued.append(tokens.issue(alice).access)
+    elsewhere = jwt.PyJWKClient(address)
+    found = [elsewhere.get_signing_key_from_jwt(token) for token in issued]
+    for token, key in zip(issued, found, strict=True):
+        told = jwt.decode(token, key, ["RS256"], audience=settings.JWT_AUDIENCE, issuer=settings.JWT_ISSUER)
+        assert told["sub"] == str(alice.pk)
+    assert len({key.key_id for key in found}) == 2
+    answer = httpx.get(address)
+    assert answer.headers["cache-control"] == "public, max-age=10"
+    for key in answer.json()["keys"]:
+        assert key.keys() == {"kty", "use", "alg", "kid", "n", "e"}, "the public half and nothing else"

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from accounts import factors, identity, logins, players, tokens
 from accounts.doors import Strict
 from accounts.models import Login, Player
+from accounts.signing import PUBLISHED_S, keyring
 from accounts.throttling import spend
 from accounts.tokens import Pair
 from simgame.kernel import money
@@ -87,6 +88,19 @@ class RegistrationAnswer(PairAnswer, GuestAnswer):
     pass
 
 
+class WebKeyAnswer(serializers.Serializer):
+    kty = serializers.ChoiceField(["RSA"])
+    use = serializers.ChoiceField(["sig"])
+    alg = serializers.ChoiceField(["RS256"])
+    kid = serializers.CharField(help_text="The `kid` in the head of a token that this key verifies")
+    n = serializers.CharField(help_text="Modulus, base64url")
+    e = serializers.CharField(help_text="Exponent, base64url")
+
+
+class KeySetAnswer(serializers.Serializer):
+    keys = WebKeyAnswer(many=True)
+
+
 class SessionAnswer(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["browser", "token"])
@@ -106,6 +120,14 @@ class Open(Door):
     def limited(self, what: str, rate_a_minute: int) -> None:
         """Raises RateLimited: people behind one address share `rate_a_minute`."""
         spend(self.request, f"{what}:{logins.address_of(self.request._request)}", rate_a_minute, 60)
+
+
+class KeySet(Open):
+    @extend_schema(responses=KeySetAnswer, tags=["auth"])
+    def get(self, request: Request) -> Response:
+        """The public keys of our access tokens, as a JSON Web Key Set (RFC 7517)."""
+        kept = {"Cache-Control": f"public, max-age={PUBLISHED_S}"}
+        return Response(keyring.jwks(), headers=kept)
 
 
 class Register(Open):
