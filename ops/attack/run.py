@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops.attack import browsers, inputs, premises, races, sessions, staff, strangers, tokens, walls
-from ops.attack.stage import Stage, listens
+from ops.attack.stage import Stage, in_thread, listens
 from ops.attack.tally import ATTACKS, Tally
 from ops.chaos.town import wait_for
 from ops.drills import private
@@ -59,6 +59,7 @@ async def _one(stage: Stage, number: str) -> dict[str, Any]:
     attack, tally = ATTACKS[number], Tally()
     began, verdict, stage.number = clock.monotonic_s(), "", number
     try:
+        await in_thread(stage.renew)()
         async with asyncio.timeout(attack.limit_s) as limit:
             await attack.run(stage, tally)
     except Exception as error:  # noqa: BLE001  whatever it is, it is told

@@ -78,6 +78,12 @@ class Stage:
         headers = {"apca_api_key_id": key.key_id, "apca_api_secret_key": secret}
         return Person(player, portfolio.pk, headers, pair.access, pair.refresh)
 
+    def renew(self) -> None:
+        """New tokens for Alice and Bob: those they have live five minutes, and all attacks together longer."""
+        for person in (self.alice, self.bob):
+            pair = tokens.issue(person.player, "attack")
+            person.access, person.refresh = pair.access, pair.refresh
+
     async def newcomer(self, name: str) -> Person:
         return await in_thread(self.person)(name)
 

@@ -141,6 +141,7 @@ async def s12(stage: Stage, tally: Tally) -> None:
     with stage.counted(len(strangers) * len(pairs)):
         await asyncio.gather(*(_stranger(stage, tally, *each, hers, schema) for each in strangers))
     tally.expect(await _as_she_sees(stage) == before, "something of Alice's changed")
+    await in_thread(stage.renew)()
     await _sockets(stage, tally, hers)
     await _times(stage, tally, hers)
 
@@ -217,7 +218,9 @@ async def _as_she_sees(stage: Stage) -> list[Any]:
     kept = {"/v2/orders": "id", "/v2/watchlists": "symbols", "/api/v1/keys": "key_id", "/api/v1/alerts": "id"}
     told: list[Any] = [(await line.ask("GET", "/api/v1/journal")).json]
     for path, name in kept.items():
-        said = (await line.ask("GET", path)).json
+        answer = await line.ask("GET", path)
+        assert answer.status == 200, f"Alice cannot see her own {path}: {answer.status}"
+        said = answer.json
         rows = said if isinstance(said, list) else next(iter(said.values()))
         told.append([row.get(name) for row in rows])
     return told

@@ -80,7 +80,9 @@ def test_a_breach_is_told_and_ends_with_1(
     monkeypatch.setitem(ATTACKS, "S1", Attack("S1", "Nobody reads another's order.", breached))
     monkeypatch.setitem(ATTACKS, "S2", Attack("S2", "It runs.", stumbles))
     monkeypatch.setattr("ops.drills.private.move", lambda words: None)
-    monkeypatch.setattr(run, "run", lambda chosen, **_: run.carry_out(SimpleNamespace(), chosen, 1))  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        run, "run", lambda chosen, **_: run.carry_out(SimpleNamespace(renew=lambda: None), chosen, 1)
+    )  # type: ignore[arg-type]
     with pytest.raises(SystemExit) as ended:
         call_command("attack", "--only", "S1,S2", "--format", "json")
     assert ended.value.code == 1
@@ -99,7 +101,7 @@ def test_an_attack_whose_time_is_over_has_not_passed(
         await asyncio.Event().wait()
 
     monkeypatch.setitem(ATTACKS, "S1", Attack("S1", "It ends.", endless, limit_s=0.01))
-    report = run.carry_out(SimpleNamespace(), ["S1"], 1)  # type: ignore[arg-type]
+    report = run.carry_out(SimpleNamespace(renew=lambda: None), ["S1"], 1)  # type: ignore[arg-type]
     assert (report["cut_short"], report["breaches"], report["tried"]) == (["S1"], 0, 1)
     monkeypatch.setattr("ops.drills.private.move", lambda words: None)
     monkeypatch.setattr(run, "run", lambda chosen, **_: report)
