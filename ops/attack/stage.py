@@ -79,7 +79,7 @@ class Stage:
         return Person(player, portfolio.pk, headers, pair.access, pair.refresh)
 
     def renew(self) -> None:
-        """New tokens for Alice and Bob: those they have live five minutes, and all attacks together longer."""
+        """New tokens for Alice and Bob: one lives five minutes, and all attacks together last longer."""
         for person in (self.alice, self.bob):
             pair = tokens.issue(person.player, "attack")
             person.access, person.refresh = pair.access, pair.refresh
