@@ -19,9 +19,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 STOPS_MAX = 150  # of the Tab key on the desk: each instrument is one
 SHOWN = """() => {
-  const one = document.activeElement, box = one.getBoundingClientRect(), field = one.closest(".fld, label");
-  const drawn = [one, field].some((node) => node && (getComputedStyle(node).outlineStyle !== "none"
-    || getComputedStyle(node).boxShadow !== "none"));
+  const one = document.activeElement;
+  if (one === document.body) return true; // after the last stop the browser's own controls have it
+  const box = one.getBoundingClientRect();
+  const drawn = [one, one.parentElement, one.closest(".fld, label")]
+    .filter(Boolean)
+    .map((node) => getComputedStyle(node))
+    .some((style) => style.outlineStyle !== "none" || style.boxShadow !== "none");
   return drawn && one.checkVisibility() && box.bottom > 0 && box.top < innerHeight;
 }"""
 MOVING = """() => {
