@@ -257,5 +257,5 @@ def _make_way() -> None:
     """The books are long-lived: the collector need not look at them again and again. And the loop should
     not wait 5 ms for a thread that reads."""
     sys.setswitchinterval(SWITCH_S)
-    collector.set_aside()
+    collector.set_aside_for_books()
     gc.enable()
