@@ -42,6 +42,7 @@ class Caller(asyncio.Protocol):
         self.run, self.number = run, number
         self.name = f"{run.question.get('run', 'b')}{number}"
         self.sent = 0
+        self.was_answered = False
         self.at = 0.0
         self.buffer = b""
         self.transport: Any = None
@@ -79,7 +80,8 @@ class Caller(asyncio.Protocol):
 
     def answered(self, status: int, body: bytes) -> None:
         run = self.run
-        run.unanswered -= self.sent == 1
+        run.unanswered -= not self.was_answered
+        self.was_answered = True
         if run.counting:
             run.statuses[status] += 1
             if status in OK:
@@ -145,8 +147,6 @@ async def drive(question: dict[str, Any], caller: type[Caller] = Caller) -> dict
     for number in range(question["connections"]):
         await loop.create_connection(lambda n=number: caller(run, n), "127.0.0.1", question["port"])
     await asyncio.sleep(question.get("warm_s", WARM_S))
-        await loop.create_connection(lambda n=number: Caller(run, n), "127.0.0.1", question["port"])
-    await asyncio.sleep(WARM_S)
     while run.unanswered and not run.broken:
         await asyncio.sleep(0.05)
     run.counting = True
