@@ -112,6 +112,9 @@ class Audited(admin.ModelAdmin):
 
 
 class AuditedSite(admin.AdminSite):
+    site_header = site_title = "SimGame"
+    index_title = "Running the game"
+
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """By our own page, which asks for the second factor; who is no staff is told so."""
         if request.user.is_authenticated and not self.has_permission(request):
