@@ -7,7 +7,10 @@ import os
 import tempfile
 import time
 from argparse import ArgumentParser
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, Final
 
 import httpx
@@ -20,6 +23,7 @@ from ops.chaos.town import Town, wait_for
 from ops.drills import private
 from ops.drills.api_questions import CHANCE, PHASES, Questions, Round
 from ops.load.bench import machine, positive_int
+from ops.load.processes import own_server
 from simgame.kernel import clock
 from trading import games, invariants
 from trading.proof import progress
@@ -37,9 +41,9 @@ HELP = """Schemathesis, all phases, over the schema that a real server serves; t
   manage.py drill api --requests 2000 --seed 7 --format json
   manage.py drill api --seconds 600
 
-A private home gets PostgreSQL, Valkey, a feed, an exchange and a web worker. Judged: no fault of ours (5xx
-but 503 and 504, which are documented), no status, type, header or shape that the schema does not know, every
-process alive, and the books hold afterwards.
+A private home gets PostgreSQL, Valkey, a feed, an exchange and a web worker for each process that asks.
+Judged: no fault of ours (5xx but 503 and 504, which are documented), no status, type, header or shape that
+the schema does not know, every process alive, and the books hold afterwards.
 
 Exit codes: 0 nothing found, 1 it could not run, 2 wrong usage, 3 findings (with --seed to repeat them)."""
 
@@ -48,7 +52,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--requests", type=positive_int, default=100_000, metavar="N")
     parser.add_argument("--seconds", type=positive_int, default=24 * 3_600, help="at most so long")
     cores = os.cpu_count() or 1
-    parser.add_argument("--processes", type=positive_int, default=cores, help="that ask at once")
+    parser.add_argument(
+        "--processes",
+        type=positive_int,
+        default=cores,
+        help="that ask at once, each at a web worker of its own",
+    )
     parser.add_argument("--seed", type=int, default=1, help="the same seed asks much the same")
 
 
@@ -57,60 +66,67 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     names = ("requests", "seconds", "seed", "processes", "format")
     private.move(["drill", "api", *(word for name in names for word in (f"--{name}", str(options[name])))])
     os.environ["SIMGAME_REGISTER_RATE"] = "1000000"
-    with private.town("feed", "exchange", "web") as (town, world), tempfile.TemporaryDirectory() as folder:
-        drill = Drill(town, world, Path(folder), options["seed"])
-        drill.ask(options["requests"], options["seconds"], options["processes"])
+    with ExitStack() as running:
+        town, world = running.enter_context(private.town("feed", "exchange", "web"))
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+        quiet = os.environ | {"SIMGAME_LOG_LEVEL": "ERROR"}  # refusals are what is asked for
+        further = range(options["processes"] - 1)
+        more = dict(running.enter_context(own_server(quiet)) for _ in further)
+        drill = Drill(town, world, folder, options["seed"], more)
+        drill.ask(options["requests"], options["seconds"])
         drill.settle()
         return drill.report()
 
 
 class Drill:
-    def __init__(self, town: Town, world: World, folder: Path, seed: int):
+    def __init__(self, town: Town, world: World, folder: Path, seed: int, more: dict[int, Popen[Any]]):
+        """`more`: further web workers by port."""
         self.town, self.world, self.seed = town, world, seed
+        self.webs = {town.port: town.running["web"], **more}
         self.began_s = clock.monotonic_s()
         self.findings: list[str] = []
         self.breaks = 0
         self.questions = Questions(folder, town.port, self._tokens())
 
-    def ask(self, requests: int, seconds: int, processes: int) -> None:
-        """Rounds beside each other, each with the next seed, until so many requests were asked.
+    def ask(self, requests: int, seconds: int) -> None:
+        """A round at each web worker, each with the next seed, until so many requests were asked.
 
         The first one goes through all phases; the others do without those that know no chance.
         """
-        wait_for(self._answers, "the web worker")
-        running: list[Round] = []
+        for port in self.webs:
+            wait_for(partial(self._answers, port), "a web worker")
+        running: dict[int, Round] = {}
         asked = 0
         with progress.bar("API", requests) as advance:
             while True:
                 before, asked = asked, self.questions.asked
                 advance(asked - before)
-                ended = [each for each in running if not each.goes_on()]
-                self._end(ended)
-                running = [each for each in running if each not in ended]
+                for port in [port for port, each in running.items() if not each.goes_on()]:
+                    self._end(running.pop(port))
                 if asked < requests and self.seconds < seconds:
-                    while len(running) < processes:
-                        running.append(self._begin(requests - asked, seconds - self.seconds, processes))
+                    for port in self.webs.keys() - running.keys():
+                        running[port] = self._begin(port, requests - asked, seconds - self.seconds)
                 elif not running:
                     break
                 time.sleep(LOOK_EVERY_S)
         for fault in self.questions.faults():
             self._found(fault)
 
-    def _begin(self, left: int, seconds: int, processes: int) -> Round:
+    def _begin(self, port: int, left: int, seconds: int) -> Round:
         number = self.questions.rounds
         asked = self.questions.asked
         rate = asked / max(self.seconds, 1) if asked else GUESSED_PER_S
         budget = max(1, min(ROUND_S, seconds, round(left / rate)))
-        examples = max(1, min(EXAMPLES_MAX, left // (OPERATIONS * processes)))
+        examples = max(1, min(EXAMPLES_MAX, left // (OPERATIONS * len(self.webs))))
         phases = CHANCE if number else PHASES
-        return self.questions.begin(self.seed + number, examples, "--max-time", str(budget), phases=phases)
+        timed = ("--max-time", str(budget))
+        return self.questions.begin(self.seed + number, examples, *timed, phases=phases, port=port)
 
-    def _end(self, rounds: list[Round]) -> None:
-        for each in rounds:
-            for found in each.findings():
-                self._found(found)
-            if not self.questions.asked:
-                raise RuntimeError("Schemathesis asked nothing: " + "; ".join(self.findings[:3]))
+    def _end(self, ended: Round) -> None:
+        for found in ended.findings():
+            self._found(found)
+        if not self.questions.asked:
+            raise RuntimeError("Schemathesis asked nothing: " + "; ".join(self.findings[:3]))
 
     @property
     def seconds(self) -> int:
@@ -128,13 +144,16 @@ class Drill:
                 found.append(tokens.issue(player, "drill", None).access)
         return found
 
-    def _answers(self) -> bool:
-        return self.town.running["web"].poll() is None and bool(_schema(self.town.port))
+    def _answers(self, port: int) -> bool:
+        return self.webs[port].poll() is None and bool(_schema(port))
 
     def settle(self) -> None:
         for name in ("feed", "exchange", "web"):
             if self.town.running[name].poll() is not None:
                 self._found(f"{name} ended: {self.town.last_words(name)}")
+        for web in self.webs.values():
+            if web.poll() is not None:
+                self._found(f"a web worker ended with {web.poll()}")
         report = invariants.reconcile(self.world)
         self.breaks = report.breaks
         for found in report.found:
@@ -153,6 +172,7 @@ class Drill:
             "drill": "api",
             "seed": self.seed,
             "machine": machine(),
+            "web_workers": len(self.webs),
             "rounds": questions.rounds,
             "requests": questions.asked,
             "seconds": seconds,

@@ -68,11 +68,11 @@ class Questions:
         """One round, with so many examples an operation; what was wrong."""
         return [*self.begin(seed, examples, *more, phases=phases).findings(), *self.faults()]
 
-    def begin(self, seed: int, examples: int, *more: str, phases: str = PHASES) -> Round:
-        """One round beside others."""
+    def begin(self, seed: int, examples: int, *more: str, phases: str = PHASES, port: int = 0) -> Round:
+        """One round beside others, if need be at another web worker."""
         self.rounds += 1
         words = [
-            *("run", f"http://127.0.0.1:{self.port}/api/schema/?format=json", "--phases", phases),
+            *("run", f"http://127.0.0.1:{port or self.port}/api/schema/?format=json", "--phases", phases),
             *("--checks", ",".join(CHECKS), "--seed", str(seed), "--max-examples", str(examples)),
             *("--continue-on-failure", "--no-shrink", "--no-color", "--warnings", "off", *more),
             *("--generation-with-security-parameters", "false", "--generation-database", "none"),

@@ -14,6 +14,7 @@ from trading.exchange.intake import Arrival
 
 WINDOW_S: Final = 1.0
 SLACK: Final = 0.2
+ORDERS: Final = (NewOrder, ClosePosition)
 KEYS_MAX: Final = 100_000  # as in accounts.limits
 
 
@@ -25,7 +26,7 @@ class Pace:
         """One attempt of its portfolio: changes of orders count apart from orders. No rate, no limit."""
         if not arrival.rate:
             return True
-        key = (arrival.body.portfolio, isinstance(arrival.body, NewOrder | ClosePosition))
+        key = (arrival.body.portfolio, isinstance(arrival.body, ORDERS))
         full_at = max(self._full_at.get(key, now_s), now_s) + WINDOW_S / arrival.rate
         if full_at - now_s > WINDOW_S * (1 + SLACK) + 1e-9:
             return False
