@@ -24,7 +24,6 @@ if "rows" in WITHOUT:
 if "auth" in WITHOUT:
     FINDS_OUT = (
         "django.contrib.sessions.middleware.SessionMiddleware",
-        "allauth.account.middleware.AccountMiddleware",
         "accounts.impersonation.middleware",
         "accounts.entrance.middleware",
     )
