@@ -109,7 +109,10 @@ class Bench:
                 port, _ = self.servers[WAYS[way].without]
                 verb = "DELETE" if ask.path == ORDERS else "GET"
                 url, headers = f"http://127.0.0.1:{port}{ask.path}", self.people[ask.credential][0]
-                said = self.web.request(verb, url, headers=headers)
+                try:
+                    said = self.web.request(verb, url, headers=headers)
+                except httpx.HTTPError as error:
+                    raise RuntimeError(f"a web worker {WAYS[way]} does not answer: {error}") from error
                 if said.status_code not in (200, 207):
                     raise RuntimeError(f"{what}, {way}: {said.status_code} {said.text[:300]}")
 
