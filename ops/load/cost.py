@@ -9,6 +9,7 @@ them. Shown are medians over the turns; a layer adds what is saved where only th
 from __future__ import annotations
 
 import json
+import logging
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -74,6 +75,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: dict[str, Any], say: Say) -> Report:
     """Raises RuntimeError when something does not start, or refuses."""
     before = machine()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # our progress stands there
     with processes.home(say, keep=False) as environment, _ready(environment, options, say) as bench:
         bench.wake()
         for turn in range(options["turns"]):
