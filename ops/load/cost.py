@@ -13,6 +13,7 @@ import logging
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from statistics import median
 from subprocess import Popen
 from typing import Any, Final, NamedTuple
@@ -77,6 +78,7 @@ def run(options: dict[str, Any], say: Say) -> Report:
     before = machine()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # our progress stands there
     with processes.home(say, keep=False) as environment, _ready(environment, options, say) as bench:
+        bench.furnish()
         bench.wake()
         for turn in range(options["turns"]):
             bench.turn(turn, say)
@@ -103,6 +105,17 @@ class Bench:
         self.standing = Way()
         self.proofs: dict[str, dict[str, Any]] = {"row-level security": {}, "audit": {}, "authentication": {}}
         self.measured: dict[tuple[str, str], list[Report]] = {}
+
+    def furnish(self) -> None:
+        """The player whose pages are looked at gets some holdings and some orders, and sends no more."""
+        url = f"http://127.0.0.1:{self.servers[''][0]}{ORDERS}"
+        for order, price in product(self.orders, ("high", "low")):
+            body = {"symbol": order["symbol"], "qty": "100", "side": "buy", "type": "limit"}
+            said = self.web.post(
+                url, headers=self.people["key"][-1], json=body | {"limit_price": order[price]}
+            )
+            if said.status_code != 200:
+                raise RuntimeError(f"an order of the player who looks: {said.status_code} {said.text[:300]}")
 
     def wake(self) -> None:
         """Everything once at each worker: templates are read, players are known."""
@@ -144,7 +157,7 @@ class Bench:
         question: dict[str, Any] = {
             "port": port,
             "path": ask.path,
-            "headers": self.people[ask.credential],
+            "headers": self.people[ask.credential][-1:],
             "connections": 1,
             "seconds": self.options["seconds"],
             "warm_s": min(WARM_S, self.options["seconds"]),
@@ -155,6 +168,7 @@ class Bench:
             self.rounds += 1  # each names its orders anew: the same again would be a repetition
             question |= {"orders": self.orders, "marketable": MARKETABLE, "run": f"cost{self.rounds}-"}
             question["connections"] = self.options["connections"]
+            question["headers"] = self.people[ask.credential][:-1]
         processes.write(self.client, json.dumps(question))
         found = processes.read(self.client)
         if found["errors"] or not found["acks_per_s"]:
@@ -205,7 +219,7 @@ def _middle(found: list[Report]) -> Report:
 
 @contextmanager
 def _ready(environment: dict[str, str], options: dict[str, Any], say: Say) -> Iterator[Bench]:
-    count = options["connections"]
+    count = options["connections"] + 1  # and who looks at pages
     with ExitStack() as running:
         stage = running.enter_context(processes.stage(count, environment, say))
         street = running.enter_context(processes.street(stage, environment))
