@@ -18,7 +18,7 @@ WITHOUT = frozenset(os.environ.get("BENCH_WITHOUT", "").split(","))
 if not HOME.name.startswith("simgame-bench-") or os.environ.get("DATABASE_URL"):
     raise ImproperlyConfigured("ops.load.cost_settings leaves protection out: only `bench cost` may use it.")
 
-INSTALLED_APPS = [*INSTALLED_APPS, "ops.load.cost_app.CostConfig"]
+INSTALLED_APPS = [*INSTALLED_APPS, "ops.load.apps.CostConfig"]
 if "rows" in WITHOUT:
     DATABASES = {"default": embedded.django_database(embedded.database_url(HOME))}
 if "auth" in WITHOUT:
