@@ -8,13 +8,13 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Any, Final
 
 import httpx
-from django.test import override_settings
 
 from accounts import tokens
 from accounts.models import Player
@@ -28,6 +28,7 @@ from simgame.kernel import clock
 from trading import games, invariants
 from trading.proof import progress
 
+LIFETIME: Final = timedelta(days=7)
 SPENT_TOKENS: Final = 200  # of players whose sign-ins are ended again and again
 FINDINGS_MAX: Final = 50
 ROUND_S: Final = 600  # so long a round goes on
@@ -136,12 +137,12 @@ class Drill:
         """That of the player who asks, and those that are used up. They live as long as the drill."""
         season = games.ensure_season(self.world)
         found = []
-        with override_settings(ACCESS_TOKEN_S=7 * 86_400):
-            for n in range(SPENT_TOKENS + 1):
-                player = Player.objects.create(username=f"asks{n}")
-                if n == 0:
-                    games.join(player, season)
-                found.append(tokens.issue(player, "drill", None).access)
+        tokens.Access.lifetime = LIFETIME  # of those that this process issues
+        for n in range(SPENT_TOKENS + 1):
+            player = Player.objects.create(username=f"asks{n}")
+            if n == 0:
+                games.join(player, season)
+            found.append(tokens.issue(player, "drill", None).access)
         return found
 
     def _answers(self, port: int) -> bool:

@@ -21,7 +21,7 @@ REASON = "what looking costs is measured"
 
 def people() -> None:
     """Headers by credential: each player of the bench by a token, by a session, and looked at by staff."""
-    settings.ACCESS_TOKEN_S = timedelta(days=1).total_seconds()
+    tokens.Access.lifetime = timedelta(days=1)  # of those that this process issues
     players = list(Player.objects.filter(username__startswith="bench").order_by("id"))
     operator = Player.objects.create(username="operator", is_staff=True)
     say(
