@@ -70,9 +70,9 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     with ExitStack() as running:
         town, world = running.enter_context(private.town("feed", "exchange", "web"))
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        quiet = os.environ | {"SIMGAME_LOG_LEVEL": "ERROR"}  # refusals are what is asked for
-        further = range(options["processes"] - 1)
-        more = dict(running.enter_context(own_server(quiet)) for _ in further)
+        log = running.enter_context(open(town.log_of("web"), "ab"))
+        own = partial(own_server, dict(os.environ), stdout=log, stderr=log)
+        more = dict(running.enter_context(own()) for _ in range(options["processes"] - 1))
         drill = Drill(town, world, folder, options["seed"], more)
         drill.ask(options["requests"], options["seconds"])
         drill.settle()

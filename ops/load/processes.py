@@ -89,10 +89,10 @@ def street(on: subprocess.Popen[Any], environment: dict[str, str]) -> Iterator[S
 
 
 @contextmanager
-def own_server(environment: dict[str, str]) -> Iterator[tuple[int, subprocess.Popen[Any]]]:
+def own_server(environment: dict[str, str], **pipes: Any) -> Iterator[tuple[int, subprocess.Popen[Any]]]:
     """The game's own, one worker. Gives its port and itself."""
     port = _free_port()
-    with process(["-m", *web_server("uvicorn", "127.0.0.1", port)], environment) as child:
+    with process(["-m", *web_server("uvicorn", "127.0.0.1", port)], environment, **pipes) as child:
         yield port, child
 
 
