@@ -122,6 +122,9 @@ MARKET: dict[str, Schema] = {
         timezone=TEXT,
     ),
 }
+LUCK: Schema = closed(
+    low_pct=DECIMAL, high_pct=DECIMAL, beats_pct=DECIMAL, place={"enum": ["below", "inside", "above"]}
+)
 STANDING: Schema = closed(
     rank=COUNT,
     moved=NUMBER,
@@ -133,6 +136,7 @@ STANDING: Schema = closed(
     today_pct=PERCENT,
     drawdown_pct=PERCENT,
     fills=COUNT,
+    luck=maybe(LUCK),
 )
 TRADING: dict[str, Schema] = {
     "Order": opened(
