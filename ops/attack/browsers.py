@@ -41,7 +41,7 @@ def addresses(patterns: Any = None, begin: str = "/") -> Iterator[str]:
             yield from addresses(pattern.url_patterns, route)
 
 
-@attack("S9", "No unsafe request by cookie does anything without a token of ours, from our own origin.", 300)
+@attack("S9", "No unsafe request by cookie does anything without a token of ours, from our own origin.", 600)
 async def s9(stage: Stage, tally: Tally) -> None:
     who = await stage.newcomer("browsing")
     browser = await stage.browser(who)
