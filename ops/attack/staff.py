@@ -37,9 +37,7 @@ async def _clerk(stage: Stage, *rights: str) -> tuple[Person, Line]:
         clerk.player.user_permissions.set(Permission.objects.filter(codename__in=rights))
 
     await in_thread(promote)()
-    return clerk, await stage.browser(
-        clerk, "/admin/login/?next=/admin/", f"127.0.0.{stage.chance.randrange(2, 250)}"
-    )
+    return clerk, await stage.browser(clerk, source=f"127.0.0.{stage.chance.randrange(2, 250)}")
 
 
 def _pages() -> list[tuple[str, str]]:
