@@ -78,7 +78,9 @@ async def _bursts(stage: Stage, tally: Tally) -> None:
         tally.facts[what] = len(passed)
 
 
-@attack("S21", "Nobody learns by body or time whether a player exists; guessing one locks nobody else out.")
+@attack(
+    "S21", "Nobody learns by body or time whether a player exists; guessing one locks nobody else out.", 420
+)
 async def s21(stage: Stage, tally: Tally) -> None:
     who = await stage.newcomer("known")
     sources = (f"127.0.{part}.{number}" for part in range(1, 9) for number in range(1, 250))
