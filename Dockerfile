@@ -7,7 +7,7 @@ WORKDIR /app
 
 # The packages first: they change less often than the code
 COPY --chown=simgame requirements.txt manage.py ./
-COPY --chown=simgame simgame/__init__.py simgame/env.py simgame/children.py simgame/supervisor.py simgame/logline.py simgame/
+COPY --chown=simgame simgame/__init__.py simgame/env.py simgame/bundle.py simgame/children.py simgame/supervisor.py simgame/logline.py simgame/
 COPY --chown=simgame simgame/bootstrap simgame/bootstrap
 COPY --chown=simgame simgame/embedded simgame/embedded
 COPY --chown=simgame ops/frontend ops/frontend

@@ -10,7 +10,7 @@ import sys
 
 from csp.constants import NONCE, NONE, SELF
 
-from simgame import embedded, env, secrets
+from simgame import bundle, embedded, env, secrets
 from simgame.database import roles
 
 BASE_DIR = env.BASE_DIR
@@ -294,7 +294,11 @@ FORMAT_MODULE_PATH = ["simgame.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 NPM_DIR = HOME / "npm" / "node_modules"  # made by the bootstrap from ops/frontend
-STATICFILES_DIRS = [BASE_DIR / "static", *([("npm", NPM_DIR)] if NPM_DIR.is_dir() else [])]
+BUNDLE_DIR = HOME / bundle.FOLDER  # likewise, of our own scripts and styles
+PACKED = {} if DEBUG else bundle.manifest(BUNDLE_DIR)  # empty: the sources are sent one by one
+_MADE = {"npm": NPM_DIR, **({bundle.FOLDER: BUNDLE_DIR} if PACKED else {})}
+STATICFILES_DIRS = [BASE_DIR / "static", *((name, path) for name, path in _MADE.items() if path.is_dir())]
+WHITENOISE_IMMUTABLE_FILE_TEST = rf"^{STATIC_URL}{bundle.FOLDER}/"  # named by what is in them
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -24,6 +24,7 @@ from django.conf import settings
 
 from simgame import env
 from simgame.embedded import Embedded
+from tests.slot import MADE
 
 T = TypeVar("T")
 
@@ -84,8 +85,8 @@ def wait_until(condition: Callable[[], T], what: str, patience_s: float = PATIEN
 @contextmanager
 def playing(home: Path, *options: str) -> Iterator[LiveGame]:
     """A running game on `home`; stopped with Ctrl-C at the end."""
-    if settings.NPM_DIR.is_dir():
-        (home / "npm").symlink_to(settings.NPM_DIR.parent)
+    for name in MADE if settings.NPM_DIR.is_dir() else ():
+        (home / name).symlink_to(settings.HOME / name)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -17,6 +17,7 @@ from simgame import env
 
 SLOTS_MAX = 32
 KEPT = {"postgres", "valkey", "run", "keys", "npm", "pycache", ".embedded.lock"}
+MADE = ("npm", "bundle")
 _held: list[BinaryIO] = []  # the lock lives as long as this process
 
 
@@ -34,7 +35,7 @@ def claim() -> Path:
             continue
         _held.append(lock)
         home = _fresh(folder / str(number))
-        _link_npm(developers, home)
+        _link_made(developers, home)
         os.environ["SIMGAME_HOME"] = str(home)
         return home
     raise SystemExit(f"All {SLOTS_MAX} test homes in {folder} are in use: are old test runs still going?")
@@ -57,8 +58,10 @@ def _fresh(home: Path) -> Path:
     return home
 
 
-def _link_npm(developers: Path, home: Path) -> None:
-    """The browser libraries that the bootstrap installed serve the tests too."""
-    link = home / "npm"
-    link.unlink(missing_ok=True)
-    link.symlink_to(developers / "npm")
+def _link_made(developers: Path, home: Path) -> None:
+    """The browser libraries and packed scripts that the bootstrap made serve the tests too."""
+    for name in MADE:
+        (developers / name).mkdir(exist_ok=True)
+        link = home / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(developers / name)

@@ -31,7 +31,6 @@ INTERVALS: Final = (
 )
 KEY_DAYS: Final = (30, 90, 365)  # how long a key may be made to work
 BOARD_ROWS: Final = 9  # of the landing page
-MODULES: Final = ("desk", "store", "stream", "fold", "money", "worth", "chart", "ticket", "orders", "dom")
 
 
 def landing() -> JSON:
@@ -48,7 +47,6 @@ def landing() -> JSON:
         "page": page,
         "game": game,
         "world": game.world,
-        "modules": _modules("landing", "store", "stream", "money", "chart"),
         "start_cash": f"{money.rescale_down(game.start_cash, exponent):,}",
     }
 
@@ -70,7 +68,6 @@ def desk(portfolio: Portfolio, symbol: str = "") -> JSON:
         "symbol": page["symbol"],
         "rules": snapshot["rules"],
         "intervals": INTERVALS,
-        "modules": _modules(*MODULES),
     }
 
 
@@ -216,7 +213,3 @@ def _bar(bucket: JSON, tallest: int, mine: JSON | None) -> JSON:
     here = place is not None and bucket["from"] <= place < bucket["to"]
     height = round(100 * bucket["n"] / tallest) if tallest else 0
     return {**bucket, "height": height, "top": 100 - height, "you": here}
-
-
-def _modules(*names: str) -> list[str]:
-    return [f"js/{name}.js" for name in names]

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.staticfiles import finders
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import keys, logins
@@ -18,6 +19,7 @@ from trading.page_door import chosen, get_or_post, page
 
 
 @page
+@gzip_page
 @require_GET
 def landing(request: HttpRequest) -> HttpResponse:
     return render(request, "landing.html", pages.landing())
@@ -56,6 +58,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 @page
+@gzip_page
 @login_required
 @require_GET
 def desk(request: HttpRequest, symbol: str = "") -> HttpResponse:

@@ -1,8 +1,8 @@
 """`bench pages`: what the landing page and the desk cost a browser, in a real Chromium, on a game that runs.
 
-First paint, layout shift, long tasks while the market moves, how many rows of quotes came meanwhile, and the
-script that was sent (as gzip packs it). With `--lighthouse` its three scores too, for phone and desktop:
-npm installs it into the home at the first time (`ops/load/lighthouse/`); `play` never does.
+First paint, layout shift, script (as gzip packs it), and from Chromium's trace (`page_trace`) the tasks of
+the main thread while the page loads and while the market moves, how many rows came, and what took the time.
+With `--lighthouse` its three scores too, for desktop and phone (`page_audit`).
 """
 
 from __future__ import annotations
@@ -10,21 +10,15 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
-from pathlib import Path
 from typing import Any, Final
 
-from django.conf import settings
-
 from ops import gallery
-from ops.load.bench import Report, Say, machine
-from simgame.bootstrap import chromium, extras
+from ops.load import page_audit, page_trace
+from ops.load.bench import Report, Say, machine, positive_int
+from simgame.bootstrap import chromium
 
 try:
     from playwright.sync_api import Error, Page, expect, sync_playwright
@@ -33,29 +27,25 @@ except ImportError:  # only in development
 
 HELP = "first paint, long tasks, script and Lighthouse's scores of landing and desk, on a running game"
 
-SWITCHES: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-LONG_MS: Final = 50  # a task that lasts longer is felt
 PATIENCE_MS: Final = 90_000
-LIGHTHOUSE_S: Final = 300
-LIGHTHOUSE: Final = Path(__file__).parent / "lighthouse"
-INSTALL_S: Final = 600
-PRESETS: Final = {"phone": (), "desktop": ("--preset=desktop",)}  # the first is Lighthouse’s own default
-SCORES: Final = ("performance", "accessibility", "best-practices")
+SETTLED_MS: Final = 2_000  # from the first drawn chart to the first mark
+MARKS: Final = ("bench-first", "bench-last")
 WATCH: Final = """
-window.longTasks = [];
-new PerformanceObserver((list) => list.getEntries().forEach((one) => window.longTasks.push([one.startTime, one.duration])))
-  .observe({ type: "longtask", buffered: true });
 window.shift = 0;
 new PerformanceObserver((list) => list.getEntries().forEach((one) => { if (!one.hadRecentInput) window.shift += one.value; }))
   .observe({ type: "layout-shift", buffered: true });"""  # noqa: E501
 PAINT: Final = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
-WROTE: Final = "() => [window.longTasks, window.shift, performance.now()]"
+SHIFT: Final = "() => window.shift"
+MARK: Final = "(name) => performance.mark(name)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", default="", help="of the game (default: the one of this checkout)")
-    parser.add_argument("--seconds", type=int, default=20, help="how long each page is watched")
+    parser.add_argument("--seconds", type=positive_int, default=20, help="how long each page is watched")
     parser.add_argument("--lighthouse", action="store_true", help="its scores too (npm fetches it once)")
+    parser.add_argument(
+        "--runs", type=positive_int, default=3, help="of Lighthouse a page; their medians are told"
+    )
 
 
 def run(options: dict[str, Any], say: Say) -> Report:
@@ -66,28 +56,18 @@ def run(options: dict[str, Any], say: Say) -> Report:
         address = options["address"] or gallery.running()
     except gallery.CannotPicture as why:
         raise RuntimeError(str(why)) from why
-    lighthouse = _installed(say) if options["lighthouse"] else None
+    lighthouse = page_audit.installed(say) if options["lighthouse"] else None
     try:
         pages, cookies = _look(program, address.rstrip("/"), options["seconds"], say)
     except Error as why:
         raise RuntimeError(f"The browser could not finish: {why}") from why
     if lighthouse:
-        told = product((("landing", "/", []), ("desk", "/desk/", cookies)), PRESETS)
+        told = product((("landing", "/", []), ("desk", "/desk/", cookies)), page_audit.PRESETS)
         for (name, path, guest), preset in told:
-            say(f"Lighthouse: {name}, {preset}")
-            pages[name] |= _lighthouse(lighthouse, program, address.rstrip("/") + path, guest, preset)
+            say(f"Lighthouse: {name}, {preset}, {options['runs']} times")
+            url = address.rstrip("/") + path
+            pages[name] |= page_audit.audited(lighthouse, program, url, guest, preset, options["runs"])
     return {"bench": "pages", "machine": machine(), "seconds": options["seconds"], "ours": pages}
-
-
-def _installed(say: Say) -> Path:
-    """The folder that holds Lighthouse. Raises RuntimeError."""
-    target = Path(settings.HOME) / "lighthouse"
-    if not extras.is_installed(LIGHTHOUSE, target):
-        say("npm fetches Lighthouse (about 190 MB)")
-        complaint = extras.npm_ci(LIGHTHOUSE, target, INSTALL_S)
-        if complaint:
-            raise RuntimeError(f"npm could not fetch Lighthouse: {complaint}")
-    return target
 
 
 def _look(program: str, address: str, seconds: int, say: Say) -> tuple[Report, list[Any]]:
@@ -105,7 +85,7 @@ def _look(program: str, address: str, seconds: int, say: Say) -> tuple[Report, l
 @contextmanager
 def _browser(program: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        browser = playwright.chromium.launch(executable_path=program, args=page_audit.SWITCHES)
         context = browser.new_context(
             viewport={"width": 1440, "height": 900}, locale="en", service_workers="block"
         )
@@ -146,62 +126,25 @@ def _watched(
 ) -> Report:
     say(f"watching {url} for {seconds} s")
     scripts.clear()
+    browser = page.context.browser
+    assert browser is not None
+    browser.start_tracing(page=page, categories=page_trace.CATEGORIES)
     page.goto(url)
-    page.wait_for_load_state("load")
-    loaded = page.evaluate("() => performance.now()")
+    page.locator(".chart canvas").first.wait_for(state="attached")
+    page.wait_for_timeout(SETTLED_MS)
+    page.evaluate(MARK, MARKS[0])
     rows.clear()
     page.wait_for_timeout(seconds * 1000)
-    tasks, shift, _now = page.evaluate(WROTE)
-    after = [length for start, length in tasks if start > loaded]
+    page.evaluate(MARK, MARKS[1])
+    came = sum(rows)
+    trace = json.loads(browser.stop_tracing())
     return {
         "first_paint_ms": round(page.evaluate(PAINT) or 0),
         "script_gzip_kb": round(sum(scripts.values()) / 1000, 1),
-        "layout_shift": round(shift, 4),
-        "rows_per_s": round(sum(rows) / seconds),
-        "long_tasks_while_loading": len(tasks) - len(after),
-        "long_tasks_after": len([length for length in after if length > LONG_MS]),
-        "longest_task_after_ms": round(max(after, default=0)),
+        "layout_shift": round(page.evaluate(SHIFT), 4),
+        "rows_per_s": round(came / seconds),
+        **page_trace.told(trace["traceEvents"], MARKS),
     }
-
-
-def _lighthouse(folder: Path, program: str, url: str, cookies: list[Any], preset: str) -> Report:
-    """Scores of a page in a browser of its own, in which the guest is signed in."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as home, socket.socket() as probe, sync_playwright() as playwright:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-        probe.close()
-        switches = [*SWITCHES, f"--remote-debugging-port={port}"]
-        browser = playwright.chromium.launch_persistent_context(home, executable_path=program, args=switches)
-        browser.add_cookies(cookies)
-        told = _audit(folder, url, port, preset)
-        browser.close()
-    scores = {f"{preset}_{name}": round(100 * (told["categories"][name]["score"] or 0)) for name in SCORES}
-    failed = sorted(
-        name
-        for name, audit in told["audits"].items()
-        if audit["score"] is not None and audit["score"] < 0.9 and audit["scoreDisplayMode"] == "binary"
-    )
-    return {**scores, f"{preset}_s": round(time.monotonic() - began), f"{preset}_failed": " ".join(failed)}
-
-
-def _audit(folder: Path, url: str, port: int, preset: str) -> Any:
-    """What Lighthouse says, decoded. Raises RuntimeError."""
-    command = [
-        "node",
-        str(folder / "node_modules" / "lighthouse" / "cli" / "index.js"),
-        url,
-        *PRESETS[preset],
-        "--quiet",
-        "--output=json",
-        f"--only-categories={','.join(SCORES)}",
-        f"--port={port}",
-        "--disable-storage-reset",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIGHTHOUSE_S, check=False)
-    if done.returncode:
-        raise RuntimeError(f"Lighthouse could not finish: {done.stderr[-400:]}")
-    return json.loads(done.stdout)
 
 
 def table(result: Report) -> str:
@@ -209,5 +152,10 @@ def table(result: Report) -> str:
     rows = [f"{'':<28}" + "".join(f"{name:>14}" for name in names)]
     for key in result["ours"][names[0]]:
         values = [result["ours"][name].get(key, "") for name in names]
-        rows.append(f"{key:<28}" + "".join(f"{value!s:>14}" for value in values))
+        if any(isinstance(value, str) and " " in value for value in values):
+            rows += [
+                f"{key:<28}  {name}: {value}" for name, value in zip(names, values, strict=True) if value
+            ]
+        else:
+            rows.append(f"{key:<28}" + "".join(f"{value!s:>14}" for value in values))
     return "\n".join(rows)

@@ -27,6 +27,7 @@ Each explains its options with --help. Django's commands follow.
 
 def setup(options: argparse.Namespace, progress: Progress) -> int:
     complete = extras.install_browser_libraries(progress, env.home())
+    extras.pack_pages(progress, env.home())
     extras.compile_translations(progress)
     return 0 if complete else 1
 

@@ -1,4 +1,4 @@
-"""What the pages need beside Python: browser libraries by npm, translations by Babel."""
+"""What the pages need beside Python: libraries by npm, scripts packed by esbuild, translations by Babel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simgame import env
+from simgame import bundle, env
 
 from .progress import Progress
 
@@ -20,6 +20,7 @@ LISTS = ("package.json", "package-lock.json")
 QUIETLY = ("--no-audit", "--no-fund", "--loglevel=error")
 IMPATIENTLY = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000")
 NPM_TIMEOUT_S = 90
+PACK_TIMEOUT_S = 60
 STAMP = "installed.sha256"
 DOMAINS = ("django", "djangojs")
 
@@ -34,6 +35,47 @@ def install_browser_libraries(progress: Progress, home: Path) -> bool:
         progress.warn(f"npm could not fetch them ({complaint}): the game runs without charts until it can.")
         return False
     return True
+
+
+def pack_pages(progress: Progress, home: Path) -> None:
+    """Scripts, styles and fonts into `<home>/bundle`, when they changed. Without it they go one by one."""
+    target = home / bundle.FOLDER
+    if not (env.BASE_DIR / "static").is_dir():
+        return  # an image's layer of packages is made before our code is there
+    if bundle.is_fresh(target) or not is_installed(FRONTEND, home / "npm"):
+        return
+    made_of = bundle.digest()
+    with progress.step("Scripts and styles"):
+        complaint = _pack(home / "npm" / "node_modules", target)
+    if complaint:
+        progress.warn(f"they could not be packed ({complaint}): pages load more slowly.")
+    else:
+        (target / bundle.STAMP).write_text(made_of, encoding="ascii")
+
+
+def _pack(libraries: Path, target: Path) -> str | None:
+    """None, or why not."""
+    script = [str(FRONTEND / "build.mjs"), str(env.BASE_DIR / "static"), str(libraries), str(target)]
+    node = _node()
+    if node is None:
+        return "there is no node"
+    try:
+        done = subprocess.run(
+            [node, *script],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PACK_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else _first_line(done.stderr)
+
+
+def _first_line(complaint: str) -> str:
+    lines = [line.strip() for line in complaint.splitlines()]
+    return next((line for line in lines if "rror" in line), "no reason given")
 
 
 def is_installed(lists: Path, target: Path) -> bool:
@@ -105,6 +147,11 @@ def _npm() -> list[str] | None:
             return [str(Path(folder) / "bin" / "node"), str(program)]
     found = shutil.which("npm")
     return [found] if found else None
+
+
+def _node() -> str | None:
+    npm = _npm()
+    return npm[0] if npm and len(npm) > 1 else shutil.which("node")
 
 
 def compile_translations(progress: Progress) -> None:

@@ -34,6 +34,7 @@ def play(options: argparse.Namespace, progress: Progress) -> int:
             if options.reset:
                 request.begin_anew(services, options.yes, progress)
             extras.install_browser_libraries(progress, home)
+            extras.pack_pages(progress, home)
             extras.compile_translations(progress)
             _run(asked, services, progress)
     except (ServiceFailed, GaveUp) as failure:

@@ -29,6 +29,7 @@ FIRST_HALF = ("accounts", "api", "bootstrap", "browser", "house", "js", "realtim
 def verify(options: argparse.Namespace, progress: Progress) -> int:
     started = time.monotonic()
     extras.install_browser_libraries(progress, env.home())
+    extras.pack_pages(progress, env.home())
     extras.compile_translations(progress)
     selected = ["-m", QUICK] if options.fast else []
     if not options.fast:

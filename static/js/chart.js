@@ -1,8 +1,9 @@
-// The chart of the selected instrument. When the library is missing the page still trades.
-import { effect } from "@preact/signals-core";
+// The chart of the selected instrument; picture.js fetches it.
+import { computed, effect } from "@preact/signals-core";
+import { CandlestickSeries, HistogramSeries, LineSeries, createChart } from "lightweight-charts";
 import { get } from "./api.js";
 import { clockTime, dateOf, dayName, hourMinute, zoneShift } from "./clock.js";
-import { h, text } from "./dom.js";
+import { h, idle, text } from "./dom.js";
 import { Marks } from "./chart_marks.js";
 import { grouped, parse, rough, show } from "./money.js";
 import { t } from "./phrases.js";
@@ -17,6 +18,9 @@ const NEAR = 0.6; // own orders are brought into view when they are no further o
 const HISTORY = 500; // bars asked at a time
 const TABLE_ROWS = 20; // of the table behind the canvas
 const TABLE_EVERY_MS = 10_000;
+const DRAW_EVERY_MS = 200;
+// Alone, so that not every quote moves the marks.
+const previousClose = computed(() => (store.instrument.value && store.quote(store.instrument.value.symbol).value?.previous_close) ?? null);
 const zone = store.world.timezone ?? "UTC";
 
 const shifts = new Map(); // by hour: Intl is slow, offsets change on the hour
@@ -40,41 +44,57 @@ function colours() {
 }
 
 // verbs: {onPrice(text), onMove(orderId, text), alerts() → [{price, words}]}; none on a page that only shows.
-export async function makeChart(section, { interval, layers, mine = true, verbs = null }) {
-  let library;
-  try {
-    library = await import("lightweight-charts");
-  } catch (error) {
-    console.warn("The chart library did not load:", error.message);
-    section.append(h("p", { class: "note say" }, t("Chart unavailable. Prices, depth and orders work without it.")));
-    return null;
-  }
-  await document.fonts?.ready;
-  return new Chart(library, section, { interval, layers, mine, verbs });
+// Step by step, so that none holds the page up.
+export async function drawChart(section, options) {
+  const found = colours();
+  const chart = createChart(section.querySelector(".canvas"), chartOptions(found));
+  await idle();
+  const made = new Chart(section, chart, found, options);
+  await idle();
+  made.listen();
+  return made;
+}
+
+function chartOptions({ plane, line, t2, t3, font }) {
+  const local = (time) => time * 1000; // drawn times carry the zone already: format them as UTC
+  return {
+    autoSize: true,
+    layout: { panes: { separatorColor: line, separatorHoverColor: line, enableResize: false }, background: { color: plane }, textColor: t3, fontFamily: font, fontSize: 12, attributionLogo: false },
+    grid: { vertLines: { visible: false }, horzLines: { color: line } },
+    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.2 } },
+    timeScale: {
+      borderColor: line, timeVisible: true, secondsVisible: false, rightOffset: 4, barSpacing: 9, minBarSpacing: 2,
+      tickMarkFormatter: (time, kind) => (kind < 3 ? (kind < 2 ? dateOf : dayName)(local(time), "UTC") : hourMinute(local(time), "UTC")),
+    },
+    localization: { timeFormatter: (time) => `${dateOf(local(time), "UTC")} ${clockTime(local(time), "UTC").slice(0, 5)}`, locale: document.documentElement.lang },
+    crosshair: { mode: 0, vertLine: { color: t3, width: 1, style: 3, labelBackgroundColor: t2 }, horzLine: { color: t3, width: 1, style: 3, labelBackgroundColor: t2 } },
+    handleScale: { axisPressedMouseMove: { price: true, time: true } },
+  };
 }
 
 class Chart {
   #bars = [];
   #older = null; // the request for older bars, or "none"
   #tabledAt = 0;
+  #drawnAt = 0;
+  #drawing = 0; // timer of the bars that were heard and not drawn yet
+  #first = null; // t of the first bar drawn
 
-  constructor(library, section, { interval, layers, mine, verbs }) {
-    Object.assign(this, { library, section, interval, layers, mine, verbs, colours: colours(), shape: localStorage.getItem("simgame.shape") ?? "candles" });
+  constructor(section, chart, found, { interval, layers, mine = true, verbs = null }) {
+    Object.assign(this, { section, chart, interval, layers, mine, verbs, colours: found, shape: localStorage.getItem("simgame.shape") ?? "candles" });
     this.canvas = section.querySelector(".canvas");
     this.legend = section.querySelector(".ohlc");
-    this.chart = library.createChart(this.canvas, this.#options());
-    this.candles = this.chart.addSeries(library.CandlestickSeries, { ...this.#candleOptions(), autoscaleInfoProvider: (own) => this.#inView(own()) });
-    this.volume = this.chart.addSeries(library.HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false, color: this.colours.bar });
+    this.candles = this.chart.addSeries(CandlestickSeries, { ...this.#candleOptions(), autoscaleInfoProvider: (own) => this.#inView(own()) });
+    this.volume = this.chart.addSeries(HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false, color: this.colours.bar });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
-    this.average = this.chart.addSeries(library.LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
-    this.line = this.chart.addSeries(library.LineSeries, { color: this.colours.t1, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null, visible: false });
-    this.studies = new Studies(library, this.chart, this.colours);
+    this.average = this.chart.addSeries(LineSeries, { color: this.colours.t3, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
+    this.line = this.chart.addSeries(LineSeries, { color: this.colours.t1, lineWidth: 1, lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null, visible: false });
+    this.studies = new Studies({ HistogramSeries, LineSeries }, this.chart, this.colours);
     this.setShape(this.shape);
     this.marks = new Marks();
     this.candles.attachPrimitive(this.marks);
     this.table = section.appendChild(h("table", { class: "sr" }));
     this.note = section.appendChild(h("p", { class: "note say", hidden: true }));
-    this.#listen();
     if (verbs) this.#take();
   }
 
@@ -107,31 +127,14 @@ class Chart {
     });
   }
 
-  #options() {
-    const { plane, line, t2, t3, font } = this.colours;
-    const local = (time) => time * 1000; // drawn times carry the zone already: format them as UTC
-    return {
-      autoSize: true,
-      layout: { panes: { separatorColor: line, separatorHoverColor: line, enableResize: false }, background: { color: plane }, textColor: t3, fontFamily: font, fontSize: 12, attributionLogo: false },
-      grid: { vertLines: { visible: false }, horzLines: { color: line } },
-      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.2 } },
-      timeScale: {
-        borderColor: line, timeVisible: true, secondsVisible: false, rightOffset: 4, barSpacing: 9, minBarSpacing: 2,
-        tickMarkFormatter: (time, kind) => (kind < 3 ? (kind < 2 ? dateOf : dayName)(local(time), "UTC") : hourMinute(local(time), "UTC")),
-      },
-      localization: { timeFormatter: (time) => `${dateOf(local(time), "UTC")} ${clockTime(local(time), "UTC").slice(0, 5)}`, locale: document.documentElement.lang },
-      crosshair: { mode: 0, vertLine: { color: t3, width: 1, style: 3, labelBackgroundColor: t2 }, horzLine: { color: t3, width: 1, style: 3, labelBackgroundColor: t2 } },
-      handleScale: { axisPressedMouseMove: { price: true, time: true } },
-    };
-  }
-
   #candleOptions() {
     const { up, down, plane, t1 } = this.colours;
     return { upColor: plane, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down, priceLineColor: t1, priceLineStyle: 1, priceLineWidth: 1, lastValueVisible: true, priceLineSource: 0 };
   }
 
-  #listen() {
-    effect(() => this.#newBars(store.bars.value));
+  // From now on it shows what the store holds.
+  listen() {
+    effect(() => this.#heardBars(store.bars.value));
     effect(() => this.#newMarks());
     this.chart.subscribeCrosshairMove((at) => this.#legend(at.time ? barOf(this.#bars, at.time) : null));
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => range && range.from < 20 && this.#loadOlder());
@@ -152,7 +155,17 @@ class Chart {
     this.#newMarks();
   }
 
+  // A bar that forms is drawn a few times a second: the eye sees no more, and every time costs a whole canvas.
+  #heardBars(bars) {
+    clearTimeout(this.#drawing);
+    const sameBars = bars.length && this.#bars.length && bars[0].t === this.#first && !this.fresh;
+    const wait = sameBars ? this.#drawnAt + DRAW_EVERY_MS - performance.now() : 0;
+    if (wait > 0) this.#drawing = setTimeout(() => this.#newBars(bars), wait);
+    else this.#newBars(bars);
+  }
+
   #newBars(bars) {
+    [this.#drawnAt, this.#first] = [performance.now(), bars[0]?.t];
     const next = this.interval === "1w" ? weeks(drawn(bars, shiftMs)) : drawn(bars, shiftMs);
     const one = next.length && this.#bars.length && next.length - this.#bars.length <= 1 && next[0].time === this.#bars[0].time && !this.fresh;
     const range = this.chart.timeScale().getVisibleLogicalRange();
@@ -212,7 +225,7 @@ class Chart {
   #newMarks() {
     const listed = store.instrument.value;
     const desk = store.desk.value;
-    const previousClose = listed && store.quote(listed.symbol).value?.previous_close;
+    const close = previousClose.value;
     if (!listed) return;
     const own = (rows) => (this.mine && desk ? rows(desk).filter((row) => row.symbol === listed.symbol) : []);
     const orders = this.layers.orders ? own(() => store.openOrders.value).filter((order) => linePrice(order) && order.waits !== "parent") : [];
@@ -226,7 +239,7 @@ class Chart {
       orders: [...this.shownOrders.map((order) => ({ ...order, label: grouped(order.label) })), ...alerts.map((alert) => ({ price: Number(alert.price), label: grouped(alert.price), words: t("alert"), dashed: true })), ...(this.ghost ? [this.ghost] : [])],
       fills: marks.map((mark) => ({ ...mark, qty: grouped(show(mark.qty, listed.qty_exponent).replace(/\.0+$/, "")) })),
       last: this.#bars.at(-1)?.close ?? null,
-      previous: previousClose ? { price: Number(previousClose), words: t("previous close") } : null,
+      previous: close ? { price: Number(close), words: t("previous close") } : null,
       days: dayBreaks(this.#bars),
       candleBoxes: (width) => this.#boxes(width),
       colours: this.colours,
@@ -248,7 +261,7 @@ class Chart {
 
   #recolour() {
     this.colours = colours();
-    this.chart.applyOptions(this.#options());
+    this.chart.applyOptions(chartOptions(this.colours));
     this.setShape(this.shape);
     this.line.applyOptions({ color: this.colours.t1 });
     this.studies.recolour(this.colours);

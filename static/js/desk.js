@@ -3,7 +3,8 @@ import { effect } from "@preact/signals-core";
 import { undoLast, tell } from "./toast.js";
 import { waitingOf, watchAlerts } from "./alerts.js";
 import { Refused } from "./api.js";
-import { makeChart } from "./chart.js";
+import { breath } from "./dom.js";
+import { makeChart } from "./picture.js";
 import * as feeds from "./feeds.js";
 import { showBadge, showClock, showMoney } from "./header.js";
 import { showInstrument } from "./instrument.js";
@@ -131,14 +132,14 @@ function openTicket(side) {
 }
 
 // --- the page ------------------------------------------------------------------------------------------
+// Part by part: between them the browser paints what there is, and hears a click.
 showClock();
 showMoney();
 showBadge();
-showRules();
-showNotices($("notices"));
-showMargin($("margin"), $("margin-call"), () => feeds.askDesk());
 showInstrument($("instrument"));
+await breath();
 showWatchlist($("watchlist"), $("search"), choose);
+await breath();
 showLadder($("depth"), (price, level, event) => {
   if (!ticket.oneClick.peek()) return ticket.setPrice(price);
   const joins = level === "buy" ? "buy" : "sell"; // the row's own side; with Shift the other one, which takes
@@ -146,10 +147,15 @@ showLadder($("depth"), (price, level, event) => {
 });
 showPhoneLadder($("depth-phone"));
 showTape($("tape"), $("tape-note"));
+await breath();
+ticket.showTicket({ onDecided });
+showRules();
+showNotices($("notices"));
+showMargin($("margin"), $("margin-call"), () => feeds.askDesk());
+await breath();
 showBooks($("panel"), $("tab-note"), { choose, close, openReceipt, cancel, replace, shownOrder });
 showOwn($("own"), { openOrdersTab: () => { tab.value = "orders"; view("orders"); } });
 showDrawer($("drawer"), frame);
-ticket.showTicket({ onDecided });
 
 feeds.followWorld();
 feeds.followPortfolio();

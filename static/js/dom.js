@@ -38,17 +38,24 @@ export function figure(node, value, way, { triangle = false } = {}) {
   node.replaceChildren(...(triangle ? [mark(way)] : []), value);
 }
 
-const FLASH_MS = 500; // at most one per cell in this time
+const FLASH_MS = 500; // at most one per cell in this time; the animation (base.css) is over by then
 const flashed = new WeakMap();
 
+// The mark is taken off when it has faded, so that the next one begins anew without a forced layout.
 export function flash(node, way) {
   const now = performance.now();
   if (!way || document.hidden || now - (flashed.get(node) ?? -FLASH_MS) < FLASH_MS) return;
+  if (!flashed.has(node)) node.addEventListener("animationend", () => node.classList.remove("fl-up", "fl-down"));
   flashed.set(node, now);
-  node.classList.remove("fl-up", "fl-down");
-  void node.offsetWidth; // restarts the animation
-  node.classList.add(way > 0 ? "fl-up" : "fl-down");
+  node.classList.toggle("fl-up", way > 0);
+  node.classList.toggle("fl-down", way < 0);
 }
+
+// The page has nothing better to do; long work waits for it between its steps.
+export const idle = (patienceMs = 1_000) => new Promise((resolve) => (globalThis.requestIdleCallback ? requestIdleCallback(resolve, { timeout: patienceMs }) : setTimeout(resolve)));
+
+// What waits to be painted or clicked goes first.
+export const breath = () => globalThis.scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
 
 // Rows by key: made once, updated in place, moved only when the order changed.
 export function keyed(parent, rows, keyOf, make, update) {

@@ -1,6 +1,6 @@
 // One instrument: its chart with the player's orders and fills, its day, live.
 import "./frame.js";
-import { makeChart } from "./chart.js";
+import { makeChart } from "./picture.js";
 import * as feeds from "./feeds.js";
 import { showInstrument } from "./instrument.js";
 import * as store from "./store.js";

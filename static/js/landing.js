@@ -1,6 +1,6 @@
 // The front page: the same live rows as the desk, for anybody.
 import { effect } from "@preact/signals-core";
-import { makeChart } from "./chart.js";
+import { makeChart } from "./picture.js";
 import { drawSpark, figure, flash, h, spark, text } from "./dom.js";
 import * as feeds from "./feeds.js";
 import { showBadge, showClock } from "./header.js";

@@ -17,8 +17,9 @@ export class Studies {
   #series = new Map(); // by line's id
   chosen = kept();
 
-  constructor(library, chart, colours) {
-    Object.assign(this, { library, chart, colours });
+  // kinds: the chart library's HistogramSeries and LineSeries, so that a page can name studies without it.
+  constructor(kinds, chart, colours) {
+    Object.assign(this, { kinds, chart, colours });
   }
 
   toggle(name) {
@@ -63,8 +64,8 @@ export class Studies {
 
   #add(line) {
     const plain = { color: this.#colour(line.kind), lastValueVisible: false, priceLineVisible: false };
-    if (line.kind === "bars") return this.chart.addSeries(this.library.HistogramSeries, plain, line.pane);
+    if (line.kind === "bars") return this.chart.addSeries(this.kinds.HistogramSeries, plain, line.pane);
     const style = { ...plain, lineWidth: 1, lineStyle: line.kind === "band" ? 2 : 0, crosshairMarkerVisible: false };
-    return this.chart.addSeries(this.library.LineSeries, line.pane ? style : { ...style, autoscaleInfoProvider: () => null }, line.pane);
+    return this.chart.addSeries(this.kinds.LineSeries, line.pane ? style : { ...style, autoscaleInfoProvider: () => null }, line.pane);
   }
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from django import template
+from django.conf import settings
+from django.templatetags.static import static
 from django.utils.translation import get_language
 
 from accounts import impersonation
+from simgame import bundle
 from trading import appearance as looks
 
 register = template.Library()
@@ -24,6 +28,29 @@ def acting(context: template.Context) -> dict[str, Any] | None:
     """For the banner: who looks at the game here as somebody else."""
     request = context.get("request")
     return impersonation.acting(request) if request else None
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """Address of a script, style sheet or font (`js/desk.js`): of its packed file, else of the source."""
+    found = settings.PACKED.get(name)
+    return _packed(found["file"]) if found else static(name)
+
+
+@register.simple_tag
+def needs(*names: str) -> list[str]:
+    """Addresses of the scripts that these import; none while they are not packed."""
+    found = [settings.PACKED[name]["needs"] for name in names if name in settings.PACKED]
+    return [_packed(file) for file in dict.fromkeys(chain.from_iterable(found))]
+
+
+@register.simple_tag
+def is_packed() -> bool:
+    return bool(settings.PACKED)
+
+
+def _packed(file: str) -> str:
+    return static(f"{bundle.FOLDER}/{file}")
 
 
 @register.simple_tag
