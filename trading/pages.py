@@ -68,6 +68,7 @@ def desk(portfolio: Portfolio, symbol: str = "") -> JSON:
         "symbol": page["symbol"],
         "rules": snapshot["rules"],
         "intervals": INTERVALS,
+        "holds": any(row["qty"] != "0" for row in snapshot["positions"]),
     }
 
 

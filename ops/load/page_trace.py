@@ -98,6 +98,7 @@ def _lengths(tasks: list[Event]) -> dict[str, int]:
         "longest_task_ms": round(max(wall, default=0)),
         "long_tasks_cpu": len([one for one in own if one > LONG_MS]),
         "longest_task_cpu_ms": round(max(own, default=0)),
+        "blocking_cpu_ms": round(sum(one - LONG_MS for one in own if one > LONG_MS)),
     }
 
 

@@ -18,7 +18,7 @@ const NEAR = 0.6; // own orders are brought into view when they are no further o
 const HISTORY = 500; // bars asked at a time
 const TABLE_ROWS = 20; // of the table behind the canvas
 const TABLE_EVERY_MS = 10_000;
-const DRAW_EVERY_MS = 200;
+const DRAW_EVERY_MS = 200; // on the desk
 // Alone, so that not every quote moves the marks.
 const previousClose = computed(() => (store.instrument.value && store.quote(store.instrument.value.symbol).value?.previous_close) ?? null);
 const zone = store.world.timezone ?? "UTC";
@@ -80,8 +80,8 @@ class Chart {
   #drawing = 0; // timer of the bars that were heard and not drawn yet
   #first = null; // t of the first bar drawn
 
-  constructor(section, chart, found, { interval, layers, mine = true, verbs = null }) {
-    Object.assign(this, { section, chart, interval, layers, mine, verbs, colours: found, shape: localStorage.getItem("simgame.shape") ?? "candles" });
+  constructor(section, chart, found, { interval, layers, mine = true, verbs = null, everyMs = DRAW_EVERY_MS }) {
+    Object.assign(this, { section, chart, interval, layers, mine, verbs, everyMs, colours: found, shape: localStorage.getItem("simgame.shape") ?? "candles" });
     this.canvas = section.querySelector(".canvas");
     this.legend = section.querySelector(".ohlc");
     this.candles = this.chart.addSeries(CandlestickSeries, { ...this.#candleOptions(), autoscaleInfoProvider: (own) => this.#inView(own()) });
@@ -159,7 +159,7 @@ class Chart {
   #heardBars(bars) {
     clearTimeout(this.#drawing);
     const sameBars = bars.length && this.#bars.length && bars[0].t === this.#first && !this.fresh;
-    const wait = sameBars ? this.#drawnAt + DRAW_EVERY_MS - performance.now() : 0;
+    const wait = sameBars ? this.#drawnAt + this.everyMs - performance.now() : 0;
     if (wait > 0) this.#drawing = setTimeout(() => this.#newBars(bars), wait);
     else this.#newBars(bars);
   }

@@ -50,4 +50,4 @@ showInstrument(document.getElementById("picture"));
 feeds.followWorld();
 feeds.followInstrument(store.selected.peek(), INTERVAL, { book: false });
 feeds.start();
-makeChart(document.querySelector("#picture .chart"), { interval: INTERVAL, layers: { orders: false, fills: false, vwap: true }, mine: false }).then((chart) => chart?.reset(INTERVAL));
+makeChart(document.querySelector("#picture .chart"), { interval: INTERVAL, layers: { orders: false, fills: false, vwap: true }, mine: false, everyMs: 1_000 }).then((chart) => chart?.reset(INTERVAL));

@@ -225,7 +225,7 @@ const EMPTY = {
 export function showBooks(panel, note, verbs) {
   const build = { positions: () => positionsTable(verbs), orders: () => ordersTable(verbs), fills: () => fillsTable(verbs), history: () => historyTable(verbs), journal: () => journalTable(verbs) };
   const buttons = TABS.map((name) => document.getElementById(`t-${name}`));
-  const empty = h("p", { class: "empty" });
+  const empty = panel.querySelector(".empty") ?? h("p", { class: "empty" }); // the server’s, already painted
   let shown = null;
   new ResizeObserver(([entry]) => (width.value = Math.round(entry.contentRect.width))).observe(panel);
   effect(() => {
