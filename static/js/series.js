@@ -63,3 +63,9 @@ export function fillMarks(fills, bars, toDrawn, parseQty) {
   }
   return [...marks.values()];
 }
+
+// How many of `rows` came before `first`, which was the newest; `most` when it is not there.
+export function newOnes(rows, first, most) {
+  const at = rows.indexOf(first);
+  return at < 0 ? most : Math.min(at, most);
+}

@@ -4,6 +4,7 @@ import { clockTime } from "./clock.js";
 import { attribute, h, text } from "./dom.js";
 import { grouped, parse, show } from "./money.js";
 import { t } from "./phrases.js";
+import { newOnes } from "./series.js";
 import { instrument, selected, trades, world } from "./store.js";
 
 const ROWS_MAX = 40;
@@ -16,15 +17,25 @@ export function recentSize(rows, qtyExponent, windowMs = WINDOW_MS) {
 }
 
 export function showTape(box, note) {
-  const rows = Array.from({ length: ROWS_MAX }, () => {
+  let rows = Array.from({ length: ROWS_MAX }, () => {
     const [arrow, price, size, time] = [h("i", { class: "a none" }), h("span", { class: "num pr" }), h("span", { class: "num" }), h("span", { class: "num t3" })];
-    return Object.assign(h("div", {}, h("span", {}, arrow), price, size, time), { arrow, price, size, time });
+    return Object.assign(h("div", { hidden: true }, h("span", {}, arrow), price, size, time), { arrow, price, size, time });
   });
+  let first = null; // the newest trade that is shown
   box.replaceChildren(...rows);
   effect(() => {
     const listed = instrument.value;
     const shown = trades.value.filter((row) => row.symbol === selected.value);
-    rows.forEach((node, index) => fill(node, shown[index]));
+    const fresh = newOnes(shown, first, ROWS_MAX);
+    first = shown[0] ?? null;
+    if (fresh === ROWS_MAX) rows.forEach((node, index) => fill(node, shown[index]));
+    else if (fresh) {
+      // The oldest rows become the newest: what lies between is not touched.
+      const moved = rows.slice(-fresh);
+      moved.forEach((node, index) => fill(node, shown[index]));
+      box.prepend(...moved);
+      rows = [...moved, ...rows.slice(0, -fresh)];
+    }
     if (listed) text(note, shown.length ? t("last 10 s: {n}", { n: grouped(show(recentSize(shown, listed.qty_exponent), listed.qty_exponent).replace(/\.?0+$/, (zeros) => (zeros.startsWith(".") ? "" : zeros))) }) : "");
   });
 }

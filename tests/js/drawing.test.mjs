@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeLabels } from "../../static/js/chart_marks.js";
-import { barOf, dayBreaks, drawn, fillMarks, vwap } from "../../static/js/series.js";
+import { barOf, dayBreaks, drawn, fillMarks, newOnes, vwap } from "../../static/js/series.js";
 import { countdown, nextWords, shareOfDay, worldNow, zoneShift } from "../../static/js/clock.js";
 
 const label = (y, width = 100) => ({ words: "Buy 500 at 42.13", y, width });
@@ -62,4 +62,12 @@ test("the market's wall clock is its zone's, not the browser's", () => {
   const noon = Date.parse("2026-11-02T04:00:00Z");
   assert.equal(zoneShift(noon, "Asia/Shanghai"), 8 * 3_600_000);
   assert.equal(shareOfDay(noon, "Asia/Shanghai"), 0.5);
+});
+
+test("a trade that comes moves one row of the tape, another symbol's tape is written anew", () => {
+  const [a, b, c] = [{ seq: 1 }, { seq: 2 }, { seq: 3 }];
+  assert.equal(newOnes([c, b, a], a, 40), 2);
+  assert.equal(newOnes([a], a, 40), 0);
+  assert.equal(newOnes([c, b], a, 40), 40);
+  assert.equal(newOnes([], null, 40), 40);
 });
