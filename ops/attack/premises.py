@@ -117,7 +117,7 @@ async def s26(stage: Stage, tally: Tally) -> None:
             "default-src 'self'",
             "object-src 'none'",
             "frame-ancestors 'none'",
-            "base-uri 'self'",
+            "base-uri 'none'",
         ):
             tally.expect(needed in policy, f"{path} lacks {needed} in its policy: {policy[:200]!r}")
         tally.expect(
