@@ -120,7 +120,9 @@ TAMPERING = (
 DDL = ("ALTER", "DROP")
 
 
-@attack("S24", "History is added to and not changed, whoever tries; what is done past the triggers is named.")
+@attack(
+    "S24", "History is added to and not changed, whoever tries; what is done past the triggers is named.", 420
+)
 async def s24(stage: Stage, tally: Tally) -> None:
     await in_thread(_tamper)(tally)
     await in_thread(_betrayed)(tally, list(PAST_THE_TRIGGERS)[: stage.count(5, 1)])
