@@ -27,6 +27,7 @@ WHOLE = {
     **{"/api/v1/chart/{symbol}": "from, to and countback", "/api/v1/portfolio/curve": "2,000 points"},
     **{"/api/v1/desk": "what a screen shows", "/api/v1/games/{game}/standings": "the first 100"},
     **{"/api/v1/orders/{order_id}/receipt": "one order", "/api/v1/worlds/{slug}": "a day's rules"},
+    **{"/.well-known/jwks.json": "the key that signs and those before it whose tokens live"},
 }
 # Writes without If-Match: what has no versions.
 UNVERSIONED = {

@@ -163,9 +163,9 @@ def test_a_key_is_made_shown_once_and_revoked(visit: Visiting) -> None:
 
 def test_without_the_chart_library_the_page_still_trades(visit: Visiting) -> None:
     here = visit(service_workers="block")  # a worker's requests would go past `route`
-    here.forgive("ERR_FAILED", "chart library")
+    here.forgive("ERR_FAILED", "chart did not load")
     page = here.page
-    page.route("**/lightweight-charts*", lambda route: route.abort())
+    page.route(re.compile(r"/(chart-\w+\.js|lightweight-charts)"), lambda route: route.abort())
     people.play_now(page)
     expect(page.locator("#chart .note").first).to_contain_text("Chart unavailable")
     people.buy_at_market(page)
