@@ -9,12 +9,12 @@ import structlog
 
 from market.feed.ingress import Ingress
 from market.feed.path import TickPath
+from market.feed.turns import next_turn
 from market.feed.valve import Switches, Valve
 from market.sources.base import Source
 from simgame.kernel import clock
 
 TAKE_MAX = 512  # items in one turn of the loop
-TURN_S = 0.002  # between two turns: at 5,000/s some ten messages share one record, one frame, one write
 RELEASE_S = 0.02  # how often conflated quotes are looked at, at most; a quarter of the pause else
 IDLE_S = 0.25  # while nothing is conflated
 DRAINED_MAX = 2 * TAKE_MAX  # waiting items that a checkpoint takes in first; with more it waits itself
@@ -28,7 +28,7 @@ class Intake:
         self.valve = Valve()
 
     async def run(self) -> None:
-        """One turn takes what has come: under load, what comes within two milliseconds shares its cost."""
+        """One turn takes what has come: under load, what comes between two turns shares its cost."""
         while True:
             room = self.valve.room(TAKE_MAX, clock.now_ns())
             if room:
@@ -36,7 +36,7 @@ class Intake:
                 self.valve.give_back(room - len(items))
                 self.path.take(self.valve.unpaused(items))
             behind = room == TAKE_MAX and len(self.ingress) >= TAKE_MAX
-            await asyncio.sleep(0 if behind else TURN_S)
+            await (asyncio.sleep(0) if behind else next_turn())
 
     def drain(self) -> bool:
         """Take in all that waits, now. False when it is too much; a throttle makes up for it afterwards."""

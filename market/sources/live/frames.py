@@ -12,6 +12,8 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.protocol import State
 
+from market.feed.turns import wait_s
+
 FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 HEAD_MAX = 64 * 1024  # bytes of an answer to our opening
 WAITING_MAX = 2_000  # messages read ahead: beyond it the rest stays in the socket, and the venue notices
@@ -33,6 +35,7 @@ class Frames(ClientConnection):
         self._frames: list[bytes] = []
         self._arrived = asyncio.Event()
         self._over = self._held = False
+        self._turn: asyncio.TimerHandle | None = None  # until it the socket is not read
 
     async def frames(self) -> list[bytes]:
         """The messages that have come, at most TURN_MAX; waits for one. [] when there will be none."""
@@ -46,9 +49,9 @@ class Frames(ClientConnection):
         else:
             taken = self._frames[:TURN_MAX]
             del self._frames[:TURN_MAX]
-        if self._held and len(self._frames) < WAITING_MAX // 2 and not self._over:
+        if self._held and len(self._frames) < WAITING_MAX // 2:
             self._held = False
-            self.transport.resume_reading()
+            self._read_on()
         return taken
 
     # --- what the transport calls ----------------------------------------------------------------------
@@ -70,9 +73,25 @@ class Frames(ClientConnection):
         self._cut(data)
         if self._frames:
             self._arrived.set()
-        if len(self._frames) > WAITING_MAX and not self._held:
-            self._held = True
+        self._rest()
+
+    def _rest(self) -> None:
+        """Reads no more: until there is room again, or, unless much has come, until the next turn."""
+        if self.transport.is_closing():
+            return
+        self._held = len(self._frames) > WAITING_MAX
+        if len(self._frames) <= TURN_MAX and self._turn is None:
+            self._turn = self.loop.call_later(wait_s(self.loop.time()), self._turn_has_come)
+        if self._held or self._turn is not None:
             self.transport.pause_reading()
+
+    def _turn_has_come(self) -> None:
+        self._turn = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._over or self._held or self._turn or self.transport.is_closing()):
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
