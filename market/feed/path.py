@@ -111,7 +111,7 @@ class TickPath:
 
     def _remember_last(self, ticks: list[Tick]) -> None:
         for tick in reversed(ticks):
-            if isinstance(tick, Quote | Print):
+            if isinstance(tick, (Quote, Print)):
                 if self.last is None or (tick.source_epoch, tick.source_seq) >= (
                     self.last.source_epoch,
                     self.last.source_seq,

@@ -38,7 +38,7 @@ from simgame.kernel.clock import NS_PER_S
 from simgame.switches import runtime
 
 BEAT_S = 1.0  # lease, clock tick, bars, control
-SWITCHES_S = 0.5  # how often the operator's switches are looked at: they hold within a second
+SWITCHES_S = 0.8  # how often the operator's switches are looked at: they hold within a second
 REFRESH_NS = 4 * NS_PER_S  # an unchanged quote is said again after this long: readers expect 5 s
 CHECKPOINT_BEATS = 10
 PRUNE_BEATS = 600

@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ from realtime.publish import TIMEOUT_S, Breaker, Message, Publisher
 from simgame.kernel import clock
 
 FLUSH_S = 0.1  # at most ten frames a second: what arrives in between is conflated
+ROWS_A_SLICE = 8  # made at a stretch: well below a millisecond
 PHASE_S = 15  # the phase is said every second: gone after this long, the feed is
 TRADES_WAITING_MAX = 1_000  # per instrument between two flushes; the oldest are left out
 
@@ -145,7 +147,7 @@ class RedisPublisher:
         whole = self._behind and may_write
         if whole:
             self._everything_changed()
-        messages, writes = self._render(whole)
+        messages, writes = await self._render(whole)
         self.flushes += 1
         if may_write:
             await self._write(writes)
@@ -175,14 +177,23 @@ class RedisPublisher:
             if symbol not in self._kept:
                 self._keep(symbol, list(trades), self.offsets[f"trades:{self.slug}:{symbol}"])
 
-    def _render(self, whole: bool) -> tuple[list[Message], dict[str, dict[str, bytes]]]:
+    async def _render(self, whole: bool) -> tuple[list[Message], dict[str, dict[str, bytes]]]:
         """The messages of this flush, and the hash fields to write (key → field → value); `whole`: also
-        those that did not change."""
+        those that did not change.
+
+        In slices: a tick does not wait for the rows of others. What comes between two slices is in rows
+        that are made after it, and is said again by the next flush.
+        """
         messages: list[Message] = []
         writes: dict[str, dict[str, bytes]] = {}
-        self._render_quotes(messages, writes)
-        self._render_trades(messages, writes, whole)
-        self._render_bars(messages, writes, whole)
+        slices = chain(
+            self._render_quotes(messages, writes),
+            self._render_trades(messages, writes, whole),
+            self._render_bars(messages, writes, whole),
+        )
+        for number, _ in enumerate(slices, 1):
+            if number % ROWS_A_SLICE == 0:
+                await asyncio.sleep(0)
         self._render_phase(messages, writes)
         writes["offset"] = {
             "epoch": self.epoch.encode(),
@@ -190,7 +201,7 @@ class RedisPublisher:
         }
         return messages, writes
 
-    def _render_quotes(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> None:
+    def _render_quotes(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> Iterator[None]:
         quotes, self._quotes = self._quotes, set()
         depths, self._depths = self._depths, set()
         board: dict[str, bytes] = {}
@@ -198,6 +209,7 @@ class RedisPublisher:
             row = rows.quote_row(self.scales[symbol], self.state)
             board[symbol] = encode(row)
             messages.append(Message(f"quote:{self.slug}:{symbol}", self.epoch, row["seq"], board[symbol]))
+            yield
         if board:
             data = encode({symbol: Raw(row) for symbol, row in board.items()})
             messages.append(self._dense(f"board:{self.slug}", data))
@@ -207,10 +219,11 @@ class RedisPublisher:
             row_json = encode(rows.depth_row(self.scales[symbol], quote))
             messages.append(Message(f"depth:{self.slug}:{symbol}", self.epoch, quote.seq, row_json))
             writes.setdefault("depth", {})[symbol] = row_json
+            yield
 
     def _render_trades(
         self, messages: list[Message], writes: dict[str, dict[str, bytes]], whole: bool
-    ) -> None:
+    ) -> Iterator[None]:
         trades, self._trades = self._trades, {}
         for symbol, new in trades.items():
             topic = f"trades:{self.slug}:{symbol}"
@@ -222,8 +235,10 @@ class RedisPublisher:
             if self._is_read(topic):
                 data = encode({"trades": [Raw(row) for row in fresh]})
                 messages.append(Message(topic, self.epoch, offset, data))
+            yield
         for symbol in self._kept if whole else trades:
             writes.setdefault("trades", {})[symbol] = encode(self.trades_of(symbol))
+            yield
 
     def _keep(self, symbol: str, trades: list[Print], offset: int) -> list[bytes]:
         scale = self.scales[symbol]
@@ -232,7 +247,9 @@ class RedisPublisher:
         kept.extend((offset, row) for row in fresh)
         return fresh
 
-    def _render_bars(self, messages: list[Message], writes: dict[str, dict[str, bytes]], whole: bool) -> None:
+    def _render_bars(
+        self, messages: list[Message], writes: dict[str, dict[str, bytes]], whole: bool
+    ) -> Iterator[None]:
         dirty, self._bars = self._bars, {}
         for (symbol, interval, start), bar in sorted(dirty.items(), key=lambda entry: entry[0][2]):
             topic = f"bars:{self.slug}:{symbol}:{interval}"
@@ -240,12 +257,14 @@ class RedisPublisher:
             if self._is_read(topic):
                 row = encode({"bar": rows.bar_row(self.scales[symbol], bar)})
                 messages.append(Message(topic, self.epoch, offset, row))
+                yield
         touched = {(symbol, interval) for symbol, interval, _ in dirty}
         if whole:
             touched |= {(s, i) for s, series in self.bars.series.items() for i in series.forming}
         for symbol, interval in touched:
             value = encode(self.bars_of(symbol, interval))
             writes.setdefault("bars", {})[f"{symbol}:{interval}"] = value
+            yield
 
     def _note_bar(self, topic: str, start: int) -> int:
         offset = self._next(topic)

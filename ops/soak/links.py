@@ -22,7 +22,7 @@ if not apps.ready:
     django.setup()
 
 from market.feed.client import FeedClient
-from market.feed.run import spare_the_collector
+from market.feed.run import make_way
 from market.ticks import Print, Quote, Tick
 from ops.soak.spread import Spread
 from ops.soak.stamps import Stamps
@@ -109,7 +109,7 @@ async def main() -> None:
     stamps = Stamps(Path(asked["stamps"]), asked["symbols"])
     links = [Downstream(number, asked, stamps) for number in range(asked["links"])]
     counted = [Counted()]
-    spare_the_collector()  # its look at all of Django takes a tenth of a second, which is not the feed's
+    make_way()  # its look at all of Django takes a tenth of a second, which is not the feed's
     jobs = [asyncio.create_task(link.listen(counted)) for link in links]
     print(json.dumps(facts(counted[0], links)), flush=True)
     while line := (await lines.readline()).decode().strip():

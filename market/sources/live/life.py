@@ -26,6 +26,7 @@ from simgame.kernel import clock, tasks
 from simgame.kernel.clock import NS_PER_S
 
 PROBE_S = (0.5, 1.5)  # between looks whether the network is back, so that not everybody comes at once
+STAMPED = (Quote, Print, RawQuote, RawPrint)
 WATCH_S = 0.5  # how often the connection is looked at
 
 log = structlog.get_logger(__name__)
@@ -232,7 +233,7 @@ class Live(Source):
 
     def stamped(self, item: Item) -> Item:
         """The item with the number of this connection."""
-        if isinstance(item, Quote | Print | RawQuote | RawPrint) and item.source_epoch != self.epoch:
+        if isinstance(item, STAMPED) and item.source_epoch != self.epoch:
             return msgspec.structs.replace(item, source_epoch=self.epoch)
         return item
 
