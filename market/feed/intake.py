@@ -9,7 +9,7 @@ import structlog
 
 from market.feed.ingress import Ingress
 from market.feed.path import TickPath
-from market.feed.turns import next_turn
+from market.feed.turns import TURNS
 from market.feed.valve import Switches, Valve
 from market.sources.base import Source
 from simgame.kernel import clock
@@ -36,7 +36,7 @@ class Intake:
                 self.valve.give_back(room - len(items))
                 self.path.take(self.valve.unpaused(items))
             behind = room == TAKE_MAX and len(self.ingress) >= TAKE_MAX
-            await (asyncio.sleep(0) if behind else next_turn())
+            await (asyncio.sleep(0) if behind else TURNS.next())
 
     def drain(self) -> bool:
         """Take in all that waits, now. False when it is too much; a throttle makes up for it afterwards."""

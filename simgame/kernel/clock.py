@@ -25,6 +25,11 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def thread_s() -> float:
+    """Processor time that this thread has used, in seconds."""
+    return time.thread_time()
+
+
 def from_ns(ns: int) -> datetime:
     """The instant `ns` as a datetime, microsecond precision."""
     return datetime.fromtimestamp(ns // NS_PER_S, UTC).replace(microsecond=ns % NS_PER_S // NS_PER_US)

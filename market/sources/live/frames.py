@@ -12,7 +12,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 from websockets.protocol import State
 
-from market.feed.turns import wait_s
+from market.feed.turns import TURNS
 
 FRAME_MAX = 8 * 1024 * 1024  # bytes: the greatest snapshot of a book by far
 HEAD_MAX = 64 * 1024  # bytes of an answer to our opening
@@ -81,7 +81,7 @@ class Frames(ClientConnection):
             return
         self._held = len(self._frames) > WAITING_MAX
         if len(self._frames) <= TURN_MAX and self._turn is None:
-            self._turn = self.loop.call_later(wait_s(self.loop.time()), self._turn_has_come)
+            self._turn = self.loop.call_later(TURNS.wait_s(self.loop.time()), self._turn_has_come)
         if self._held or self._turn is not None:
             self.transport.pause_reading()
 
