@@ -38,12 +38,14 @@ def writer_pid() -> int:
 
 
 def template(row: dict[str, Any]) -> dict[str, str]:
-    """`low` rests 5 % below the market, `high` reaches 1 % into it."""
+    """`low` rests 5 % below the market, `high` reaches 1 % into it; both inside the day's limits."""
     ask = money.parse(row["ask"], 2)
+    least = money.parse(row["limit_low"], 2) if row["limit_low"] else 0
+    most = money.parse(row["limit_high"], 2) if row["limit_high"] else ask * 2
     return {
         "symbol": row["symbol"],
-        "low": money.show(ask * 95 // 100, 2),
-        "high": money.show(ask * 101 // 100, 2),
+        "low": money.show(max(ask * 95 // 100, least), 2),
+        "high": money.show(min(ask * 101 // 100, most), 2),
     }
 
 
