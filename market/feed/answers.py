@@ -10,6 +10,7 @@ from market.feed import rows, store
 from market.feed.intake import standing
 from market.feed.metrics import families
 from market.feed.publisher import encode
+from market.feed.turns import TURNS
 from market.feed.worldclock import SPEED_MAX
 from market.rulebook import as_date
 from market.sources.failover import Failover
@@ -111,6 +112,7 @@ def status(feed: Feed, _: Question) -> Answer:
         "ingress": {
             "policy": str(ingress.policy),
             "waiting": len(ingress),
+            "turn_ms": TURNS.length_ms,
             "capacity": ingress.capacity,
             "longest": ingress.longest,
             "accepted": ingress.accepted,

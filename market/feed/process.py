@@ -41,6 +41,7 @@ BEAT_S = 1.0  # lease, clock tick, bars, control
 SWITCHES_S = 0.8  # how often the operator's switches are looked at: they hold within a second
 REFRESH_NS = 4 * NS_PER_S  # an unchanged quote is said again after this long: readers expect 5 s
 CHECKPOINT_BEATS = 10
+EX_DATES_BEATS = 5
 PRUNE_BEATS = 600
 
 log = structlog.get_logger(__name__)
@@ -209,11 +210,12 @@ class Feed:
 
     async def _keep_house_for_ever(self) -> None:
         """Lease, bars, quarantine, disk: a database that hangs delays only these."""
-        loop = asyncio.get_running_loop()
+        loop, ex_dates_due = asyncio.get_running_loop(), 0
         while True:
             await self._keep_lease()
             await self._write_bars(everything=False)
-            if self.plan.ex_dates is not None:
+            if self.plan.ex_dates is not None and self._beats >= ex_dates_due:
+                ex_dates_due = self._beats + EX_DATES_BEATS
                 await self.database.run(self.plan.ex_dates.read)
             await self._keep_for_the_source()
             refused = self.pipeline.take_refused()

@@ -36,12 +36,14 @@ from market.feed import rows
 from market.feed.bars import Bar, BarBuilder, Key
 from market.feed.hub import Batch
 from market.feed.state import TRADES_KEPT, WorldState
+from market.feed.turns import TURNS
 from market.ticks import PhaseTick, Print, Quote, Reference
 from realtime import wanted
 from realtime.publish import TIMEOUT_S, Breaker, Message, Publisher
 from simgame.kernel import clock
 
 FLUSH_S = 0.1  # at most ten frames a second: what arrives in between is conflated
+FLUSH_TURNS, FLUSH_MOST_S = 50, 0.2  # fewer where the feed's turns must be long
 ROWS_A_SLICE = 8  # made at a stretch: well below a millisecond
 PHASE_S = 15  # the phase is said every second: gone after this long, the feed is
 TRADES_WAITING_MAX = 1_000  # per instrument between two flushes; the oldest are left out
@@ -134,12 +136,13 @@ class RedisPublisher:
             self._behind = True
 
     async def run(self) -> None:
-        """Flush at most every `flush_s`, until cancelled."""
+        """Flush at most every `flush_s`, seldomer when turns are long, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             await self.flush()
-            await asyncio.sleep(self.flush_s)
+            turns_s = TURNS.length_ms * FLUSH_TURNS / 1_000
+            await asyncio.sleep(max(self.flush_s, min(turns_s, FLUSH_MOST_S)))
 
     async def flush(self) -> None:
         self._before_flush()

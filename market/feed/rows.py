@@ -6,6 +6,7 @@ Prices, sizes and money are decimal strings, times RFC 3339 UTC, what is not kno
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from market.feed.bars import Bar
@@ -111,5 +112,11 @@ def phase_row(slug: str, timezone: str, tick: PhaseTick) -> Row:
     }
 
 
-def _levels(facts: Facts, levels: Iterable[Level]) -> list[list[str]]:
-    return [[money.show(at, facts.price_exponent), size(facts, amount)] for at, amount in levels]
+def _levels(facts: Facts, levels: Iterable[Level]) -> list[tuple[str, str]]:
+    prices, sizes = facts.price_exponent, facts.qty_exponent
+    return [_level(at, amount, prices, sizes) for at, amount in levels]
+
+
+@lru_cache(65_536)  # from one row to the next most levels of a book stay
+def _level(at: int, amount: int, price_exponent: int, qty_exponent: int) -> tuple[str, str]:
+    return money.show(at, price_exponent), money.show_trimmed(amount, qty_exponent)

@@ -11,7 +11,7 @@ import asyncio
 
 from simgame.kernel import clock
 
-SHORTEST_MS, LONGEST_MS = 2, 8  # at 5,000/s ten messages share one record, one frame, one write; or forty
+SHORTEST_MS, LONGEST_MS = 2, 10  # at 5,000/s ten messages share one record, one frame, one write; or fifty
 SHARE = 0.21  # of a core, for the loop's own thread; those that ask the database have theirs
 LOOK_S = 0.5
 
