@@ -8,6 +8,7 @@ all send these rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from market.ticks import Level, PhaseTick, Print, Quote, Reference
@@ -54,8 +55,20 @@ def turnover(facts: Facts, scaled: int) -> str:
     return money.show(money.rescale_down(scaled * facts.multiplier, shift), exponent)
 
 
-def quote_row(facts: Facts, quote: Quote | None, day: DayFacts | None, reference: Reference | None) -> JSON:
-    """QuoteRow: best bid and ask, last trade, the day's figures. Any part may be unknown."""
+def quote_row(
+    facts: Facts,
+    quote: Quote | None,
+    day: DayFacts | None,
+    reference: Reference | None,
+    trade: Print | None = None,
+) -> JSON:
+    """QuoteRow: best bid and ask, last trade, the day's figures. Any part may be unknown.
+
+    `trade`: the last one. `at` and `source` are those of the newer of it and `quote`; `seq` is the newest.
+    """
+    newest: Quote | Print | None = quote
+    if trade is not None and (quote is None or trade.seq > quote.seq):
+        newest = trade
     bid, bid_size = quote.bids[0] if quote and quote.bids else (0, 0)
     ask, ask_size = quote.asks[0] if quote and quote.asks else (0, 0)
     return {
@@ -75,14 +88,15 @@ def quote_row(facts: Facts, quote: Quote | None, day: DayFacts | None, reference
         "turnover": turnover(facts, day.turnover if day else 0),
         "limit_low": price(facts, reference.limit_low) if reference else None,
         "limit_high": price(facts, reference.limit_high) if reference else None,
-        "at": clock.rfc3339(quote.at_ns) if quote else None,
-        "source": quote.source if quote else None,
+        "at": clock.rfc3339(newest.at_ns) if newest else None,
+        "source": newest.source if newest else None,
         "made": quote.made if quote else False,
-        "seq": quote.seq if quote else 0,
+        "seq": max(newest.seq if newest else 0, reference.seq if reference else 0),
     }
 
 
 def depth_row(facts: Facts, quote: Quote) -> JSON:
+    """DepthRow: best level first, [price, size]."""
     return {
         "symbol": facts.symbol,
         "bids": _levels(facts, quote.bids),
@@ -94,8 +108,14 @@ def depth_row(facts: Facts, quote: Quote) -> JSON:
     }
 
 
-def _levels(facts: Facts, levels: Iterable[Level]) -> list[list[str]]:
-    return [[money.show(at, facts.price_exponent), size(facts, amount)] for at, amount in levels]
+def _levels(facts: Facts, levels: Iterable[Level]) -> list[tuple[str, str]]:
+    prices, sizes = facts.price_exponent, facts.qty_exponent
+    return [_level(at, amount, prices, sizes) for at, amount in levels]
+
+
+@lru_cache(65_536)  # from one row to the next most levels of a book stay
+def _level(at: int, amount: int, price_exponent: int, qty_exponent: int) -> tuple[str, str]:
+    return money.show(at, price_exponent), money.show_trimmed(amount, qty_exponent)
 
 
 def trade_row(facts: Facts, print_: Print) -> JSON:

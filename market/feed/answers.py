@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from market import messages
 from market.feed import rows, store
 from market.feed.intake import standing
 from market.feed.metrics import families
@@ -52,14 +53,14 @@ def latest(feed: Feed, _: Question) -> Answer:
     """The snapshot and its rows: what Redis holds, for whoever cannot read Redis."""
     state, plan, publisher = feed.state, feed.plan, feed.publisher
     quotes = {symbol: rows.quote_row(scale, state) for symbol, scale in plan.scales.items()}
-    phase = rows.phase_row(plan.world.slug, plan.world.timezone, state.phase) if state.phase else None
+    phase = messages.phase_row(plan.world.slug, plan.world.timezone, state.phase) if state.phase else None
     return {
         "epoch": publisher.epoch,
         "seq": state.seq,
         "ticks": state.snapshot(),
         "quotes": quotes,
         "depth": {
-            symbol: rows.depth_row(plan.scales[symbol], quote) for symbol, quote in state.quotes.items()
+            symbol: messages.depth_row(plan.scales[symbol], quote) for symbol, quote in state.quotes.items()
         },
         "phase": phase,
         "offsets": dict(publisher.offsets),

@@ -37,6 +37,7 @@ from market.feed.bars import Bar, BarBuilder, Key
 from market.feed.hub import Batch
 from market.feed.state import TRADES_KEPT, WorldState
 from market.feed.turns import TURNS
+from market.messages import Facts, depth_row, phase_row, trade_row
 from market.ticks import PhaseTick, Print, Quote, Reference
 from realtime import wanted
 from realtime.publish import TIMEOUT_S, Breaker, Message, Publisher
@@ -81,7 +82,7 @@ class RedisPublisher:
         slug: str,
         timezone: str,
         epoch: str,
-        scales: Mapping[str, rows.Facts],
+        scales: Mapping[str, Facts],
         state: WorldState,
         bars: BarBuilder,
         before_flush: Callable[[], None] = lambda: None,
@@ -219,7 +220,7 @@ class RedisPublisher:
             writes["latest"] = board
         for symbol in depths & self.state.quotes.keys():
             quote = self.state.quotes[symbol]
-            row_json = encode(rows.depth_row(self.scales[symbol], quote))
+            row_json = encode(depth_row(self.scales[symbol], quote))
             messages.append(Message(f"depth:{self.slug}:{symbol}", self.epoch, quote.seq, row_json))
             writes.setdefault("depth", {})[symbol] = row_json
             yield
@@ -245,7 +246,7 @@ class RedisPublisher:
 
     def _keep(self, symbol: str, trades: list[Print], offset: int) -> list[bytes]:
         scale = self.scales[symbol]
-        fresh = [encode(rows.trade_row(scale, trade)) for trade in trades]
+        fresh = [encode(trade_row(scale, trade)) for trade in trades]
         kept = self._kept.setdefault(symbol, deque(maxlen=TRADES_KEPT))
         kept.extend((offset, row) for row in fresh)
         return fresh
@@ -309,7 +310,7 @@ class RedisPublisher:
         if not self._phase or self.state.phase is None:
             return
         self._phase = False
-        row = encode(rows.phase_row(self.slug, self.timezone, self.state.phase))
+        row = encode(phase_row(self.slug, self.timezone, self.state.phase))
         messages.append(self._dense(f"phase:{self.slug}", row))
         writes["phase"] = {"": row}
 
