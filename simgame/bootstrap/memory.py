@@ -1,7 +1,7 @@
 """Large pages for processes that live long and touch much memory little by little.
 
-What they look up has often left the processor's caches, and finding the page costs as much as reading it: with
-Python's objects on pages of 2 MB the feed takes a sixth less of a core (docs/decisions/0082).
+What they look up has often left the processor's caches, and finding the page costs as much as reading it:
+with Python's objects on pages of 2 MB the feed takes a sixth less of a core (docs/decisions/0082).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ON_LARGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.huge
 
 
 def large_pages(environment: Mapping[str, str], kernel: Path = KERNEL) -> dict[str, str]:
-    """What to add to a process's environment; nothing where there are none, or the operator chose otherwise."""
+    """What to add to the environment; nothing where there are none, or the operator chose otherwise."""
     if ON_LARGE_PAGES.keys() & environment.keys() or _libc() < LIBC_LEAST:
         return {}
     try:
