@@ -43,6 +43,7 @@ USED_EVERY: Final = timedelta(minutes=1)  # `used_at` is exact to this: not one 
 CREDENTIAL_CHARS_MAX: Final = 8192
 RENEW_BEFORE_S: Final = 1.5  # keys in use are renewed when they would be forgotten so soon …
 RENEW_AFTER_S: Final = 0.2  # … after others have had the time to join in one question
+RENEWED_AT_ONCE: Final = 32
 
 log = structlog.get_logger(__name__)
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
@@ -162,8 +163,10 @@ async def _known(shown: Presented) -> Known:
 
 async def _renew() -> None:
     await asyncio.sleep(RENEW_AFTER_S)
+    asked = list(_to_renew.items())
     try:
-        await database_sync_to_async(_renew_keys)()
+        for start in range(0, len(asked), RENEWED_AT_ONCE):  # requests are answered between two handfuls
+            await database_sync_to_async(_renew_keys)(dict(asked[start : start + RENEWED_AT_ONCE]))
     except DatabaseError as error:  # who asks after that hears of it
         log.info("keys_not_renewed", why=str(error))
     finally:
@@ -270,9 +273,8 @@ def _by_key(key_id: str, secret: str) -> Known:
 
 
 @viewer.door()
-def _renew_keys() -> None:
-    """One question for all keys in use: those that still work are remembered for another while."""
-    asked = dict(_to_renew)
+def _renew_keys(asked: Mapping[bytes, Known]) -> None:
+    """One question for all of them: those that still work are remembered for another while."""
     rows = (
         keys.working().select_related("player").in_bulk([known.identity.key_id for known in asked.values()])
     )

@@ -20,12 +20,12 @@ from django.conf import settings  # noqa: E402
 from realtime import hub  # noqa: E402
 from realtime.routing import nowhere, websocket_urlpatterns  # noqa: E402
 from simgame.bodies import bounded  # noqa: E402
-from simgame.kernel import collector  # noqa: E402
+from simgame.kernel import collector, threads  # noqa: E402
 from trading import alpaca_sockets, gateway, sockets  # noqa: E402
 
 sockets.register_identities()
 sockets.register_switches()
-
+threads.hand_over_soon()
 
 ordinary = bounded(django_application)
 

@@ -22,6 +22,7 @@ from market.feed.worldclock import SPEED_MAX
 from market.models import World
 from market.sources.replay.own_wal import WORLD_FILE
 from simgame import env
+from simgame.kernel import threads
 
 if sys.platform == "win32":  # where there is no uvloop
     new_loop = asyncio.new_event_loop
@@ -29,7 +30,6 @@ else:
     from uvloop import new_event_loop as new_loop
 
 GC_THRESHOLDS = (50_000, 20, 50)  # objects more than before, then how many looks at the young ones
-SWITCH_S = 0.000_5
 TAKE_OVER_S = 10.0  # the feed before us looks at its lease every second
 
 log = structlog.get_logger(__name__)
@@ -68,7 +68,7 @@ def make_way() -> None:
     does (tasks, exceptions) is found at the rarer looks. And the loop need not wait 5 ms for a thread that
     asks the database.
     """
-    sys.setswitchinterval(SWITCH_S)
+    threads.hand_over_soon()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

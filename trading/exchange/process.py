@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from django.db import connections
 from market.feed.client import FeedClient
 from market.models import World
 from realtime.publish import Publisher
-from simgame.kernel import clock, collector
+from simgame.kernel import clock, collector, threads
 from trading import invariants
 from trading.engine.commands import Recovered, SetRules
 from trading.exchange import recovery, ticks
@@ -43,7 +42,6 @@ from trading.invariants import breaks
 log = structlog.get_logger(__name__)
 EXIT_OK, EXIT_FAILED, EXIT_FENCED = 0, 1, 4
 REBUILDS_MAX, REBUILDS_WITHIN_S = 5, 60.0  # more is a fault that a restart will not cure
-SWITCH_S = 0.000_5
 DATABASE_BACK_S, DATABASE_PAUSE_S = 30.0, 0.2
 
 
@@ -256,6 +254,6 @@ def _connected() -> psycopg.Connection:
 def _make_way() -> None:
     """The books are long-lived: the collector need not look at them again and again. And the loop should
     not wait 5 ms for a thread that reads."""
-    sys.setswitchinterval(SWITCH_S)
+    threads.hand_over_soon()
     collector.set_aside_for_books()
     gc.enable()
