@@ -79,6 +79,7 @@ class Chart {
   #drawnAt = 0;
   #drawing = 0; // timer of the bars that were heard and not drawn yet
   #first = null; // t of the first bar drawn
+  #words = []; // the rectangle of open, high, low, close
 
   constructor(section, chart, found, { interval, layers, mine = true, verbs = null, everyMs = DRAW_EVERY_MS }) {
     Object.assign(this, { section, chart, interval, layers, mine, verbs, everyMs, colours: found, shape: localStorage.getItem("simgame.shape") ?? "candles" });
@@ -95,6 +96,10 @@ class Chart {
     this.candles.attachPrimitive(this.marks);
     this.table = section.appendChild(h("table", { class: "sr" }));
     this.note = section.appendChild(h("p", { class: "note say", hidden: true }));
+    new ResizeObserver(([{ target, contentRect }]) => {
+      const [left, top] = [target.offsetLeft, target.offsetTop]; // layout is done here: nothing is forced
+      this.#words = [{ left, top, right: left + contentRect.width, bottom: top + contentRect.height }];
+    }).observe(this.legend);
     if (verbs) this.#take();
   }
 
@@ -246,17 +251,18 @@ class Chart {
     });
   }
 
-  // Rectangles of the candles on screen: labels keep off them.
+  // Rectangles of the candles on screen, and of the words over them: labels keep off these.
   #boxes() {
     const scale = this.chart.timeScale();
     const half = Math.max(2, scale.options().barSpacing / 2);
     const range = scale.getVisibleLogicalRange();
-    if (!range) return [];
-    return this.#bars.slice(Math.max(0, Math.floor(range.from)), Math.ceil(range.to) + 1).flatMap((bar) => {
+    if (!range) return this.#words;
+    const candles = this.#bars.slice(Math.max(0, Math.floor(range.from)), Math.ceil(range.to) + 1).flatMap((bar) => {
       const x = scale.timeToCoordinate(bar.time);
       const [top, bottom] = [this.candles.priceToCoordinate(bar.high), this.candles.priceToCoordinate(bar.low)];
       return x === null || top === null ? [] : [{ left: x - half, right: x + half, top, bottom }];
     });
+    return [...candles, ...this.#words];
   }
 
   #recolour() {
