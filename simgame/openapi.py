@@ -39,6 +39,15 @@ PROBLEM_FIELDS: Final[Schema] = {
     "retryable": {"type": "boolean"},
     "outcome": {"enum": ["executed", "not_executed", "unknown"]},
 }
+# Instruments of the seeded world, which every game begins with: what is shown can be tried as it stands.
+EXAMPLES: Final = {"symbol": "ALB", "symbols": "ALB,PWS", "symbol_or_id": "ALB"}
+BODIES: Final[dict[str, Schema]] = {
+    "OrderForm": {"symbol": "ALB", "qty": "100", "side": "buy", "type": "market", "time_in_force": "day"},
+    "AlertForm": {"symbol": "ALB", "price": "13.00", "way": "above"},
+    "WatchlistForm": {"name": "Spirits and banks", "symbols": ["PWS", "ALB"]},
+    "ListForm": {"name": "Spirits and banks", "symbols": ["PWS", "ALB"]},
+    "SymbolForm": {"symbol": "ALB"},
+}
 HEADERS: Final[dict[str, Schema]] = {
     "RateLimit": {"description": 'What is left: `"requests";r=49;t=1`', "schema": TEXT},
     "RateLimit-Policy": {"description": 'The limit: `"requests";q=50;w=1`', "schema": TEXT},
@@ -66,6 +75,7 @@ def complete(result: Schema, generator: Any, request: Any, public: bool) -> Sche
         for method, operation in operations.items():
             _answer(operation, answers.ANSWERS.get((method, path)))
             _refusals(path, method, operation)
+            _examples(operation)
     return result
 
 
@@ -100,6 +110,16 @@ def _answer(operation: Schema, shape: Schema | None) -> None:
         names += ["Idempotent-Replayed"] if "Idempotency-Key" in asked else []
         names += ["ETag"] if "If-Match" in asked else []
         said["headers"] = _headers(*names)
+
+
+def _examples(operation: Schema) -> None:
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in EXAMPLES:
+            parameter["example"] = EXAMPLES[parameter["name"]]
+    for said in operation.get("requestBody", {}).get("content", {}).values():
+        form = said["schema"].get("$ref", "").rpartition("/")[2]
+        if form in BODIES:
+            said["example"] = BODIES[form]
 
 
 def _headers(*names: str) -> Schema:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from accounts.models import FirstAnswer
+from market.simulation.companies import COMPANIES
 from ops import contract
 from tests.api.wire import Client
 from trading.models import JournalNote
@@ -80,6 +82,22 @@ async def test_every_write_to_something_that_changes_may_name_the_version_it_saw
     for method, path, operation, asked in operations(schema, "put", "patch", "delete"):
         assert ("If-Match" in asked) != (path in UNVERSIONED), (method, path)
         assert ("412" in operation["responses"]) == ("If-Match" in asked), (method, path)
+
+
+async def test_every_example_fits_its_schema_and_names_what_a_new_game_has(schema: Schema) -> None:
+    listed, shown = {company.symbol for company in COMPANIES}, 0
+    for _, path, operation, _ in operations(schema, *contract.METHODS):
+        bodies = operation.get("requestBody", {}).get("content", {}).values()
+        for said in [*operation.get("parameters", ()), *bodies]:
+            if "example" not in said:
+                assert "symbol" not in str(said.get("name", "")), (path, said["name"])
+                continue
+            shape = contract.resolved(schema, said["schema"])
+            Draft202012Validator(shape | {"components": schema["components"]}).validate(said["example"])
+            words = said["example"] if isinstance(said["example"], str) else said["example"].get("symbol", "")
+            assert set(words.split(",")) - {""} <= listed, (path, words)
+            shown += 1
+    assert shown > 20
 
 
 async def test_every_post_may_be_said_again(schema: Schema) -> None:
