@@ -48,7 +48,8 @@ def visible(player_id: int | None) -> QuerySet[Game]:
 
 
 def _invited(game: Game, invitation: str) -> bool:
-    return bool(game.invitation) and hmac.compare_digest(game.invitation, invitation)
+    shown = invitation.encode("utf-8", "surrogatepass")  # bytes: of texts it compares only ASCII
+    return bool(game.invitation) and hmac.compare_digest(game.invitation.encode(), shown)
 
 
 def _visible(rows: QuerySet[Game], player_id: int | None) -> QuerySet[Game]:

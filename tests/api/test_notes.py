@@ -108,7 +108,8 @@ async def test_a_host_makes_starts_pauses_and_exports_a_game(board: None, exchan
     assert (game["status"], game["private"]) == ("open", True)
     path = f"/api/v1/games/{game['slug']}"
     assert (await stranger.get(path)).status == 404
-    assert (await stranger.post(f"{path}/join", {"invitation": "wrong"})).status == 404
+    for wrong in ("wrong", "grün", "邀请"):
+        assert (await stranger.post(f"{path}/join", {"invitation": wrong})).status == 404
     assert (await stranger.post(f"{path}/start")).status == 404
     mine = (await player.post(f"{path}/join", {"invitation": game["invitation"]})).json["portfolio_id"]
     assert "invitation" not in (await player.get(path)).json
