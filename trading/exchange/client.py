@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import socket
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -23,6 +22,7 @@ from channels.db import database_sync_to_async
 
 from simgame.kernel import clock
 from trading.exchange.framing import LENGTH_BYTES, BadFrame, Deframer, frame
+from trading.exchange.name import inode_of
 from trading.exchange.wire import FRAME_BYTES_MAX, Body, Received, Request
 from trading.models import ExchangeLease
 
@@ -145,7 +145,7 @@ class ExchangeClient:
 class _Wire(asyncio.Protocol):
     def __init__(self, settle: Any, lost: Any, path: str):
         self.lost = False
-        self._path, self._inode = path, _inode_of(path)
+        self._path, self._inode = path, inode_of(path)
         self._settle, self._when_lost = settle, lost
         self._deframer = Deframer()
         self._transport: asyncio.Transport | None = None
@@ -182,15 +182,7 @@ class _Wire(asyncio.Protocol):
 
     def is_where_it_was(self) -> bool:
         """False when another exchange listens at the address by now."""
-        return _inode_of(self._path) in (self._inode, 0)
-
-
-def _inode_of(path: str) -> int:
-    """0: nobody listens there."""
-    try:
-        return os.stat(path).st_ino
-    except OSError:
-        return 0
+        return inode_of(self._path) in (self._inode, 0)
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, ExchangeClient]] = WeakKeyDictionary()

@@ -164,13 +164,15 @@ class Exchange:
         following = asyncio.ensure_future(
             ticks.follow(aiter(feed), life.rules, life.loop.submit_ticks, _closes(life.loop))
         )
-        following.add_done_callback(lambda done: self._feed_ended(done, life))
+        following.add_done_callback(lambda done: _goes_on(done, life))
         fills = life.loop.applier.engine.state
         taking = asyncio.ensure_future(Takings(self.world, lambda: fills.fills_n).run())
         taking.add_done_callback(_takings_ended)
         halting = asyncio.ensure_future(VenueHalts(self.world, fills, life.loop.submit_ticks).run())
         halting.add_done_callback(_halts_ended)
         await life.server.open()
+        keeping = asyncio.ensure_future(life.server.keep())
+        keeping.add_done_callback(lambda done: _goes_on(done, life))
         if self._stopping:
             life.loop.stop()
         try:
@@ -179,15 +181,11 @@ class Exchange:
             following.cancel()
             taking.cancel()
             halting.cancel()
+            keeping.cancel()
             await life.server.close()
             await feed.close()
             self._life = None
             await self._leave(life)
-
-    def _feed_ended(self, following: asyncio.Future[None], life: Life) -> None:
-        """Following the feed never ends by itself: a fault in it must not go unseen."""
-        if not following.cancelled() and following.exception() is not None:
-            life.loop.fail(following.exception())
 
     async def _leave(self, life: Life) -> None:
         """Say that we are gone, if the row is still ours and the database can hear it."""
@@ -212,6 +210,12 @@ class Exchange:
             log.critical("exchange_quarantined", breaks=breaks, count=len(books.breaks), **facts)
         else:
             log.info("exchange_recovered", **facts)
+
+
+def _goes_on(duty: asyncio.Future[None], life: Life) -> None:
+    """Following the feed and keeping the name never end by themselves: a fault must not go unseen."""
+    if not duty.cancelled() and duty.exception() is not None:
+        life.loop.fail(duty.exception())
 
 
 def _halts_ended(halting: asyncio.Future[None]) -> None:

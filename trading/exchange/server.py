@@ -14,10 +14,13 @@ import structlog
 
 from trading.exchange.framing import BadFrame, Deframer, frame
 from trading.exchange.intake import Arrival
+from trading.exchange.name import inode_of
 from trading.exchange.wire import FRAME_BYTES_MAX, Reply, Request
 
 log = structlog.get_logger(__name__)
 BACKLOG = 512
+LOOK_S = 0.5
+STRANGE_LOOKS = 6  # by then a newer exchange's lease would have made us leave
 REPLIES_PER_FRAME = 32  # so many leave at once: the web worker passes them on while others are written
 decode_requests = msgspec.msgpack.Decoder(list[Request]).decode
 encode_replies = msgspec.msgpack.Encoder().encode
@@ -106,13 +109,34 @@ class Server:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(self._link, sock=listener, backlog=BACKLOG)
 
+    async def keep(self) -> None:
+        """Put the name back where it has gone, until cancelled.
+
+        An exchange that was overtaken while it started puts its own name over ours, and takes it away when it
+        leaves. While it is there it may be the newer one: it has the time to learn who is.
+        """
+        strange = 0  # looks in a row at which the name was not ours
+        while True:
+            await asyncio.sleep(LOOK_S)
+            found = inode_of(self.path)
+            strange = 0 if found == self._inode else strange + 1
+            if strange and (not found or strange >= STRANGE_LOOKS):
+                log.warning(
+                    "exchange_name_put_back", path=str(self.path), was="gone" if not found else "taken"
+                )
+                former = self._server
+                await self.open()
+                if former is not None:
+                    former.close()
+                strange = 0
+
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
         for link in list(self.links):
             link.close()
-        if self.path.exists() and self.path.stat().st_ino == self._inode:
+        if inode_of(self.path) == self._inode:
             self.path.unlink(missing_ok=True)
 
     def _link(self) -> Link:
