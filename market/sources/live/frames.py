@@ -1,4 +1,4 @@
-"""A WebSocket that gives whole messages by the handful, as they came in one read of the socket.
+"""A WebSocket that gives whole messages by the handful, as they came between two turns of the feed.
 
 `websockets` opens, answers pings and closes. Text and binary frames, which are all but all of what a venue
 sends, do not go through its parser and queue: those cost three times what our reading of a message does.
