@@ -13,6 +13,7 @@ from simgame.kernel import clock
 
 SHORTEST_MS, LONGEST_MS = 2, 10  # at 5,000/s ten messages share one record, one frame, one write; or fifty
 SHARE = 0.21  # of a core, for the loop's own thread; those that ask the database have theirs
+ROOM = 0.95  # of it: below, a shorter turn is tried; a millisecond costs some two to five per cent
 LOOK_S = 0.5
 
 
@@ -40,7 +41,7 @@ class Turns:
         self._looked_s, self._used_s = now_s, used_s
         if share > SHARE:
             self.length_ms = min(self.length_ms + 1, LONGEST_MS)
-        elif share < SHARE * (self.length_ms - 1) / self.length_ms:  # even if only turns cost something
+        elif share < SHARE * ROOM:
             self.length_ms = max(self.length_ms - 1, SHORTEST_MS)
 
 

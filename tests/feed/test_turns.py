@@ -34,7 +34,7 @@ def test_turns_grow_where_they_would_cost_too_much_and_shrink_when_there_is_room
     assert turns.length_ms == SHORTEST_MS + 3
     at = worked(turns, SHARE * 1.5, 60, at)
     assert turns.length_ms == LONGEST_MS
-    at = worked(turns, SHARE * 0.95, 60, at)  # one millisecond less could be too little
+    at = worked(turns, SHARE * 0.97, 60, at)  # it is just right
     assert turns.length_ms == LONGEST_MS
     worked(turns, SHARE * 0.3, 60, at)
     assert turns.length_ms == SHORTEST_MS
