@@ -41,7 +41,7 @@ BEAT_S = 1.0  # lease, clock tick, bars, control
 SWITCHES_S = 0.8  # how often the operator's switches are looked at: they hold within a second
 REFRESH_NS = 4 * NS_PER_S  # an unchanged quote is said again after this long: readers expect 5 s
 CHECKPOINT_BEATS = 10
-EX_DATES_BEATS = 5
+EX_DATES_BEATS = 5  # an announced corporate action is known here so many seconds later
 PRUNE_BEATS = 600
 
 log = structlog.get_logger(__name__)

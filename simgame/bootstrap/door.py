@@ -14,7 +14,7 @@ from . import environment, extras, memory, play, verify
 from .progress import Progress, SetupFailed
 
 SERVERS = ("daphne", "uvicorn")
-ON_LARGE_PAGES = ("run_feed",)  # where they were seen to help
+LIVES_ON_LARGE_PAGES = ("run_feed",)  # where they were seen to help
 NO_DATABASE = "It runs while `manage.py play` runs; another one is used when DATABASE_URL names it."
 HELP = """SimGame
 
@@ -72,7 +72,7 @@ def _again_inside(words: Sequence[str]) -> None:
 def _django(words: Sequence[str]) -> int:
     if not words or words[0] in {"help", "-h", "--help"}:
         print(HELP)
-    if words and words[0] in ON_LARGE_PAGES and not {"-h", "--help"} & set(words):
+    if words and words[0] in LIVES_ON_LARGE_PAGES and not {"-h", "--help"} & set(words):
         memory.again_on_large_pages([sys.argv[0], *words])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "simgame.settings")
     django = importlib.import_module("django.db")
