@@ -118,7 +118,10 @@ class FeedClient:
         return []
 
     def _newer(self, ticks: list[Tick]) -> list[Tick]:
-        fresh = [tick for tick in ticks if tick.seq > self._seq]
+        if ticks and ticks[0].seq > self._seq:  # of one batch, numbers rise
+            fresh = ticks
+        else:
+            fresh = [tick for tick in ticks if tick.seq > self._seq]
         if fresh:
             self._seq = fresh[-1].seq
         return fresh

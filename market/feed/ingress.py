@@ -75,10 +75,14 @@ class Ingress:
 
     async def take(self, most: int) -> list[Item]:
         """Between 1 and `most` items, oldest first; waits for the first."""
+        await self.filled()
+        return self.take_now(most)
+
+    async def filled(self) -> None:
+        """Waits until there is an item."""
         while not self._items:
             self._filled.clear()
             await self._filled.wait()
-        return self.take_now(most)
 
     def take_now(self, most: int) -> list[Item]:
         """At most `most` items, oldest first; [] when there are none."""

@@ -29,14 +29,16 @@ class Intake:
 
     async def run(self) -> None:
         """One turn takes what has come: under load, what comes between two turns shares its cost."""
+        behind = False
         while True:
+            await self.ingress.filled()
+            await (asyncio.sleep(0) if behind else TURNS.begin())
             room = self.valve.room(TAKE_MAX, clock.now_ns())
             if room:
-                items = await self.ingress.take(room)
+                items = self.ingress.take_now(room)
                 self.valve.give_back(room - len(items))
                 self.path.take(self.valve.unpaused(items))
             behind = room == TAKE_MAX and len(self.ingress) >= TAKE_MAX
-            await (asyncio.sleep(0) if behind else TURNS.next())
 
     def drain(self) -> bool:
         """Take in all that waits, now. False when it is too much; a throttle makes up for it afterwards."""

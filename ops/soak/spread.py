@@ -19,10 +19,13 @@ class Spread:
         self.max_ns = 0
 
     def add(self, ns: int) -> None:
-        bucket, buckets = min(BUCKETS - 1, max(0, ns) // BUCKET_NS), self.buckets
+        bucket, buckets = ns // BUCKET_NS, self.buckets
+        if not 0 <= bucket < BUCKETS:
+            bucket = 0 if bucket < 0 else BUCKETS - 1
         buckets[bucket] = buckets.get(bucket, 0) + 1
         self.count += 1
-        self.max_ns = max(self.max_ns, ns)
+        if ns > self.max_ns:
+            self.max_ns = ns
 
     def at(self, *parts: float) -> list[float | None]:
         """Milliseconds that each of `parts` (0 to 1, rising) of all stay below; None without any."""

@@ -19,7 +19,9 @@ buffer; beyond BUFFER_MAX the connection is cut, as venues do with slow readers.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -109,7 +111,7 @@ class Venue:
 
     async def speak(self) -> None:
         while True:
-            await asyncio.sleep(SLICE_S)
+            await asyncio.sleep(SLICE_S * random.uniform(0.5, 1.5))  # never in step with who reads
             rate = self.timetable.rate
             if rate == FLOOD:
                 count = SLICE_MAX if self._waiting() < FLOOD_BUFFER else 0
@@ -244,6 +246,8 @@ async def main() -> None:
     venue = Venue(asked["symbols"], Path(asked["stamps"]))
     options: dict[str, Any] = {"process_request": venue.answer, "compression": None, "ping_interval": None}
     async with serve(venue.talk, "127.0.0.1", asked["port"], **options):
+        gc.collect()
+        gc.freeze()  # or a look at every book makes the timetable late, and a burst of what follows it
         speaking = asyncio.create_task(venue.speak())
         print(json.dumps(venue.facts()), flush=True)
         while line := await lines.readline():

@@ -12,7 +12,7 @@ from market.feed.bars import BarBuilder
 from market.feed.hub import batch_of
 from market.feed.publisher import ROWS_A_SLICE, RedisPublisher
 from market.feed.state import WorldState
-from market.feed.turns import LONGEST_MS, SHARE, SHORTEST_MS, TURNS, Turns
+from market.feed.turns import CREDIT, LONGEST_MS, SHARE, SHORTEST_MS, TURNS, Turns
 from market.sources.live.frames import Frames
 from tests.market.conftest import quote
 from tests.market.test_tails import NOWHERE, Facts
@@ -40,11 +40,50 @@ def test_turns_grow_where_they_would_cost_too_much_and_shrink_when_there_is_room
     assert turns.length_ms == SHORTEST_MS
 
 
+def spent(turns: Turns, loop_s: float) -> None:
+    """A venue that said something every moment has used up what quieter ones had saved."""
+    for _ in range(2 * CREDIT):
+        turns.wait_s(loop_s)
+
+
 def test_all_that_waits_wakes_at_the_same_moments():
     turns = Turns()
     turns.length_ms = 5
+    spent(turns, 12.000)
     for now_s in (12.000, 12.001, 12.004, 12.0049):
         assert round((now_s + turns.wait_s(now_s)) * 1_000) in (12_005, 12_010)
+
+
+def test_what_comes_seldom_enough_is_read_as_it_comes():
+    """Handfuls at uneven moments, on the average a turn apart: none waits for the next moment of all."""
+    turns = Turns()
+    turns.length_ms = 4
+    moments = [10.0 + 0.001 * ms for ms in (0, 3, 9, 12, 17, 20)]
+    assert [turns.wait_s(moment) for moment in moments] == [0.0] * len(moments)
+
+
+def test_after_a_rush_turns_are_saved_again_and_only_so_many():
+    turns = Turns()
+    spent(turns, 50.0)
+    assert turns.wait_s(50.0) > 0
+    assert [turns.wait_s(60.0) == 0 for _ in range(CREDIT + 2)] == [True] * CREDIT + [False] * 2
+
+
+async def test_what_was_read_late_is_not_held_until_another_turn_has_passed():
+    """The reading came at the end of a turn, the next one at its beginning."""
+    turns = Turns()
+    turns.length_ms = 3_600_000
+    loop = asyncio.get_running_loop()
+    for _ in range(CREDIT):
+        await turns.begin()
+    turns._began_s = loop.time() - turns.length_ms / 1_000 * 0.6
+    async with asyncio.timeout(60):
+        await turns.begin()
+    waiting = asyncio.create_task(turns.begin())  # but what comes one by one shares a turn
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
 
 
 async def test_between_two_turns_a_venue_is_not_read_and_then_all_of_it_at_once(

@@ -33,7 +33,7 @@ class Frames(ClientConnection):
         self._lacking = 0  # bytes until it may be
         self._parts: list[bytes] = []  # of a message in several frames
         self._frames: list[bytes] = []
-        self._arrived = asyncio.Event()
+        self._awaited: asyncio.Future[None] | None = None  # by whoever reads, while there is nothing
         self._over = self._held = False
         self._turn: asyncio.TimerHandle | None = None  # until it the socket is not read
 
@@ -42,8 +42,8 @@ class Frames(ClientConnection):
         while not self._frames:
             if self._over:
                 return []
-            self._arrived.clear()
-            await self._arrived.wait()
+            self._awaited = self.loop.create_future()
+            await self._awaited
         if len(self._frames) <= TURN_MAX:
             taken, self._frames = self._frames, []
         else:
@@ -72,16 +72,18 @@ class Frames(ClientConnection):
             data, self._pieces = b"".join(self._pieces), []
         self._cut(data)
         if self._frames:
-            self._arrived.set()
+            self._wake()
         self._rest()
 
     def _rest(self) -> None:
-        """Reads no more: until there is room again, or, unless much has come, until the next turn."""
+        """Reads no more until there is room again; unless much has come, until the next turn."""
         if self.transport.is_closing():
             return
         self._held = len(self._frames) > WAITING_MAX
         if len(self._frames) <= TURN_MAX and self._turn is None:
-            self._turn = self.loop.call_later(TURNS.wait_s(self.loop.time()), self._turn_has_come)
+            wait_s = TURNS.wait_s(self.loop.time())
+            if wait_s > 0:
+                self._turn = self.loop.call_later(wait_s, self._turn_has_come)
         if self._held or self._turn is not None:
             self.transport.pause_reading()
 
@@ -96,7 +98,11 @@ class Frames(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._over = True
-        self._arrived.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
 
     def _opened(self, data: bytes) -> bytes:
         """Gives the library the answer to our opening, and returns what came behind it."""
