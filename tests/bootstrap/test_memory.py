@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simgame.bootstrap import memory
+from simgame.bootstrap import door, memory
 from simgame.bootstrap.memory import ON_LARGE_PAGES, large_pages
 
 
@@ -37,3 +37,27 @@ def test_an_older_or_other_c_library_is_left_alone(
 ):
     monkeypatch.setattr(memory.os, "confstr", lambda _: libc)
     assert large_pages({}, kernel) == {}
+
+
+class Replaced(Exception):
+    """In this place the process would have become another."""
+
+
+def test_a_feed_begins_anew_on_large_pages_and_nothing_else_does(
+    kernel: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def become(python: str, words: list[str], environment: dict[str, str]) -> None:
+        assert python == words[0]
+        raise Replaced(words[1:], {name: environment.get(name) for name in ON_LARGE_PAGES})
+
+    monkeypatch.setattr(memory, "large_pages", lambda environment: large_pages(environment, kernel))
+    monkeypatch.setattr(memory.os, "execve", become)
+    monkeypatch.setattr(door.sys, "argv", ["manage.py", "run_feed"])
+    for name in ON_LARGE_PAGES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Replaced) as replaced:
+        door._django(["run_feed", "--world", "seeded"])
+    assert replaced.value.args == (["manage.py", "run_feed", "--world", "seeded"], ON_LARGE_PAGES)
+    with pytest.raises(SystemExit):  # Django's own end after a command's help
+        door._django(["run_feed", "--help"])
+    assert door._django(["check"]) == 0
