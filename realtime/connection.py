@@ -100,11 +100,16 @@ class Socket:
 
     # --- out ----------------------------------------------------------------------------------
     def push(self, frame: Frame, entries: Sequence[Entry]) -> None:
-        """`frame` is that of `entries`, made once for many sockets."""
+        """`frame` is that of `entries`, made once for many sockets: 500 of them wait for the last one, so
+        this does not call `_send_at_once`."""
         if self._closing is not None:
             return
         if self._slow is None and self._unheard < self._unheard_most:
-            self._send_at_once(frame)
+            self._unheard += frame.size
+            if self._unheard >= self._ask_at:
+                self._ask_soon()
+            if self._straight is None or not self._straight(frame.wire):
+                self._send_by_server(frame)
             return
         self.hub.counters.pushes_held += 1
         if not self._outbox.add_all(entries):
@@ -141,8 +146,10 @@ class Socket:
 
     def _send_at_once(self, frame: Frame) -> None:
         self._count(frame)
-        if self._straight is not None and self._straight(frame.wire):
-            return
+        if self._straight is None or not self._straight(frame.wire):
+            self._send_by_server(frame)
+
+    def _send_by_server(self, frame: Frame) -> None:
         sending = self._send(frame.event)
         try:
             waiting_for = sending.send(None)
@@ -157,8 +164,11 @@ class Socket:
         """What is sent counts until a pong shows that it was read."""
         self._unheard += frame.size
         if self._unheard >= self._ask_at:
-            self._ask_at = math.inf  # until the pong
-            asyncio.get_running_loop().call_soon(self._ask_for_pong)
+            self._ask_soon()
+
+    def _ask_soon(self) -> None:
+        self._ask_at = math.inf  # until the pong
+        asyncio.get_running_loop().call_soon(self._ask_for_pong)
 
     def _ask_for_pong(self) -> None:
         for deed in self.conversation.ping(clock.monotonic_s()):

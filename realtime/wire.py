@@ -8,6 +8,7 @@ transport is full, a compressed socket, a server or a middleware that we do not 
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -63,15 +64,27 @@ def straight_way(send: Any) -> Straight | None:
 
 
 def _through_uvicorn(protocol: WebSocketsSansIOProtocol) -> Straight | None:
-    if protocol.conn.extensions:  # compressed: each socket has bytes of its own
-        return None
-    write, is_closing = protocol.transport.write, protocol.transport.is_closing
-    has_room = protocol.writable.is_set
+    """The loop's `write` keeps what it is given until all else is done: the kernel is asked first."""
+    transport = protocol.transport
+    if protocol.conn.extensions or transport.get_extra_info("ssl_object") is not None:
+        return None  # compressed or encrypted: each socket has bytes of its own
+    write, is_closing, waiting = transport.write, transport.is_closing, transport.get_write_buffer_size
+    has_room, socket = protocol.writable.is_set, transport.get_extra_info("socket").fileno()
 
     def straight(data: bytes) -> bool:
-        if not has_room() or is_closing():
+        if is_closing():  # until then the number is this socket's and no other's
             return False
-        write(data)
+        if waiting():
+            if not has_room():
+                return False
+            write(data)
+            return True
+        try:
+            sent = os.write(socket, data)
+        except OSError:  # nothing just now, or never again: the transport finds out
+            sent = 0
+        if sent != len(data):
+            write(data[sent:])
         return True
 
     return straight
