@@ -15,6 +15,7 @@ from market.sources.base import Source
 from simgame.kernel import clock
 
 TAKE_MAX = 512  # items in one turn of the loop
+THROTTLED_S = 0.01  # how often a throttle is asked for room
 RELEASE_S = 0.02  # how often conflated quotes are looked at, at most; a quarter of the pause else
 IDLE_S = 0.25  # while nothing is conflated
 DRAINED_MAX = 2 * TAKE_MAX  # waiting items that a checkpoint takes in first; with more it waits itself
@@ -34,10 +35,12 @@ class Intake:
             await self.ingress.filled()
             await (asyncio.sleep(0) if behind else TURNS.begin())
             room = self.valve.room(TAKE_MAX, clock.now_ns())
-            if room:
-                items = self.ingress.take_now(room)
-                self.valve.give_back(room - len(items))
-                self.path.take(self.valve.unpaused(items))
+            if not room:
+                await asyncio.sleep(THROTTLED_S)
+                continue
+            items = self.ingress.take_now(room)
+            self.valve.give_back(room - len(items))
+            self.path.take(self.valve.unpaused(items))
             behind = room == TAKE_MAX and len(self.ingress) >= TAKE_MAX
 
     def drain(self) -> bool:

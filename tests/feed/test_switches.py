@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from io import StringIO
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -11,9 +14,15 @@ from django.core.management import CommandError, call_command
 
 from market.feed import recovery, wal
 from market.feed.client import FeedClient
+from market.feed.ingress import Ingress
+from market.feed.intake import Intake
+from market.feed.path import TickPath
+from market.feed.turns import Turns
 from market.feed.valve import Switches, Valve
+from market.sources.base import Source
 from market.sources.items import Gap, RawPrint, Reached
 from market.ticks import Print, Quote
+from simgame.kernel import clock
 from simgame.kernel.clock import NS_PER_MS, NS_PER_S
 from simgame.switches.models import SwitchChange
 from tests.feed.conftest import until
@@ -46,6 +55,26 @@ def test_a_throttle_lets_so_many_messages_in_and_no_more() -> None:
     assert valve.throttled > 0
     valve.turn(Switches(), NOW)
     assert valve.room(512, NOW) == 512
+
+
+async def test_a_throttle_is_asked_for_room_now_and_then_not_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def at_once(self: Turns) -> None:
+        """A turn of a millisecond: half of it is no time at all for uvloop."""
+
+    monkeypatch.setattr(Turns, "begin", at_once)
+    ingress, taken = Ingress(), []
+    intake = Intake(ingress, cast(TickPath, SimpleNamespace(take=taken.extend)), cast(Source, None))
+    intake.valve.turn(Switches(throttle=1), clock.now_ns())
+    await ingress.put_all([trade(1), trade(2), trade(3)])
+    running = asyncio.create_task(intake.run())
+    for _ in range(3_000):
+        await asyncio.sleep(0)
+    assert intake.valve.throttled < 1_000
+    intake.valve.turn(Switches(), clock.now_ns())
+    await until(lambda: taken == [trade(1), trade(2), trade(3)], "what the throttle held back")
+    running.cancel()
 
 
 def test_a_paused_source_is_not_heard_and_both_ends_are_gaps() -> None:
