@@ -24,8 +24,7 @@ class Spread:
             bucket = 0 if bucket < 0 else BUCKETS - 1
         buckets[bucket] = buckets.get(bucket, 0) + 1
         self.count += 1
-        if ns > self.max_ns:
-            self.max_ns = ns
+        self.max_ns = max(self.max_ns, ns)
 
     def at(self, *parts: float) -> list[float | None]:
         """Milliseconds that each of `parts` (0 to 1, rising) of all stay below; None without any."""

@@ -49,15 +49,15 @@ async def test_under_uvicorn_frames_go_straight_to_the_transport(house: House, t
 
 async def test_what_the_kernel_does_not_take_at_once_follows_in_order(town: Town):
     """More than a socket's buffers hold, said in one go: parts of a frame are never mixed with another's."""
-    async with open_house(Limits(unheard_most_bytes=1 << 30, unheard_ask_bytes=1 << 30)) as house:
-        async with house.visit(max_size=None) as guest:
-            await guest.subscribe("quote:gold")
-            for number in range(40):
-                house.hub.deliver([town.say("quote:gold", {"number": number, "said": "价" * 100_000})])
-            await guest.until(lambda: guest.state["quote:gold"] == dict(town.truth("quote:gold").data))
-            numbers = [push["offset"] for push in guest.pushes]
-            assert numbers == sorted(set(numbers))
-            assert len(numbers) > 1
+    limits = Limits(unheard_most_bytes=1 << 30, unheard_ask_bytes=1 << 30)
+    async with open_house(limits) as house, house.visit(max_size=None) as guest:
+        await guest.subscribe("quote:gold")
+        for number in range(40):
+            house.hub.deliver([town.say("quote:gold", {"number": number, "said": "价" * 100_000})])
+        await guest.until(lambda: guest.state["quote:gold"] == dict(town.truth("quote:gold").data))
+        numbers = [push["offset"] for push in guest.pushes]
+        assert numbers == sorted(set(numbers))
+        assert len(numbers) > 1
 
 
 async def test_behind_a_middleware_they_go_by_its_send(town: Town):
