@@ -1,23 +1,25 @@
 """Pictures of every page of a running game, made by a real Chromium: dark and light, wide and phone.
 
 A guest plays on the way: buys, lets an order rest, is refused, opens a receipt, keeps the account, hosts a
-game. What a market does not do on demand (a halt, the end of the day) and a network that is cut are shown
-by telling the open page so. A tour is one language, width and theme; it has chapters, and what goes wrong
-in one does not end the others. Playwright is a development dependency; nothing of the running game imports
-this module.
+game. What a market does not do on demand (a halt, the end of the day) is put into the stream on its way to
+the open page, and the browser's network is cut. A tour is one language, width and theme; it has chapters,
+and what goes wrong in one does not end the others. Playwright is a development dependency; nothing of the
+running game imports this module.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from playwright.sync_api import Error, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Error, Page, Playwright, WebSocketRoute, expect, sync_playwright
 
 from ops import pictures_staff
 
@@ -45,17 +47,9 @@ PAGES: Final = {
 }
 SWITCHES: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SETTLE_MS: Final = 1_200  # the first ticks, the chart
+OPENS_AFTER: Final = timedelta(hours=14, minutes=24)  # a closed market
 STILL_MS: Final = 250  # a page that stands
 FITTING: Final = ("desk", "ticket", "receipt")  # they scroll inside; other pictures are as long as their page
-TELL: Final = """async (told) => {
-  const links = [...document.querySelectorAll("link[rel=modulepreload]")].map((link) => link.href);
-  const at = links.find((one) => one.includes("/store."));
-  const [store, feeds] = await Promise.all([import(at), import(at.replace("/store.", "/feeds."))]);
-  if (told !== "halted") feeds.stream.drop(`phase:${store.world.slug}`);
-  if (told === "halted") store.halts.value = { [store.selected.peek()]: "volatility" };
-  else store.halts.value = {}, store.applyPhase({ ...store.phase.peek(), phase: "closed", next_phase: "pre_open",
-    next_change: new Date(Date.parse(store.phase.peek().market_time ?? new Date()) + 51_864_000).toISOString() });
-}"""  # noqa: E501
 PATIENCE_MS: Final = 30_000
 
 
@@ -73,6 +67,55 @@ class Tour:
         """Of the names of its files: `dark`, `phone-light`, `zh-phone-dark`."""
         parts = [self.language if self.language != "en" else "", self.size if self.size != "wide" else ""]
         return "-".join([*filter(None, parts), self.theme])
+
+
+class Between:
+    """Stands between a page and the stream: the page hears of a halt or a closed market that there is not."""
+
+    def __init__(self, page: Page):
+        self._symbol = ""  # that the page shows
+        self._halts: dict[str, Any] = {}  # the position of their topic
+        self._closed = False
+        self._socket: WebSocketRoute | None = None
+        page.route_web_socket("**/ws/v1", self._stand)
+
+    def halt(self) -> None:
+        self._say_halts({self._symbol: "volatility"})
+
+    def close_market(self) -> None:
+        """From the next phase on, which comes within a second."""
+        self._closed = True
+        self._say_halts({})
+
+    def _stand(self, socket: WebSocketRoute) -> None:
+        self._socket, server = socket, socket.connect_to_server()
+
+        def asked(said: str | bytes) -> None:
+            for wanted in json.loads(said).get("topics", ()):
+                kind, *_, symbol = wanted["topic"].split(":")
+                self._symbol = symbol if kind == "depth" else self._symbol
+            server.send(said)
+
+        socket.on_message(asked)
+        server.on_message(lambda said: socket.send(json.dumps(self._heard(json.loads(said)))))
+
+    def _heard(self, said: Any) -> Any:
+        if isinstance(said, list):
+            return [self._heard(one) for one in said]
+        for told in said.get("results", [said]):
+            kind = told.get("topic", "").partition(":")[0]
+            row = told.get("data") or told.get("snapshot")
+            if kind == "halts":
+                self._halts = {name: told[name] for name in ("topic", "epoch", "offset")}
+            if kind == "phase" and row and self._closed:
+                opens = datetime.fromisoformat(row["now"]) + OPENS_AFTER
+                row |= {"phase": "closed", "next_phase": "pre_open", "next_change": opens.isoformat()}
+        return said
+
+    def _say_halts(self, halts: dict[str, str]) -> None:
+        assert self._socket is not None
+        self._halts["offset"] += 1
+        self._socket.send(json.dumps({**self._halts, "data": {"halts": halts}}))
 
 
 @dataclass
@@ -206,11 +249,14 @@ def _open(page: Page, path: str) -> None:
 
 def _told(page: Page, _phone: bool) -> Iterator[str]:
     """The desk in the states that nobody wants."""
+    between = Between(page)
     _open(page, "/desk/")
-    for state in ("halted", "closed"):
-        page.evaluate(TELL, state)
-        page.wait_for_timeout(SETTLE_MS)
-        yield f"desk-{state}"
+    between.halt()
+    page.wait_for_timeout(SETTLE_MS)
+    yield "desk-halted"
+    between.close_market()
+    page.wait_for_timeout(SETTLE_MS)
+    yield "desk-closed"
     page.context.set_offline(True)
     expect(page.locator("#badge")).to_have_attribute("data-state", "lost")
     yield "desk-lost"
