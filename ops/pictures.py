@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Error, Page, Playwright, WebSocketRoute, expect, sync_playwright
 
+from market.rulebook.rules import VOLATILITY_HALT
 from ops import pictures_staff
 
 __all__ = ["Album", "Error", "Tour", "take"]
@@ -80,12 +81,15 @@ class Between:
         page.route_web_socket("**/ws/v1", self._stand)
 
     def halt(self) -> None:
-        self._say_halts({self._symbol: "volatility"})
+        self._say_halts({self._symbol: VOLATILITY_HALT})
 
     def close_market(self) -> None:
         """From the next phase on, which comes within a second."""
         self._closed = True
         self._say_halts({})
+
+    def open_market(self) -> None:
+        self._closed = False
 
     def _stand(self, socket: WebSocketRoute) -> None:
         self._socket, server = socket, socket.connect_to_server()
@@ -261,6 +265,7 @@ def _told(page: Page, _phone: bool) -> Iterator[str]:
     expect(page.locator("#badge")).to_have_attribute("data-state", "lost")
     yield "desk-lost"
     page.context.set_offline(False)
+    between.open_market()
     _open(page, "/desk/")
     page.locator(".menu:has(.avatar) summary").click()
     yield "desk-menu"
