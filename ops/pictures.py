@@ -24,7 +24,7 @@ from playwright.sync_api import Error, Page, Playwright, WebSocketRoute, expect,
 from market.rulebook.rules import VOLATILITY_HALT
 from ops import pictures_staff
 
-__all__ = ["Album", "Error", "Tour", "take"]
+__all__ = ["Album", "Error", "Tour", "take", "told"]
 
 WIDE: Final = {"viewport": {"width": 1440, "height": 900}}
 PHONE: Final = {
@@ -125,7 +125,7 @@ class Between:
 @dataclass
 class Album:
     folder: Path
-    told: Callable[[str], None]  # hears each name
+    say: Callable[[str], None]  # hears each name
     made: list[Path] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)  # what is not in it, and why
 
@@ -137,12 +137,12 @@ class Album:
         path = self.folder / f"{name}-{tour.ending}.png"
         page.screenshot(path=path, full_page=not name.startswith(FITTING))
         self.made.append(path)
-        self.told(path.name)
+        self.say(path.name)
 
     def miss(self, tour: Tour, chapter: str, why: Exception) -> None:
         words = str(why).strip().splitlines() or [type(why).__name__]
         self.missed.append(f"{tour.ending}, {chapter}: {words[0]}")
-        self.told(f"missed: {self.missed[-1]}")
+        self.say(f"missed: {self.missed[-1]}")
 
 
 def take(
@@ -177,7 +177,7 @@ def _chapters(page: Page, tour: Tour, album: Album, staff: tuple[str, str] | Non
         "outside": _outside,
         "play": _play,
         "desk": _desk,
-        "told": _told,
+        "told": told,
         **{name: _page(name, path) for name, path in PAGES.items()},
         "host": _host,
     }
@@ -251,8 +251,8 @@ def _open(page: Page, path: str) -> None:
     page.wait_for_timeout(STILL_MS)
 
 
-def _told(page: Page, _phone: bool) -> Iterator[str]:
-    """The desk in the states that nobody wants."""
+def told(page: Page, _phone: bool) -> Iterator[str]:
+    """The desk in the states that nobody wants: of a page that shows a player's desk when it is opened."""
     between = Between(page)
     _open(page, "/desk/")
     between.halt()

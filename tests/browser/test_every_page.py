@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Page, expect
 
+from market.rulebook.rules import VOLATILITY_HALT
+from ops import pictures
 from tests.browser import people
 from tests.browser.conftest import Visiting
 
@@ -170,3 +172,23 @@ def test_without_the_chart_library_the_page_still_trades(visit: Visiting) -> Non
     expect(page.locator("#chart .note").first).to_contain_text("Chart unavailable")
     people.buy_at_market(page)
     expect(page.locator('[data-count="positions"]')).to_have_text("1")
+
+
+HAPPENED = {"desk-halted": VOLATILITY_HALT, "desk-closed": "Market closed", "desk-lost": "s old"}
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason=f"axe-core is not installed: {AXE} (npm, ops/frontend)")
+def test_a_halt_a_closed_market_and_a_lost_network_are_said_and_axe_finds_nothing(visit: Visiting) -> None:
+    """The pictures of `manage.py screenshots` show them so; the page is packed, as players get it."""
+    visited = visit()
+    visited.forgive("ERR_INTERNET_DISCONNECTED")
+    page, seen, found = visited.page, [], {}
+    page.goto("/")
+    people.play_now(page)
+    for state in pictures.told(page, False):
+        seen.append(state)
+        if state in HAPPENED:
+            expect(page.get_by_text(HAPPENED[state]).first).to_be_visible()
+            found[state] = findings(page)
+    assert seen == [*HAPPENED, "desk-menu"]
+    assert found == {state: [] for state in HAPPENED}
