@@ -46,6 +46,7 @@ from realtime.identity import Who
 from realtime.publish import Message
 from realtime.routing import websocket_urlpatterns
 from realtime.topics import Policy, Snapshot, TopicKind
+from simgame.kernel import collector, threads
 
 TOPIC = "quote:bench:600519.SH"
 GROUP = "ticks"
@@ -97,6 +98,8 @@ class Source:
     def start_once(self) -> None:
         """From the first connection: only then there is a running loop under every server."""
         if self._task is None:
+            collector.set_aside()  # as `simgame.asgi` does
+            threads.hand_over_soon()
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def pair(
         _process_when_listening(port, server, *arguments) as client,
     ):
         _expect(client, "ready")
+        _keep_apart(server.pid, client.pid)
         yield server, client
 
 
@@ -71,6 +73,17 @@ def memory_mb(server: Any) -> float:
     """Its resident memory."""
     order(server, "memory")
     return round(float(line(server)) / 1e6, 1)
+
+
+def _keep_apart(server: int, client: int) -> None:
+    """Each on a core of its own: over loopback the kernel likes to wake who reads where the writer runs, and
+    then a frame costs what both do with it one after the other."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    first, *others = sorted(os.sched_getaffinity(0))
+    if others:
+        os.sched_setaffinity(server, {first})
+        os.sched_setaffinity(client, others)
 
 
 @contextmanager
