@@ -46,6 +46,7 @@ from realtime.identity import Who
 from realtime.publish import Message
 from realtime.routing import websocket_urlpatterns
 from realtime.topics import Policy, Snapshot, TopicKind
+from simgame.bootstrap.play import BACKLOG
 from simgame.kernel import collector, threads
 
 TOPIC = "quote:bench:600519.SH"
@@ -173,7 +174,9 @@ def main(side: str, server: str, port: int) -> None:
     threading.Thread(target=obey, args=(source,), daemon=True).start()
     if server == "daphne":
         Daphne(
-            application(source), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], signal_handlers=True
+            application(source),
+            endpoints=[f"tcp:port={port}:interface=127.0.0.1:backlog={BACKLOG}"],
+            signal_handlers=True,
         ).run()
         return
     uvicorn.run(

@@ -22,6 +22,8 @@ from .progress import Progress, SetupFailed
 from .readiness import Readiness
 from .request import ANY_ADDRESS, Request
 
+BACKLOG = 2_048  # who may wait to be let in: Twisted's 50 leave a crowd that comes back to TCP's retries
+
 
 def play(options: argparse.Namespace, progress: Progress) -> int:
     home = env.home()
@@ -130,7 +132,9 @@ def web_server(server: str, host: str, port: int) -> list[str]:
     """The module to run and what it is told."""
     if server == "daphne":
         quiet = ["-v", "0", "--no-server-name"]
-        return ["daphne", "-b", host, "-p", str(port), *quiet, "simgame.asgi:application"]
+        where = host.strip("[]").replace(":", r"\:")
+        endpoint = f"tcp:port={port}:interface={where}:backlog={BACKLOG}"
+        return ["daphne", "-e", endpoint, *quiet, "simgame.asgi:application"]
     return ["simgame.web", "--host", host, "--port", str(port)]
 
 
