@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from tests.browser import people
 from tests.browser.conftest import Visiting
@@ -36,6 +36,20 @@ def test_percent_of_what_is_possible(visit: Visiting) -> None:
     expect(page.locator("#submit")).to_have_text(re.compile(r"Buy [\d,]+00 "))
 
 
+def upon_the_line(page: Page, box: FloatRect) -> float:
+    """Moves the pointer upon the only order, wherever the chart has its line by now: it shows the hand."""
+    hand = page.locator("#chart .canvas.grip")
+    for _ in range(50):
+        page.wait_for_function("document.querySelector('#chart').dataset.lines")
+        y = box["y"] + float(page.locator("#chart").get_attribute("data-lines") or "")
+        page.mouse.move(box["x"] + 290, y)
+        page.mouse.move(box["x"] + 300, y)
+        page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+        if hand.count():
+            return y
+    raise AssertionError("The chart never showed that its order can be taken.")
+
+
 def test_an_order_is_dragged_to_another_price(visit: Visiting) -> None:
     page = visit().page
     people.play_now(page)
@@ -45,9 +59,7 @@ def test_an_order_is_dragged_to_another_price(visit: Visiting) -> None:
     page.locator('#intervals button[value="1d"]').click()  # its range holds the order's price
     box = page.locator("#chart .canvas").bounding_box()
     assert box is not None
-    page.wait_for_function("document.querySelector('#chart').dataset.lines")
-    y = box["y"] + float(page.locator("#chart").get_attribute("data-lines") or "")
-    page.mouse.move(box["x"] + 300, y)
+    y = upon_the_line(page, box)
     page.mouse.down()
     page.mouse.move(box["x"] + 300, y + 12, steps=4)
     page.mouse.up()
