@@ -9,6 +9,7 @@ the feed would take more of it than its share, more messages share a turn.
 from __future__ import annotations
 
 import asyncio
+import math
 
 from simgame.kernel import clock
 
@@ -23,7 +24,7 @@ class Credit:
     """One turn each `length_s` is earned; at most CREDIT are saved, and no more are owed."""
 
     def __init__(self) -> None:
-        self._until_s = 0.0  # all that is earned until then has been spent
+        self._until_s = -math.inf  # all that is earned until then has been spent
 
     def spend(self, now_s: float, length_s: float) -> bool:
         """Spend one at this moment. False when nothing is left then."""
@@ -38,7 +39,8 @@ class Turns:
     def __init__(self) -> None:
         self.length_ms = SHORTEST_MS
         self._reading, self._taking = Credit(), Credit()
-        self._began_s = self._looked_s = self._used_s = 0.0
+        self._began_s = -math.inf
+        self._looked_s = self._used_s = 0.0
 
     def wait_s(self, loop_s: float) -> float:
         """After a reading at this moment of the loop's clock: seconds until the next one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from websockets.asyncio.client import connect
@@ -62,6 +63,13 @@ def test_what_comes_seldom_enough_is_read_as_it_comes():
     assert [turns.wait_s(moment) for moment in moments] == [0.0] * len(moments)
 
 
+def test_a_machine_that_has_just_started_has_turns_saved_too():
+    """Its clock stands at less than they would take."""
+    turns = Turns()
+    turns.length_ms = 3_600_000
+    assert [turns.wait_s(0.5) == 0 for _ in range(CREDIT)] == [True] * CREDIT
+
+
 def test_after_a_rush_turns_are_saved_again_and_only_so_many():
     turns = Turns()
     spent(turns, 50.0)
@@ -73,6 +81,7 @@ async def test_what_was_read_late_is_not_held_until_another_turn_has_passed():
     """The reading came at the end of a turn, the next one at its beginning."""
     turns = Turns()
     turns.length_ms = 3_600_000
+    turns._looked_s = math.inf  # what the tests have used of the processor makes it no longer
     loop = asyncio.get_running_loop()
     for _ in range(CREDIT):
         await turns.begin()
