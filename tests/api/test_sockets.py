@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -22,6 +23,17 @@ from trading import halts
 PATIENCE_S = 15
 
 
+class Socket(WebsocketCommunicator):
+    """Threads give their database connections back to the pool, as they do behind a server.
+
+    Channels' own communicator keeps them, for tests in one transaction: after a few sockets the pool of
+    eight was empty, and a topic could not be read for the 5 s that it waits.
+    """
+
+    send_input = ApplicationCommunicator.send_input
+    receive_output = ApplicationCommunicator.receive_output
+
+
 @pytest.fixture(autouse=True)
 async def _hub() -> AsyncIterator[None]:
     """The worker's hub ends with the test, as it does with the worker."""
@@ -29,20 +41,20 @@ async def _hub() -> AsyncIterator[None]:
     await (await hub.here(settings.REDIS_URL)).stop()
 
 
-async def opened(**headers: str) -> WebsocketCommunicator:
+async def opened(**headers: str) -> Socket:
     given = [(b"host", b"localhost"), *((name.encode(), value.encode()) for name, value in headers.items())]
-    socket = WebsocketCommunicator(application, "/ws/v1", given)
+    socket = Socket(application, "/ws/v1", given)
     assert (await socket.connect(PATIENCE_S))[0]
     assert (await heard(socket))["type"] == "hello"
     return socket
 
 
-async def heard(socket: WebsocketCommunicator) -> Any:
+async def heard(socket: Socket) -> Any:
     said = json.loads(await socket.receive_from(PATIENCE_S))
     return said[0] if isinstance(said, list) else said
 
 
-async def asked(socket: WebsocketCommunicator, **command: Any) -> Any:
+async def asked(socket: Socket, **command: Any) -> Any:
     await socket.send_to(text_data=json.dumps({"id": 1, **command}))
     return await heard(socket)
 
@@ -72,7 +84,7 @@ async def test_a_channel_that_cannot_be_followed_changes_nothing(
     alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = (await alice.post("/api/v1/keys", {})).json
-    socket = WebsocketCommunicator(application, "/v2/iex", [(b"host", b"localhost")])
+    socket = Socket(application, "/v2/iex", [(b"host", b"localhost")])
     assert (await socket.connect(PATIENCE_S))[0]
     assert (await heard(socket))["msg"] == "connected"
     await socket.send_to(json.dumps({"action": "auth", "key": made["key_id"], "secret": made["secret"]}))
@@ -143,7 +155,7 @@ async def test_a_browser_is_known_by_its_cookie_from_our_own_origin(board: None,
     await socket.disconnect()
     for headers in ([(b"origin", b"https://evil.example")], [(b"origin", b"null")], []):
         given = [(b"host", b"localhost"), (b"cookie", cookie.encode()), *headers]
-        foreign = WebsocketCommunicator(application, "/ws/v1", given)
+        foreign = Socket(application, "/ws/v1", given)
         await foreign.connect(PATIENCE_S)
         said = await foreign.receive_output(PATIENCE_S)
         assert (said["type"], said.get("code")) == ("websocket.close", 4507), (headers, said)
@@ -164,6 +176,6 @@ async def test_signing_out_closes_the_socket(alice: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ws/v2", "/ws/", "/", "/ws/v1/more"])
-async def test_an_address_without_a_socket_is_refused(path: str) -> None:
-    nowhere = WebsocketCommunicator(application, path, [(b"host", b"localhost")])
+async def test_an_address_without_a_socket_is_refused(path: str, transactional_db: None) -> None:
+    nowhere = Socket(application, path, [(b"host", b"localhost")])
     assert (await nowhere.connect(PATIENCE_S))[0] is False
