@@ -266,12 +266,8 @@ class Hub:
     def _change_group(self, socket: Socket, key: GroupKey) -> None:
         slot = key[:2]
         former = socket.groups.pop(slot, None)
-        if former is not None and former.key == key:
-            socket.groups[slot] = former
-            former.flush()  # a topic asked for again: what is pending is in the answer
-            return
         if former is not None:
-            former.leave(socket)
+            former.leave(socket, stays=not former.key[2].isdisjoint(socket.topics))
         if key[2]:
             group = self.groups.get(key) or self._new_group(key)
             group.join(socket)

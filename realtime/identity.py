@@ -57,10 +57,5 @@ def register(
     _registered[:] = [Authentication(authenticate_scope, authenticate_token, revoked)]
 
 
-def forget() -> None:
-    """For tests: everybody is anonymous again."""
-    _registered.clear()
-
-
 def authentication() -> Authentication:
     return _registered[0] if _registered else _NOBODY_SIGNS_IN

@@ -98,10 +98,14 @@ class Outbox:
 
     def take(self) -> list[Entry]:
         """Everything, oldest first within each topic; the outbox is empty afterwards."""
-        entries = list(self._every)
-        entries += [one.as_one() if isinstance(one, _Merged) else one for one in self._conflated.values()]
+        entries = self.look()
         self.clear()
         return entries
+
+    def look(self) -> list[Entry]:
+        """What `take` would return; it stays."""
+        conflated = self._conflated.values()
+        return [*self._every, *[one.as_one() if isinstance(one, _Merged) else one for one in conflated]]
 
     def clear(self) -> None:
         self._conflated.clear()

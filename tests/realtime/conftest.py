@@ -119,7 +119,7 @@ def town() -> Iterator[Town]:
         TopicKind("tape", Policy.EVERY, town.snapshot, town.anybody, since=town.since),
         TopicKind("purse", Policy.EVERY, town.snapshot, town.owner_only, since=town.since, private=True),
     ]
-    before = dict(topics._KINDS)
+    before, signed_in = dict(topics._KINDS), list(identity._registered)
     topics._KINDS.clear()
     for kind in kinds:
         topics.register(kind)
@@ -127,7 +127,7 @@ def town() -> Iterator[Town]:
     yield town
     topics._KINDS.clear()
     topics._KINDS.update(before)
-    identity.forget()
+    identity._registered[:] = signed_in
 
 
 class Reader:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from realtime.degrade import Degrade
 from realtime.publish import Message
 from tests.realtime.conftest import House, Town, eventually, open_house, quick
 
@@ -274,9 +275,59 @@ async def test_a_newcomer_gets_exactly_what_follows_on_the_snapshot(house: House
         house.hub.deliver([town.say("trades:gold", {"n": 1})])
         [result] = await late.subscribe("trades:gold", interval_ms=10_000)
         house.hub.deliver([town.say("trades:gold", {"n": 2})])
-        await early.ask(op="unsubscribe", topics=["trades:gold"])  # sends out what was collected
-        await late.until(lambda: late.position["trades:gold"][1] == 2)
+        [group] = house.hub.groups.values()
+        group.flush()
+        for reader in (early, late):
+            await reader.until(lambda reader=reader: reader.position["trades:gold"][1] == 2)
+        assert [push["offset"] for push in early.pushes] == [1, 2]
         assert [push["offset"] for push in late.pushes] == list(range(result["offset"] + 1, 3))
+
+
+async def test_those_who_come_and_go_do_not_hurry_the_others(house: House, town: Town):
+    """Else a crowd that comes back at once is sent frames at each arrival, not at each interval."""
+    async with house.visit() as early:
+        await early.subscribe("quote:gold", "board:all", interval_ms=10_000)
+        house.hub.deliver([town.say("quote:gold", {"n": 1}), town.say("board:all", {"a": 1})])
+        [group] = house.hub.groups.values()
+        frames = house.hub.counters.frames_out
+        for n in range(2, 12):
+            async with house.visit() as visitor:
+                await visitor.subscribe("quote:gold", "board:all", interval_ms=10_000)
+                assert visitor.state == {"quote:gold": {"n": n - 1}, "board:all": {"a": n - 1}}
+                house.hub.deliver([town.say("quote:gold", {"n": n}), town.say("board:all", {"a": n})])
+            await eventually(lambda group=group: len(group.members) == 1)
+        assert house.hub.counters.frames_out == frames
+        group.flush()
+        await early.until(lambda: early.position["board:all"][1] == 11)
+        assert early.state == {"quote:gold": {"n": 11}, "board:all": {"a": 11}}
+        assert house.hub.counters.frames_out == frames + 1
+
+
+async def test_who_changes_the_interval_takes_what_was_collected_along(house: House, town: Town):
+    """The switch `conflate` does so to everybody at once, and nobody gets an answer with the state."""
+    async with house.visit() as alice, house.visit() as bob:
+        await alice.subscribe("trades:gold")
+        await bob.subscribe("trades:gold")
+        house.hub.turn(Degrade(conflate_ms=10_000))
+        house.hub.deliver([town.say("trades:gold", {"n": 1})])
+        house.hub.turn(Degrade())
+        house.hub.deliver([town.say("trades:gold", {"n": 2})])
+        for reader in (alice, bob):
+            await reader.until(lambda reader=reader: reader.position["trades:gold"][1] == 2)
+            assert [push["offset"] for push in reader.pushes] == [1, 2]
+
+
+async def test_a_topic_asked_for_again_takes_nothing_from_the_others(house: House, town: Town):
+    async with house.visit() as alice:
+        await alice.subscribe("trades:gold", "quote:gold", interval_ms=10_000)
+        house.hub.deliver([town.say("trades:gold", {"n": 1}), town.say("quote:gold", {"n": 1})])
+        await alice.subscribe("quote:gold", interval_ms=10_000)
+        house.hub.deliver([town.say("trades:gold", {"n": 2})])
+        [group] = house.hub.groups.values()
+        group.flush()
+        await alice.until(lambda: alice.position["trades:gold"][1] == 2)
+        offsets = [push["offset"] for push in alice.pushes if push["topic"] == "trades:gold"]
+        assert offsets == [1, 2]
 
 
 async def test_a_storm_of_readers_asks_the_owner_once(house: House, town: Town):
