@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -21,6 +21,7 @@ from simgame.kernel import clock, ids
 from trading.engine import risk
 from trading.engine.commands import NewOrder, SetRules
 from trading.engine.draft import draft_of
+from trading.engine.engine import Engine
 from trading.exchange import recovery, statements, ticks
 from trading.exchange.applier import Applier, Work
 from trading.exchange.database import connect
@@ -121,22 +122,31 @@ class Stages:
 
     def _match(self, work: Work, arrivals: list[Arrival]) -> float:
         """Seconds inside the engine; the rest of applying makes rows."""
-        engine, inside = self.applier.engine, 0.0
-        apply = engine.apply
-
-        def timed(*asked: Any) -> Any:
-            nonlocal inside
-            began = time.thread_time()
-            events = apply(*asked)
-            inside += time.thread_time() - began
-            return events
-
-        engine.apply = timed  # type: ignore[method-assign]
+        engine = self.applier.engine
+        timed = Timed(engine)
+        self.applier.engine = cast("Engine", timed)
         try:
             self.applier.apply(work, arrivals, {})
         finally:
-            engine.apply = apply  # type: ignore[method-assign]
-        return inside
+            self.applier.engine = engine
+        return timed.inside
+
+
+class Timed:
+    """An engine whose `apply` is timed. The compiled one's methods cannot be replaced."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self.inside = 0.0  # seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def apply(self, *asked: Any) -> Any:
+        began = time.thread_time()
+        events = self.engine.apply(*asked)
+        self.inside += time.thread_time() - began
+        return events
 
 
 def _quote(symbol: str) -> Quote:
