@@ -120,7 +120,7 @@ class Stages:
             wanted.time_in_force, wanted.qty, wanted.limit_price, deadline,
         )  # fmt: skip
 
-    def _match(self, work: Work, arrivals: list[Arrival]) -> float:
+    def _match(self, work: Work, arrivals: list[Any]) -> float:
         """Seconds inside the engine; the rest of applying makes rows."""
         engine = self.applier.engine
         timed = Timed(engine)
