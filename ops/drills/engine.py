@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -12,6 +13,7 @@ from typing import Any
 from ops.drills.crowd import Crowd
 from ops.drills.duel import Differ, Duel, shortest
 from ops.drills.margin_crowd import MarginCrowd
+from simgame import children
 from simgame.kernel import clock
 from trading.exchange.version import engine_version
 from trading.proof import progress
@@ -95,8 +97,8 @@ def _duels(seed: str, numbers: range, processes: int) -> Iterator[tuple[int, int
     if processes == 1:
         yield from _in_this_process(seed, parts)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    context, bond = multiprocessing.get_context("spawn"), (os.getpid(),)
+    with ProcessPoolExecutor(processes, context, children.die_with_parent, bond) as pool:
         running: set[Future[tuple[int, int]]] = set()
         while running or parts:
             more = [pool.submit(fight, seed, part) for part in islice(parts, 2 * processes - len(running))]
