@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from realtime.state import TopicState
 
 GroupKey = tuple[int, bool, frozenset[str]]  # interval in ms, private, topics
-
-
 Positions = dict[str, tuple[str | None, int]]  # topic → epoch, offset
 
 

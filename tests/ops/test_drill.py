@@ -45,8 +45,8 @@ def test_who_ends_a_long_drill_ends_its_processes() -> None:
     try:
         workers = wait_until(lambda: _fighting(drill.pid), "two processes that fight")
         drill.send_signal(signal.SIGTERM)
-        drill.wait()
-        wait_until(lambda: not any(map(_lives, workers)), "their end")
+        assert drill.wait() == -signal.SIGTERM
+        assert wait_until(lambda: not any(map(_lives, workers)), "their end")
     finally:
         children.signal_group(drill, signal.SIGKILL)
         drill.wait()

@@ -242,7 +242,7 @@ async def test_the_real_library_says_that_a_front_hung_up(folder: Path, kind: st
     )
     async with playing(source, SCALES):
         # The note goes with the next attempt; the pauses before those grow, so it stays longer each time.
-        await until(lambda: "0x1001" in source.note, "the reason of a pause")
+        assert await until(lambda: "0x1001" in source.note, "the reason of a pause")
     server.close()
 
 
