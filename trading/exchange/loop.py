@@ -35,7 +35,7 @@ QUARANTINE_PERMITS = (CancelOrder, CancelAll)
 NEEDS_A_PHASE = (NewOrder, ClosePosition, ReplaceOrder)
 UNHEARD = "The exchange has just started and not heard yet in which phase the market is."
 ANSWERS_PER_BATCH = 256  # a commit of more keeps everybody waiting for too long
-FOLLOWING_LEAST = 16  # answers for which a second batch leaves while the first is on its way
+FOLLOWING_LEAST = 24  # answers for which a second batch leaves while the first is on its way
 IN_FLIGHT_MOST = 2
 KEYS_PER_READ = 2_000
 
