@@ -196,8 +196,15 @@ async def test_a_head_that_came_before_is_not_read_again_and_another_one_is(serv
         )
     (protocol,) = served.server.server_state.connections
     assert protocol._messages == 1, "the parser saw the first one only"
+    for number in ("b-10", "b-3", "b-11"):  # a length that is new, one that was there, and both again
+        assert (await line.ask("POST", "/v2/orders", GOOD | {"client_order_id": number})).status == 200
+    assert protocol._messages == 2, "once for each length"
+    for digits in range(straight.HEADS_MAX + 2):
+        await line.ask("POST", "/v2/orders", GOOD | {"client_order_id": f"c-{'7' * (digits + 5)}"})
+    assert len(protocol._heads) <= straight.HEADS_MAX
+    parsed = protocol._messages
     again = await line.ask("POST", "/v2/orders", GOOD, apca_api_secret_key="wrong")
-    assert (again.status, protocol._messages) == (401, 2)
+    assert (again.status, protocol._messages) == (401, parsed + 1)
     assert (await line.ask("POST", "/v2/orders", bodies[0])).headers["idempotent-replayed"] == "true"
 
 

@@ -26,6 +26,7 @@ from trading.gateway.verbs import Answer
 
 ROOT = route.ROOT.encode()
 HEAD_BYTES_MAX = 4_096  # a longer one is read anew each time
+HEADS_MAX = 8  # a connection keeps: orders differ in length by a digit here and there
 Work = Coroutine[Any, Any, Answer]
 
 
@@ -39,11 +40,11 @@ class _Nobody:
 class Head:
     """What stands before the body of an order, read once: a connection sends the same again and again."""
 
-    __slots__ = ("headers", "keep_alive", "method", "path", "raw", "shown", "size")
+    __slots__ = ("headers", "keep_alive", "method", "path", "raw", "shown")
 
     def __init__(self, method: str, path: str, headers: dict[str, str], keep_alive: bool):
         self.method, self.path, self.headers, self.keep_alive = method, path, headers, keep_alive
-        self.raw, self.size = b"", 0  # when it may come again: its bytes, and those of the whole request
+        self.raw = b""  # its bytes, when it may come again
         try:
             self.shown: Presented | None = presented(headers)
         except SimGameError:  # said when it is answered
@@ -71,21 +72,16 @@ class OrderProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._head: Head | None = None  # of the order before, when it may come again
+        self._heads: dict[int, Head] = {}  # of orders before, that may come again, by the size of the whole
         self._messages, self._reading = 0, False  # begun on this connection; the last one is incomplete
         self._spoke_at = 0.0
 
     # --- reading ---------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Byte for byte the head of the order before, and a whole body: the parser would say the same."""
-        head = self._head
-        if (
-            head is not None
-            and len(data) == head.size
-            and data.startswith(head.raw)
-            and self._is_plain_turn()
-        ):
+        """Byte for byte the head of an order before, and a whole body: the parser would say the same."""
+        head = self._heads.get(len(data))
+        if head is not None and data.startswith(head.raw) and self._is_plain_turn():
             self._begin(Asked(head, data[len(head.raw) :]))
             return
         messages, whole = self._messages, not self._reading
@@ -143,8 +139,10 @@ class OrderProtocol(HttpToolsProtocol):
         length, lines = int(head.headers.get("content-length", "0")), data.count(b"\n", 0, end)
         plain = lines == data.count(b"\r\n", 0, end) == len(self.headers) + 2 and len(data) == end + length
         if plain and end <= HEAD_BYTES_MAX and head.keep_alive:
-            head.raw, head.size = data[:end], len(data)
-            self._head = head
+            head.raw = data[:end]
+            if len(self._heads) >= HEADS_MAX:
+                self._heads.clear()
+            self._heads[len(data)] = head
 
     # --- answering -------------------------------------------------------------------------------
 
