@@ -23,6 +23,8 @@ from ops.load.orders_client import OK, complete, listening, milliseconds, watch
 PARTS = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1.0}
 PATIENCE_S = 10.0  # for the answers that are still out when the timetable ends
 TURN_S = 0.001
+MINUTE_S = 60.0
+WORST_KEPT = 10
 
 
 class Caller(asyncio.Protocol):
@@ -65,7 +67,9 @@ class Run:
         self.free: deque[Caller] = deque()
         self.late: deque[float] = deque()  # orders whose time has come, and no connection is free
         self.out = self.sent = 0
-        self.times = array("d")
+        self.began = 0.0
+        self.times: list[array[float]] = []  # a minute each, by when an order was meant to leave
+        self.worst: dict[int, float] = {}  # second of the run: its longest latency
         self.errors: Counter[str] = Counter()
         self.behind_s = 0.0  # how late the generator itself was at worst
         self.over = False
@@ -73,7 +77,7 @@ class Run:
 
     async def follow(self, rate: float, seconds: float) -> float:
         """Send by the timetable, wait for the answers. Seconds from the first order to the last answer."""
-        began = time.perf_counter()
+        began = self.began = time.perf_counter()
         due, count = 0, int(rate * seconds)
         while due < count:
             now = time.perf_counter()
@@ -111,13 +115,22 @@ class Run:
     def answered(self, caller: Caller, status: int, body: bytes) -> None:
         self.out -= 1
         if status in OK:
-            self.times.append(time.perf_counter() - caller.meant)
+            self._took(caller.meant - self.began, time.perf_counter() - caller.meant)
         else:
             self.errors[_code(status, body)] += 1
         if self.late:
             self._send(caller, self.late.popleft())
         else:
             self.free.append(caller)
+
+    def _took(self, meant_s: float, took_s: float) -> None:
+        minute, second = int(meant_s // MINUTE_S), int(meant_s)
+        while len(self.times) <= minute:
+            self.times.append(array("d"))
+            if minute:
+                print(f"  minute {minute} over, {self.sent:,} sent", file=sys.stderr, flush=True)
+        self.times[minute].append(took_s)
+        self.worst[second] = max(took_s, self.worst.get(second, 0.0))
 
 
 def _code(status: int, body: bytes) -> str:
@@ -137,12 +150,19 @@ async def drive(question: dict[str, Any]) -> dict[str, Any]:
     took_s = await run.follow(question["rate"], question["seconds"])
     after, idle_s = watch(question["watched"]), _idle_s() - idle_before
     spent = {name: after[name] - before[name] for name in before}
-    answer = {"rate": question["rate"], "sent": run.sent, "acks": len(run.times)}
-    answer |= {name: milliseconds(percentile(run.times, part)) for name, part in PARTS.items()}
+    times = array("d", (took for minute in run.times for took in minute))
+    answer = {"rate": question["rate"], "sent": run.sent, "acks": len(times)} | _parts(times)
+    answer["minutes"] = [{"acks": len(minute)} | _parts(minute) for minute in run.times]
+    worst = sorted(run.worst, key=run.worst.__getitem__, reverse=True)[:WORST_KEPT]
+    answer["worst_seconds"] = [{"second": each, "max_ms": milliseconds(run.worst[each])} for each in worst]
     answer |= {"errors": dict(run.errors), "generator_behind_ms": milliseconds(run.behind_s)}
     answer["core_share"] = {name: round(seconds / took_s, 3) for name, seconds in spent.items()}
     answer["core_share"]["idle"] = round(idle_s / took_s, 3)
     return answer
+
+
+def _parts(times: array[float]) -> dict[str, float | None]:
+    return {name: milliseconds(percentile(times, part)) for name, part in PARTS.items()}
 
 
 def _idle_s() -> float:

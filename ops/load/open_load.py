@@ -49,6 +49,12 @@ def table(found: Report) -> str:
             "idle": shares["idle"],
         }
         lines.append(" ".join(f"{(each | told)[name]!s:>10}" for name in heads))
+        if len(each["minutes"]) > 1:
+            parts = enumerate(each["minutes"], 1)
+            lines += [
+                " ".join(f"{cell!s:>10}" for cell in (f"minute {n}", *map(part.get, heads[1:6])))
+                for n, part in parts
+            ]
     return "\n".join([*lines, f"books: {found['books']}"])
 
 

@@ -38,7 +38,16 @@ def test_an_order_that_waited_for_a_connection_counts_from_when_it_was_due():
     run.answered(line, 200, b"{}")
     assert (line.meant, len(line.bodies), list(run.late)) == (2.0, 2, [])
     run.answered(line, 429, b'{"code":"RATE_LIMITED"}')
-    assert (dict(run.errors), len(run.times), run.out) == ({"429 RATE_LIMITED": 1}, 1, 0)
+    assert (dict(run.errors), len(run.times[0]), run.out) == ({"429 RATE_LIMITED": 1}, 1, 0)
+
+
+def test_a_long_run_says_in_which_minute_it_was_slow(capsys: pytest.CaptureFixture[str]):
+    run = Run(QUESTION)
+    for meant_s, took_s in ((0.5, 0.004), (59.9, 0.004), (61.0, 0.250), (61.5, 0.003), (180.0, 0.002)):
+        run._took(meant_s, took_s)
+    assert [list(minute) for minute in run.times] == [[0.004, 0.004], [0.250, 0.003], [], [0.002]]
+    assert max(run.worst, key=run.worst.__getitem__) == 61
+    assert capsys.readouterr().err.count("over") == 3  # progress, for who waits ten minutes
 
 
 def test_no_two_orders_of_a_run_share_a_key():

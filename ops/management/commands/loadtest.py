@@ -21,8 +21,9 @@ exchange and one web worker (uvicorn), everything on this machine.
 
 Orders leave on a timetable, whatever the answers do, and latency counts from the moment an order was
 meant to leave: a stall is charged to every order it held up. `core_share` tells how much of one core each
-process took, the generator ("client") too, and how much of all cores was idle. Afterwards the books are
-reconciled. Run it on a quiet machine.
+process took, the generator ("client") too, and how much of all cores was idle. A run of more than a minute
+is shown by its minutes too; `worst_seconds` in the JSON names the seconds with the longest latencies.
+Afterwards the books are reconciled. Run it on a quiet machine.
 
 Exit codes: 0 every order was taken and the books hold; 1 something did not start; 2 wrong usage;
 3 orders got errors, or the books have breaks.
