@@ -37,7 +37,8 @@ class Duel:
         self.fills = 0
 
     def run(self, commands: Iterable[Told]) -> int:
-        """How many were applied. Raises Differ at the first difference."""
+        """How many were applied. Raises Differ at the first difference, at the latest after the last."""
+        command = None
         for command, seq, at in commands:
             self.place += 1
             try:
@@ -45,8 +46,11 @@ class Duel:
                 code = self.naive.apply(command, seq, at)
             except Exception as error:
                 raise Differ(self.place, command, f"{type(error).__name__}: {error}") from error
-            if what := self._compare(events, code) or self._compare_all():
+            what = self._compare(events, code)
+            if what := what or ("" if self.place % FULL_EVERY else self._compare_all()):
                 raise Differ(self.place, command, what)
+        if what := self._compare_all():
+            raise Differ(self.place, command, what)
         return self.place
 
     def _compare(self, events: list[Event], code: str) -> str:
@@ -98,8 +102,6 @@ class Duel:
         return "" if engine == found else f"{where}: engine {engine}, naive {found}"
 
     def _compare_all(self) -> str:
-        if self.place % FULL_EVERY:
-            return ""
         state, naive = self.engine.state, self.naive
         if broken := self.engine.breaches():
             return str(broken[0])

@@ -9,8 +9,8 @@ import pytest
 from market.rulebook.rules import FeeRule
 from tests.engine.pit import ALICE, BOB, CAROL, PLAIN, Pit, codes, fills, stand
 from tests.engine.test_preview import preview
-from trading.engine.accounts import LENDER
-from trading.engine.commands import Leg, MarginTerms
+from trading.engine.accounts import CORPORATE, LENDER, system_account
+from trading.engine.commands import CorporateAction, ExerciseRights, Leg, MarginTerms, SetRules
 from trading.engine.events import Notice
 from trading.engine.margin import standing
 
@@ -265,3 +265,67 @@ def test_a_bracket_on_margin_protects_what_it_bought(pit: Pit):
     pit.quote(bids=((105_00, 1_000),), asks=((105_01, 1_000),))
     assert stand(pit, *legs)[0] == ("filled", 100, 100)
     assert pit.held(ALICE) == 0
+
+
+def test_shares_that_an_operator_gives_end_the_short_sale_that_rests(pit: Pit):
+    """Filled, it would have sold what she was given as if it were borrowed: a cost, and nothing held."""
+    pit.open(BOB, 10_000_00, margin=TERMS)
+    short, other = pit.sell(ALICE, 1, 103_00, "gtc"), pit.sell(BOB, 1, 104_00, "gtc")
+    pit.give(ALICE, 1)
+    row = pit.row(short.id)
+    assert (row.status, row.reason, row.reserved_cash) == ("canceled", "CORRECTED", 0)
+    assert row.receipt["rule"]["name"] == "correction"
+    assert pit.row(other.id).status == "new", "somebody else's order stays"
+    pit.quote(bids=((103_00, 10),), asks=((103_01, 10),))
+    sold = pit.sell(ALICE, 1, 103_00)
+    assert (sold.status, sold.terms.effect, pit.held(ALICE), pit.position(ALICE).cost) == (
+        "filled",
+        "close",
+        0,
+        0,
+    )
+    assert pit.position(ALICE).realised == 103_00
+
+
+def test_a_bid_that_rests_stays_when_an_operator_gives_or_takes(pit: Pit):
+    bid = pit.buy(ALICE, 1, 90_00, "gtc")
+    pit.give(ALICE, 5)
+    pit.give(ALICE, -5)
+    assert pit.row(bid.id).status == "new"
+
+
+def test_rights_are_used_neither_against_a_short_position_nor_against_a_short_sale(pit: Pit):
+    issuers = system_account(1, CORPORATE)
+    pit.give(ALICE, 10)
+    pit.do(CorporateAction(issuers, "rights", pit.symbol, "rights", new=1, old=1, price=50_00))
+    pit.reference(95_00)
+    pit.quote(bids=((99_99, 1_000),), asks=((100_00, 1_000),))
+    pit.sell(ALICE, 10, 99_99)
+    resting = pit.sell(ALICE, 5, 103_00, "gtc")
+    refused = pit.do(ExerciseRights(ALICE, "rights", 10, "x1", 0))
+    assert codes(refused) == ["POSITION_INTENT"]
+    pit.cancel(ALICE, resting.id)
+    pit.sell(ALICE, 5, 99_99)
+    assert codes(pit.do(ExerciseRights(ALICE, "rights", 10, "x2", 0))) == ["POSITION_INTENT"]
+    pit.buy(ALICE, 5, 100_00)
+    pit.do(ExerciseRights(ALICE, "rights", 10, "x3", 0))
+    assert (pit.held(ALICE), pit.position(ALICE).cost) == (10, 500_00)
+    assert ALICE in pit.engine.state.markets[pit.symbol].holders, "its mark is hers from now on"
+
+
+def test_what_a_short_sale_brought_pays_for_no_new_shares(pit: Pit):
+    new, other = pit.symbol, msgspec.structs.replace(STOCK, symbol="OTH", asset="OTH")
+    pit.give(ALICE, 10)
+    pit.do(CorporateAction(system_account(1, CORPORATE), "rights", new, "rights", new=1, old=1, price=50_00))
+    pit.do(SetRules(other))
+    pit.symbol = "OTH"
+    pit.reference(100_00)
+    pit.quote(bids=((100_00, 1_000),), asks=((100_01, 1_000),))
+    pit.trade(100_00, 1)
+    pit.sell(ALICE, 180, 100_00)
+    pit.trade(108_00, 1)
+    assert pit.cash(ALICE) == 28_000_00
+    assert codes(pit.do(ExerciseRights(ALICE, "rights", 10, "x1", 0))) == ["INSUFFICIENT_CASH"]
+    pit.trade(100_00, 1)
+    pit.do(ExerciseRights(ALICE, "rights", 10, "x2", 0))
+    assert pit.cash(ALICE) == 27_500_00

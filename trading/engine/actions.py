@@ -20,6 +20,7 @@ from trading.engine.accounts import CORPORATE
 from trading.engine.commands import CorporateAction, ExerciseRights, SettleAction
 from trading.engine.entry import refuse
 from trading.engine.events import ActionEntryRow, ActionRow, Notice
+from trading.engine.margin import OPEN, available
 from trading.engine.markets import Market
 from trading.engine.positions import note_holder
 from trading.engine.refusals import NO_BOOKS, Refusal
@@ -267,6 +268,7 @@ def exercise_rights(turn: Turn, asked: ExerciseRights) -> None:
         held.bought_today += asked.qty
     state.traded[portfolio.id, market.symbol] = held
     turn.touch_position(held)
+    note_holder(portfolio, held, held.held.posted)
     _enter(turn, asked.key, "exercise", held, qty=asked.qty, cash=-cash, cost=cash)
     facts = _facts(market, cash=cash, after=asked.qty)
     text = f"You subscribed for {facts['after']} new shares of {market.symbol} and paid {facts['cash']}."
@@ -287,11 +289,30 @@ def _refuse_exercise(
     if asked.qty <= 0 or owned is None or owned.posted < asked.qty:
         has = owned.posted if owned else 0
         return Refusal("NO_RIGHTS", "So many rights are not yours.", {"held": has, "qty": asked.qty})
+    if portfolio.margin is not None and (refusal := _refuse_against(portfolio, market)):
+        return refusal
     needed = market.worth_at_most(action.command.price, asked.qty)
     free = state.balance(portfolio.id, _currency(market)).available
+    if portfolio.margin is not None and portfolio.currency == _currency(market):
+        free = min(free, max(available(portfolio), 0))  # what a short sale brought buys nothing
     if free < needed:
         facts = {"needed": needed, "available": free}
         return Refusal("INSUFFICIENT_CASH", "The new shares cost more than is free.", facts)
+    return None
+
+
+def _refuse_against(portfolio: Portfolio, market: Market) -> Refusal | None:
+    """New shares would open a long position: as an order of a margin portfolio would."""
+    position = portfolio.positions.get(market.symbol)
+    facts = {"held": position.held.posted if position else 0, "effect": OPEN}
+    if facts["held"] < 0:
+        text = "You are short of it, and new shares would open against that: buy it back first."
+        return Refusal("POSITION_INTENT", text, facts, "position_intent")
+    if any(
+        each.market is market and each.effect == OPEN and not each.buys for each in portfolio.orders.values()
+    ):
+        text = "An open order would sell it short: cancel that first."
+        return Refusal("POSITION_INTENT", text, facts, "position_intent")
     return None
 
 

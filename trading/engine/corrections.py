@@ -30,18 +30,16 @@ from trading.engine.actions import RETIRES, retire
 from trading.engine.commands import CorporateAction, Correct, Settlement, UndoneFill
 from trading.engine.entry import refuse
 from trading.engine.events import ActionEntryRow, ActionRow, FillRow
-from trading.engine.margin import CLOSE, CLOSE_TODAY, OPEN
+from trading.engine.margin import CLOSE, CLOSE_TODAY
 from trading.engine.markets import Market
 from trading.engine.matching import end
 from trading.engine.orders import MASS_CANCEL, Order, by_priority
 from trading.engine.positions import note_holder
 from trading.engine.refusals import NO_BOOKS, Refusal
-from trading.engine.restated import orders_of, restore
+from trading.engine.restated import CORRECTED, end_against, orders_of, restore
 from trading.engine.state import Portfolio, Position, State
 from trading.engine.touched import Touched, tell
 from trading.engine.turn import ADJUST, REVERSAL, SETTLEMENT, Turn
-
-CANCELED = "CORRECTED"  # the reason of orders that stood in the way
 
 
 class Plan(NamedTuple):
@@ -298,7 +296,7 @@ def _make_room(turn: Turn, plan: Plan, asked: Correct) -> None:
         for order in _newest_first(turn, each.market, position.portfolio, buys=False):
             if position.sellable >= 0:
                 break
-            end(turn, order, MASS_CANCEL, CANCELED, why)
+            end(turn, order, MASS_CANCEL, CORRECTED, why)
         if position.sellable < 0:
             position.bought_today = position.held.available
             turn.touch_position(position)
@@ -306,7 +304,7 @@ def _make_room(turn: Turn, plan: Plan, asked: Correct) -> None:
             if cash.available >= 0 or cash.may_owe:
                 break
             if order.id in turn.state.orders:
-                end(turn, order, MASS_CANCEL, CANCELED, why)
+                end(turn, order, MASS_CANCEL, CORRECTED, why)
 
 
 def _make_room_on_margin(turn: Turn, each: Touched, why: receipts.Facts) -> None:
@@ -316,15 +314,13 @@ def _make_room_on_margin(turn: Turn, each: Touched, why: receipts.Facts) -> None
     if position.bought_today > size:
         position.bought_today = size
         turn.touch_position(position)
+    end_against(turn, each.market, mine, why)
     for buys in (True, False):
         against = position.held.posted < 0 if buys else position.held.posted > 0
         for order in _newest_first(turn, each.market, mine, buys=buys):
-            if order.effect == OPEN and against and order.id in turn.state.orders:
-                end(turn, order, MASS_CANCEL, CANCELED, why)
-        for order in _newest_first(turn, each.market, mine, buys=buys):
             closes = order.effect in (CLOSE, CLOSE_TODAY) and order.id in turn.state.orders
             if closes and (not against or position.closable(order.effect) < 0):
-                end(turn, order, MASS_CANCEL, CANCELED, why)
+                end(turn, order, MASS_CANCEL, CORRECTED, why)
 
 
 def _newest_first(turn: Turn, market: Market, portfolio: int, *, buys: bool) -> list[Order]:

@@ -15,6 +15,7 @@ from trading.engine.markets import Market
 from trading.engine.matching import end
 from trading.engine.orders import MASS_CANCEL, by_priority
 from trading.engine.refusals import NO_BOOKS, Refusal
+from trading.engine.restated import end_against
 from trading.engine.state import Portfolio, State
 from trading.engine.turn import ADJUST, GRANT, Turn
 
@@ -59,7 +60,8 @@ def _refuse_terms(asked: OpenPortfolio) -> Refusal | None:
 
 
 def adjust(turn: Turn, asked: Adjust) -> None:
-    """A correction against the mint. It may not touch what open orders hold back."""
+    """A correction against the mint. It may not touch what open orders hold back; where shares come to a
+    margin portfolio, its orders that would sell short end, for they would sell what it has now."""
     state = turn.state
     portfolio = state.portfolios.get(asked.portfolio)
     if portfolio is None:
@@ -94,6 +96,9 @@ def adjust(turn: Turn, asked: Adjust) -> None:
     own, mint = state.balance(asked.portfolio, asked.asset), state.system(MINT, asked.asset)
     debit, credit = (mint, own) if asked.amount > 0 else (own, mint)
     turn.transfer(ADJUST, debit, credit, abs(asked.amount))
+    if market is not None and portfolio.margin is not None:
+        why = receipts.rule("correction", asked.reason or "An operator corrected the position.")
+        end_against(turn, market, portfolio.id, why)
     facts = {"asset": asked.asset, "amount": asked.amount, "reason": asked.reason}
     turn.events.append(Notice(asked.portfolio, "ADJUSTED", "An operator corrected your portfolio.", facts))
 

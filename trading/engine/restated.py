@@ -20,12 +20,14 @@ from simgame.kernel.money import half_up
 from trading.engine import receipts
 from trading.engine.commands import CorporateAction, OrderWas
 from trading.engine.events import OrderTerms
+from trading.engine.margin import OPEN
 from trading.engine.markets import Market
 from trading.engine.matching import end, leave
 from trading.engine.orders import HELD, MASS_CANCEL, RESTATE, Order, by_priority
 from trading.engine.turn import Turn
 
 CANCELED = "CORPORATE_ACTION"  # the reason of orders that do not fit any more
+CORRECTED = "CORRECTED"  # the reason of those that stood in the way of a correction
 
 
 class Shape(NamedTuple):
@@ -54,6 +56,21 @@ class Stand(NamedTuple):
 def orders_of(turn: Turn, market: Market) -> list[Order]:
     """Every open order of the instrument, legs that wait included, by priority."""
     return sorted((each for each in turn.state.orders.values() if each.market is market), key=by_priority)
+
+
+def end_against(turn: Turn, market: Market, portfolio: int, why: receipts.Facts) -> None:
+    """Orders of a margin portfolio that would open against its position end, the newest first.
+
+    Players cannot send one while there is a position (see credit); but one may rest, and then the position
+    comes by other ways than a fill. Its fill would close what it thinks it opens, at no cost.
+    """
+    position = turn.state.portfolios[portfolio].positions.get(market.symbol)
+    held = position.held.posted if position else 0
+    for order in reversed(orders_of(turn, market)):
+        opens = order.portfolio.id == portfolio and order.effect == OPEN
+        against = held < 0 if order.buys else held > 0
+        if opens and against and order.id in turn.state.orders:
+            end(turn, order, MASS_CANCEL, CORRECTED, why)
 
 
 def restate(turn: Turn, market: Market, asked: CorporateAction) -> None:

@@ -52,6 +52,10 @@ class NaiveMargin(Credit):
             self.cash[who] += command.amount
             return
         super().on_adjust(command)
+        if self.held.get((who, asset), 0) > 0 and who in self.terms:
+            shorts = (o for o in self.orders.values() if (o.who, o.symbol) == (who, asset) and not o.buys)
+            for o in sorted((o for o in shorts if o.effect == "open"), key=age, reverse=True):
+                self.finish(o, "canceled", "CORRECTED")
 
     def on_print(self, tick: Print) -> None:
         self.moved = tick.symbol if tick.price != self.last.get(tick.symbol, 0) else ""
