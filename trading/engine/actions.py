@@ -304,8 +304,9 @@ def _refuse_exercise(
 def _refuse_against(portfolio: Portfolio, market: Market) -> Refusal | None:
     """New shares would open a long position: as an order of a margin portfolio would."""
     position = portfolio.positions.get(market.symbol)
-    facts = {"held": position.held.posted if position else 0, "effect": OPEN}
-    if facts["held"] < 0:
+    held = position.held.posted if position else 0
+    facts = {"held": held, "effect": OPEN}
+    if held < 0:
         text = "You are short of it, and new shares would open against that: buy it back first."
         return Refusal("POSITION_INTENT", text, facts, "position_intent")
     if any(
