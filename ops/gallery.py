@@ -14,9 +14,9 @@ from django.conf import settings
 from simgame.bootstrap import chromium
 
 try:
-    from ops import pictures
+    from ops import pictures, pictures_staff
 except ImportError:  # Playwright is there only in development
-    pictures = None  # type: ignore[assignment]
+    pictures = pictures_staff = None  # type: ignore[assignment]
 
 
 PASSWORD: Final = "SIMGAME_STAFF_PASSWORD"
@@ -49,7 +49,13 @@ def make(
     chosen = [wanted.get(name) or all_ for name, all_ in every.items()]
     tours = [pictures.Tour(*which) for which in product(*chosen)]
     album = pictures.Album(folder, told)
-    pictures.take(address or running(), program, tours, album, resume=resume, staff=who)
+    try:
+        pictures.take(address or running(), program, tours, album, resume=resume, staff=who)
+    except pictures_staff.NotStaff:
+        raise CannotPicture(
+            f"The admin does not open to {staff!r}: is the name right, and the password in {PASSWORD}? "
+            "`manage.py createsuperuser` makes such a person."
+        ) from None
     return album
 
 

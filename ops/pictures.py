@@ -155,9 +155,12 @@ def take(
     staff: tuple[str, str] | None = None,
 ) -> None:
     """Make every picture. `resume`: leave out the tours that went well before. `staff`: name and password
-    of an operator, whose pages are pictured too."""
+    of an operator, whose pages are pictured too. Raises pictures_staff.NotStaff."""
     album.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
+        if staff:  # said now, not after the first tour
+            with _window(playwright, chromium, address, tours[0]) as page:
+                pictures_staff.sign_in(page, *staff)
         for tour in tours:
             if resume and album.mark(tour).exists():
                 continue
@@ -315,13 +318,14 @@ def _wide_desk(page: Page) -> Iterator[str]:
 
 
 def _tools(page: Page) -> Iterator[str]:
-    """Indicators, an alert, a note, the keys."""
+    """Indicators, the refusal that stands since the receipt, an alert, a note, the keys."""
     page.evaluate("document.activeElement.blur()")
     page.locator(".stu summary").click()
     for study in ("bands", "rsi"):
         page.locator(f"[data-study={study}]").click()
     yield "indicators"
     page.keyboard.press("Escape")
+    yield "refusal"
     for key, name in (("a", "alert"), ("n", "note"), ("?", "keys")):
         page.keyboard.press(key)
         expect(page.locator("#sheet")).to_be_visible()

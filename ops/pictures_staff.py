@@ -25,6 +25,10 @@ ADMIN: Final = re.compile(r"https?://[^/?]+/admin/")
 REASON: Final = "Pictures of the banner"
 
 
+class NotStaff(Exception):
+    """The admin does not open to this person with this password."""
+
+
 def tour(
     name: str, password: str, opened: Callable[[Page, str], None]
 ) -> Callable[[Page, bool], Iterator[str]]:
@@ -32,7 +36,7 @@ def tour(
 
     def walk(page: Page, _phone: bool) -> Iterator[str]:
         page.context.clear_cookies()
-        _sign_in(page, name, password)
+        sign_in(page, name, password)
         for picture, path in LISTS.items():
             opened(page, path)
             yield picture
@@ -59,12 +63,15 @@ def tour(
     return walk
 
 
-def _sign_in(page: Page, name: str, password: str) -> None:
+def sign_in(page: Page, name: str, password: str) -> None:
+    """Raises NotStaff when the admin does not open."""
     page.goto("/login/?next=/admin/")
     page.locator("[name=username]").fill(name)
     page.locator("[name=password]").fill(password)
-    page.locator("form.form .btn").click()
-    page.wait_for_url(ADMIN)
+    with page.expect_navigation():
+        page.locator("form.form .btn").click()
+    if not ADMIN.match(page.url):
+        raise NotStaff(name)
 
 
 def _act(page: Page, action: str) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from market.rulebook.rules import VOLATILITY_HALT
-from ops import pictures
+from ops import pictures, pictures_staff
 from tests.browser import people
 from tests.browser.conftest import Visiting
 
@@ -192,3 +192,8 @@ def test_a_halt_a_closed_market_and_a_lost_network_are_said_and_axe_finds_nothin
             found[state] = findings(page)
     assert seen == [*HAPPENED, "desk-menu"]
     assert found == {state: [] for state in HAPPENED}
+
+
+def test_pictures_of_the_admin_ask_first_whether_it_opens(visit: Visiting) -> None:
+    with pytest.raises(pictures_staff.NotStaff):
+        pictures_staff.sign_in(visit().page, "nobody", "dry-lake-47")
