@@ -1,6 +1,6 @@
 """Who stands before whom: the line at a price, walking it, and what a quote leaves of it.
 
-At one price displayed size and players' orders stand in one line. A player's order remembers
+At one price displayed size and players' orders stand in one line (line.Line). A player's order knows its
 `queue_ahead`, the displayed size that stood before it when it came; displayed size beyond that came
 later and stands behind it. Takers and trade prints use the line up from its front:
 
@@ -102,10 +102,8 @@ def _levels(side: Side) -> Iterator[tuple[int, int, Iterable[Order]]]:
 def take(side: Side, price: int, size: int) -> None:
     """Displayed size is used up from the front of the line: it is gone, and queues behind it move."""
     side.taken[price] = side.taken.get(price, 0) + size
-    if side.book.best is None:
-        return
-    for order in side.book.at(price):
-        order.queue_ahead = max(order.queue_ahead - size, 0)
+    if price in side.lines:
+        side.lines[price].take(size)
 
 
 def show(market: Market, quote: Quote) -> None:
@@ -136,7 +134,5 @@ def _shrink_queues(side: Side) -> None:
     while (price := book.price(rank)) is not None:
         if shown and price * sign > shown[-1][0] * sign:
             return
-        left = side.left_at(price)
-        for order in book.at(price):
-            order.queue_ahead = min(order.queue_ahead, left)
+        side.lines[price].shrink(side.left_at(price))
         rank += 1

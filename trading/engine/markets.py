@@ -10,6 +10,7 @@ from market.ticks import Level, Quote, Reference
 from simgame.kernel.money import INT64_MAX
 from trading.engine import fees, margin, prices
 from trading.engine.fees import FeeLines
+from trading.engine.line import Line
 from trading.engine.orders import Order, by_priority
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ NS_PER_MS = 1_000_000
 class Side:
     """One side of a market: the players' book, and what the market displays."""
 
-    __slots__ = ("bids", "book", "shown", "sizes", "taken")
+    __slots__ = ("bids", "book", "lines", "shown", "sizes", "taken")
 
     def __init__(self, *, bids: bool) -> None:
         self.bids = bids
         self.book: BookSide[Order] = BookSide(buys=bids)
+        self.lines: dict[int, Line] = {}  # by price, where players rest
         self.shown: tuple[Level, ...] = ()  # displayed levels, best first
         self.sizes: dict[int, int] = {}  # displayed size by price
         self.taken: dict[int, int] = {}  # price → how much of the displayed size players took
@@ -37,6 +39,21 @@ class Side:
     def show(self, levels: tuple[Level, ...]) -> None:
         self.shown = levels
         self.sizes = dict(levels)
+
+    def add(self, order: Order, ahead: int) -> None:
+        """Into the book, behind all players at its price and behind `ahead` of what is displayed."""
+        line = self.lines.get(order.price)
+        if line is None:
+            line = self.lines[order.price] = Line()
+        self.book.add(order)
+        order.stand(line, ahead)
+
+    def remove(self, order: Order) -> None:
+        """Out of the book; what stood before it is what it says from now on."""
+        order.queue_ahead = order.queue_ahead
+        self.book.remove(order)
+        if not self.book.at(order.price):
+            del self.lines[order.price]
 
     def left_at(self, price: int) -> int:
         """Displayed size at a price that no player has taken; 0 when the price is not displayed."""

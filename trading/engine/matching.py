@@ -7,7 +7,8 @@ Only ticks that arrive after an order can fill it, because ticks are commands li
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from market.ticks import Print, Quote
 from trading.engine import liquidity, receipts
@@ -28,6 +29,7 @@ from trading.engine.orders import (
 from trading.engine.records import Step, Walk
 from trading.engine.turn import Turn
 
+FRONT: Final = 64  # orders of a line that are looked at together
 LIMIT = receipts.rule("limit_price", "Your own limit.")
 COLLAR = receipts.rule("collar", "No limit of yours: a market order takes the best prices inside the collar.")
 NO_PHASE = receipts.rule("phase", "It waits: nothing is matched in this phase.")
@@ -129,8 +131,7 @@ def _wait(turn: Turn, order: Order, event: str) -> None:
         _kill(turn, order, "NO_FRESH_PRICE", "There is no fresh quote to trade on.", [])
         return
     order.waits = "quote" if order.market.permit.match else "phase"
-    order.queue_ahead = 0
-    order.market.side(buys=order.buys).book.add(order)
+    order.market.side(buys=order.buys).add(order, 0)
     order.market.waiting[order.id] = order
     why = NO_QUOTE if order.waits == "quote" else NO_PHASE
     turn.change(order, event, receipts.order("rested", order, turn.at_ns, why, waits=order.waits))
@@ -140,21 +141,22 @@ def _rest(order: Order) -> None:
     """Behind all that is displayed at its price, and behind the players who came before."""
     side = order.market.bids if order.buys else order.market.asks
     order.waits = ""
-    order.queue_ahead = side.left_at(order.price) if order.price in side.sizes else 0
+    ahead = side.left_at(order.price) if order.price in side.sizes else 0
     if order.terms is None:
-        side.book.add(order)
+        side.add(order, ahead)
     else:
-        _seat(side, order)
+        _seat(side, order, ahead)
 
 
-def _seat(side: Side, order: Order) -> None:
+def _seat(side: Side, order: Order, ahead: int) -> None:
     """What one tick set off has one priority: at one price it stands in order of id, as a restored engine
     would seat it.
     """
     later = [each for each in side.book.at(order.price) if by_priority(each) > by_priority(order)]
     for each in later:
         side.book.remove(each)
-    for each in (order, *later):
+    side.add(order, ahead)
+    for each in later:
         side.book.add(each)
 
 
@@ -188,7 +190,7 @@ def end(turn: Turn, order: Order, event: str, reason: str, why: receipts.Facts, 
     """An order that rests or waits ends unfilled, or filled in part."""
     market = order.market
     if order.trigger is None and not order.waits and order.status != HELD:
-        (market.bids if order.buys else market.asks).book.remove(order)
+        (market.bids if order.buys else market.asks).remove(order)
     else:
         leave(order)
     finish(turn, order, event, reason, why, **facts)
@@ -208,7 +210,7 @@ def leave(order: Order) -> None:
         market.disarm(order)
     if order.status == HELD or market.aside.pop(order.id, None) is not None:
         return
-    (market.bids if order.buys else market.asks).book.remove(order)
+    (market.bids if order.buys else market.asks).remove(order)
     if order.waits:
         del market.waiting[order.id]
 
@@ -299,37 +301,41 @@ def on_print(turn: Turn, tick: Print) -> bool:
                 hit = price > tick.price if buys else price < tick.price
             if not hit:
                 break
-            left = _print_at(turn, tick, list(book.at(price)), left)
+            left = _print_at(turn, tick, market.side(buys=buys), price, left)
     return True
 
 
-def _print_at(turn: Turn, tick: Print, line: list[Order], left: int) -> int:
+def _print_at(turn: Turn, tick: Print, side: Side, price: int, left: int) -> int:
     """Use the line at one price up from its front; what is left of the print."""
-    through = line[0].price != tick.price
+    through = price != tick.price
     text = "The market traded through your price." if through else "The market traded at your price."
+    line = side.lines[price]
     used = 0  # displayed size of the line that the print has used
-    for order in line:
-        before = order.queue_ahead
-        if through:
+    while left and (front := list(islice(side.book.at(price), FRONT))):
+        for order in front:
+            before = order.queue_ahead
+            if not through:
+                ahead = min(max(before - used, 0), left)
+                used += ahead
+                left -= ahead
+            qty = min(order.leaves, left)
+            if not qty:
+                break  # the ones behind move up with the line
+            left -= qty
             order.queue_ahead = 0
-        else:
-            ahead = min(max(before - used, 0), left)
-            used += ahead
-            left -= ahead
-            order.queue_ahead = max(before - used, 0)
-        qty = min(order.leaves, left)
-        if not qty:
-            continue  # the ones behind still move up
-        left -= qty
-        facts: receipts.Facts = {
-            "quote": order.market.looked_at(turn.at_ns),
-            "print": receipts.trade_print(tick, turn.at_ns),
-            "levels": [],
-            "queue_ahead": before,
-            "rule": receipts.rule("resting_price", text),
-        }
-        trade_with_market(turn, order, order.price, qty, facts, MAKER)
-        _tell_maker(turn, order, facts)
+            facts: receipts.Facts = {
+                "quote": order.market.looked_at(turn.at_ns),
+                "print": receipts.trade_print(tick, turn.at_ns),
+                "levels": [],
+                "queue_ahead": before,
+                "rule": receipts.rule("resting_price", text),
+            }
+            trade_with_market(turn, order, order.price, qty, facts, MAKER)
+            _tell_maker(turn, order, facts)
+    if through:
+        line.shrink(0)
+    else:
+        line.take(used)
     return left
 
 

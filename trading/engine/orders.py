@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from trading.engine.events import ExecType, OrderRow, OrderTerms
+from trading.engine.line import Line
 
 if TYPE_CHECKING:
     from trading.engine.markets import Market, Trigger
@@ -146,9 +147,10 @@ class Order:
     """An order the engine knows. `price` is the worst it may trade at: its limit, or its collar."""
 
     __slots__ = (
-        "buys", "client_order_id", "closed_ns", "effect", "fees", "filled_cash", "filled_qty",
-        "filled_value", "id", "limit_price", "market", "market_day", "opens", "portfolio", "price",
-        "priority", "qty", "queue_ahead", "reason", "reserved_cash", "reserved_qty", "side", "status",
+        "_came", "_line", "_place",
+        "buys", "client_order_id", "closed_ns", "effect", "fees", "filled_cash", "filled_qty", "filled_value",
+        "id", "limit_price", "market", "market_day", "opens", "portfolio", "price",
+        "priority", "qty", "reason", "reserved_cash", "reserved_qty", "side", "status",
         "submitted_ns", "terms", "time_in_force", "trigger", "type", "updated_ns", "version", "waits",
     )  # fmt: skip
 
@@ -173,7 +175,6 @@ class Order:
     fees: int
     reserved_cash: int
     reserved_qty: int
-    queue_ahead: int
     priority: int
     version: int
     market_day: int
@@ -183,6 +184,9 @@ class Order:
     waits: str  # "" or why it cannot match yet: "phase", "quote", "auction", "stop"
     terms: OrderTerms | None
     trigger: Trigger | None  # its armed stop
+    _line: Line | None  # at its price, while something may stand before it
+    _place: int  # in the line: counted from where that began; else: what stands before it
+    _came: int  # as which one
 
     def __init__(
         self,
@@ -217,13 +221,31 @@ class Order:
         self.status = NOT_YET
         self.reason = self.waits = ""
         self.filled_qty = self.filled_value = self.filled_cash = self.fees = 0
-        self.reserved_cash = self.reserved_qty = self.queue_ahead = self.version = 0
-        self.closed_ns = 0
+        self.reserved_cash = self.reserved_qty = self.version = self.closed_ns = 0
         self.trigger = None
+        self._line = None
+        self._place = self._came = 0
 
     @property
     def leaves(self) -> int:
         return self.qty - self.filled_qty
+
+    @property
+    def queue_ahead(self) -> int:
+        """Displayed size that still stands before it; see liquidity."""
+        return self._place if self._line is None else self._line.ahead(self._place, self._came)
+
+    @queue_ahead.setter
+    def queue_ahead(self, size: int) -> None:
+        """From now on, whatever happens at its price."""
+        self._line = None
+        self._place = size
+
+    def stand(self, line: Line, ahead: int) -> None:
+        """It comes to the line, behind `ahead`."""
+        line.came += 1
+        self._line = line
+        self._place, self._came = line.used + ahead, line.came
 
     def row(self, exec_type: ExecType, receipt: dict[str, Any]) -> OrderRow:
         """The order as the tables keep it. What decided it is told with the row, and not kept here."""

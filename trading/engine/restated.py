@@ -186,7 +186,7 @@ def _put_back(turn: Turn, market: Market, standing: list[Stand], why: receipts.F
         if stand.armed:
             market.arm(order)
         if order.status != HELD and not stand.aside:
-            market.side(buys=order.buys).book.add(order)
+            market.side(buys=order.buys).add(order, order.queue_ahead)
             if order.waits:
                 market.waiting[order.id] = order
         _reserve(turn, order)

@@ -116,7 +116,7 @@ def _restore_order(state: State, row: OrderRow) -> None:
         if order.waits == "stop":
             market.arm(order)
     else:
-        market.side(buys=order.buys).book.add(order)
+        market.side(buys=order.buys).add(order, order.queue_ahead)
         if order.waits:
             market.waiting[order.id] = order
 
