@@ -1,7 +1,8 @@
 """How cost grows: instruments, portfolios and open orders, each size in a process of its own.
 
 Of each size: the memory of the books, a new order and its cancel, a quote, and rebuilding the engine from
-its rows (what recovery does once the rows have been read).
+its rows (what recovery does once the rows have been read). A crowd are orders of one instrument at the very
+price that its quotes show, each behind displayed size that changes with every quote.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from typing import Any
 
 from ops.load import processes
 from ops.load.bench import Report, Say, machine
-from ops.load.pit import CLOSE, Pit
+from ops.load.pit import CLOSE, DEPTH, Pit
 from trading.engine.commands import CancelOrder
 from trading.engine.engine import Engine
 from trading.engine.records import PortfolioState
 
 HELP = "Memory, cost per order and rebuilding time as instruments, portfolios and open orders grow."
-BASE = {"instruments": 100, "portfolios": 1_000, "orders": 10_000}
+BASE = {"instruments": 100, "portfolios": 1_000, "orders": 10_000, "crowd": 0}
 SIZES = {
     "instruments": (10, 100, 1_000),
     "portfolios": (100, 1_000, 10_000),
     "orders": (1_000, 10_000, 100_000),
+    "crowd": (100, 1_000, 10_000),
 }
-GREATEST = {"instruments": 10_000, "portfolios": 100_000, "orders": 1_000_000}
+GREATEST = {"instruments": 10_000, "portfolios": 100_000, "orders": 1_000_000, "crowd": 100_000}
 PROBES = 2_000
 
 
@@ -52,6 +54,7 @@ def run(options: dict[str, Any], say: Say) -> Report:
 
 def line(row: Report) -> str:
     sizes = ", ".join(f"{row[what]:,} {what}" for what in SIZES)
+    sizes = sizes if row["crowd"] else sizes.rpartition(",")[0]
     costs = f"order {row['order_us']} µs, cancel {row['cancel_us']} µs, quote {row['quote_us']} µs"
     return f"{sizes}: {row['memory_mb']} MB, {costs}, rebuilt in {row['rebuild_s']} s"
 
@@ -71,7 +74,14 @@ def measure(asked: dict[str, int]) -> Report:
     cancels = [CancelOrder(each.portfolio, each.order_id, f"c{n}", 0) for n, each in enumerate(orders)]
     answer["order_us"] = _each_us(pit.do, orders)
     answer["cancel_us"] = _each_us(pit.do, cancels)
-    answer["quote_us"] = _each_us(pit.do, [pit.quote(n) for n in range(PROBES)])
+    if crowd := asked["crowd"]:
+        instruments = asked["instruments"]
+        for n in range(crowd):  # all at the first instrument's best bid
+            pit.do(pit.order((first + PROBES + n) * instruments, CLOSE - 1))
+        quotes = [pit.quote(0, DEPTH - n % 7) for n in range(PROBES)]
+    else:
+        quotes = [pit.quote(n) for n in range(PROBES)]
+    answer["quote_us"] = _each_us(pit.do, quotes)
     answer["rebuild_s"] = round(_rebuilt_s(pit.engine), 2)
     return answer
 

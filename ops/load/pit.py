@@ -47,8 +47,9 @@ class Pit:
         for n in range(len(self.symbols)):
             self.do(self.quote(n))
 
-    def quote(self, n: int) -> Quote:
-        bids, asks = ((CLOSE - 1, DEPTH), (CLOSE - 2, DEPTH)), ((CLOSE, DEPTH), (CLOSE + 1, DEPTH))
+    def quote(self, n: int, depth: int = DEPTH) -> Quote:
+        """Of the n-th instrument; `depth`: what its best bid shows."""
+        bids, asks = ((CLOSE - 1, depth), (CLOSE - 2, DEPTH)), ((CLOSE, DEPTH), (CLOSE + 1, DEPTH))
         symbol, at = self.symbols[n % len(self.symbols)], self.at_ns
         return Quote(symbol, bids, asks, at, at, "bench", seq=self.seq)
 
