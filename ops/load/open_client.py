@@ -17,6 +17,7 @@ from typing import Any
 
 import uvloop
 
+from ops.load import flow
 from ops.load.bench import percentile
 from ops.load.orders_client import OK, complete, listening, milliseconds, watch
 
@@ -25,6 +26,7 @@ PATIENCE_S = 10.0  # for the answers that are still out when the timetable ends
 TURN_S = 0.001
 MINUTE_S = 60.0
 WORST_KEPT = 10
+LOOK_S = 1.0  # how old the prices may be that orders are sent at
 
 
 class Caller(asyncio.Protocol):
@@ -74,6 +76,7 @@ class Run:
         self.behind_s = 0.0  # how late the generator itself was at worst
         self.over = False
         self.settled = asyncio.Event()
+        self.offers: list[flow.Offer] = []  # none: the question's own prices, buys only
 
     async def follow(self, rate: float, seconds: float) -> float:
         """Send by the timetable, wait for the answers. Seconds from the first order to the last answer."""
@@ -101,12 +104,16 @@ class Run:
             self.late.append(meant)
 
     def _send(self, caller: Caller, meant: float) -> None:
-        orders, self.sent = self.question["orders"], self.sent + 1
-        order = orders[self.sent % len(orders)]
-        price = order["high" if self.sent * 37 % 100 < self.question["marketable"] else "low"]
+        orders, marketable, self.sent = self.question["orders"], self.question["marketable"], self.sent + 1
+        if self.offers:
+            symbol, side, price = flow.nth(self.sent, self.offers, marketable)
+        else:
+            order = orders[self.sent % len(orders)]
+            symbol, side = order["symbol"], "buy"
+            price = order["high" if self.sent * 37 % 100 < marketable else "low"]
         key = f"{self.question['run']}-{self.sent}"
         body = (
-            f'{{"symbol":"{order["symbol"]}","qty":"100","side":"buy","type":"limit","time_in_force":"day",'
+            f'{{"symbol":"{symbol}","qty":"100","side":"{side}","type":"limit","time_in_force":"day",'
             f'"limit_price":"{price}","client_order_id":"{key}"}}'
         ).encode()
         self.out += 1
@@ -140,14 +147,42 @@ def _code(status: int, body: bytes) -> str:
         return str(status)
 
 
+async def follow_market(run: Run) -> None:
+    """The last quotes by the API that everybody has, once a second. Raises OSError when it is not there."""
+    question = run.question
+    symbols = [order["symbol"] for order in question["orders"]]
+    ask = f"GET /api/v1/quotes?symbols={','.join(symbols)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", question["port"])
+    try:
+        while not run.over:
+            writer.write(ask)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise OSError(f"no quotes: {head.splitlines()[0].decode()}")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+            quotes = json.loads(await reader.readexactly(length))["quotes"]
+            found = {name: made for name in symbols if (made := flow.offer(quotes[name]))}
+            kept = {each.symbol: each for each in run.offers}
+            run.offers = list((kept | found).values())
+            await asyncio.sleep(LOOK_S)
+    finally:
+        writer.close()
+
+
 async def drive(question: dict[str, Any]) -> dict[str, Any]:
     await listening(question["port"])
     run = Run(question)
     loop = asyncio.get_running_loop()
     for number in range(question["connections"]):
         await loop.create_connection(lambda n=number: Caller(run, n), "127.0.0.1", question["port"])
+    if question.get("follows"):
+        following = asyncio.ensure_future(follow_market(run))
+        while not run.offers and not following.done():
+            await asyncio.sleep(TURN_S)
     before, idle_before = watch(question["watched"]), _idle_s()
     took_s = await run.follow(question["rate"], question["seconds"])
+    if question.get("follows"):
+        await following  # a market that went away is no measurement
     after, idle_s = watch(question["watched"]), _idle_s() - idle_before
     spent = {name: after[name] - before[name] for name in before}
     times = array("d", (took for minute in run.times for took in minute))

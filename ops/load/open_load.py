@@ -15,16 +15,25 @@ CLIENT = "ops.load.open_client"
 WARM = {"rate": 200.0, "seconds": 4.0}  # every player is identified once, statements are planned
 
 
-def run(rates: list[float], seconds: float, connections: int, marketable: int, say: Say) -> Report:
-    """One measurement per rate, the books reconciled at the end. Raises RuntimeError."""
+def run(
+    rates: list[float], seconds: float, connections: int, marketable: int, say: Say, *, fixed_prices: bool
+) -> Report:
+    """One measurement per rate, the books reconciled at the end. Raises RuntimeError.
+
+    `fixed_prices`: buys only, at prices of the first second.
+    """
     began = machine()
     with (
         processes.home(say, keep=False) as environment,
         processes.stage(connections, environment, say) as stage,
         processes.street(stage, environment) as street,
     ):
+        if not fixed_prices:
+            processes.write(stage, "give")
+            processes.read(stage)
         fixed = {"port": street.port, "path": "/v2/orders", "watched": street.watched,
-                 "connections": connections, "marketable": marketable, **street.players}  # fmt: skip
+                 "connections": connections, "marketable": marketable,
+                 "follows": not fixed_prices, **street.players}  # fmt: skip
         processes.asked(CLIENT, fixed | WARM | {"run": "warm"}, environment)
         found = []
         for rate in rates:
@@ -35,6 +44,7 @@ def run(rates: list[float], seconds: float, connections: int, marketable: int, s
         processes.write(stage, "settle")
         facts = processes.read(stage)["facts"]
     return {"bench": "loadtest", "machine": began, "seconds": seconds, "connections": connections,
+            "prices": "fixed, buys only" if fixed_prices else "of the last second, buys and sells",
             "rates": found, "books": facts}  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from simgame import env
 from simgame.embedded import Embedded
 
 SYMBOLS = 8
+HOLDING = 10_000_000  # shares of each instrument, for who is to sell
 
 
 def open_books(count: int) -> None:
@@ -24,10 +25,21 @@ def open_books(count: int) -> None:
         player = Player.objects.create(username=f"bench{number}")
         portfolio = games.join(player, season)
         assert portfolio.status == "active", "the exchange did not open the books"
+        portfolios.append(portfolio.id)
         key, secret = keys.make(player.id, portfolio.id)
         headers.append({"APCA-API-KEY-ID": key.key_id, "APCA-API-SECRET-KEY": secret})
     rows = wait_for(lambda: [row for row in queries.quotes(world).values() if row["ask"]][:SYMBOLS], "quotes")
     say(headers=headers, orders=[template(row) for row in rows], database=writer_pid())
+
+
+def give() -> None:
+    """Something to sell, for everybody."""
+    symbols = [row["symbol"] for row in queries.quotes(world).values() if row["ask"]][:SYMBOLS]
+    for portfolio in portfolios:
+        for symbol in symbols:
+            reply = ask_sync(world.number, Adjust(portfolio, symbol, HOLDING, "bench", f"give-{symbol}"))
+            assert reply.outcome == "executed", reply
+    say(given=True)
 
 
 def writer_pid() -> int:
@@ -85,16 +97,18 @@ if __name__ == "__main__":
         from ops.load import order_clock, orders_peer
         from simgame.kernel import money
         from trading import games, invariants
+        from trading.engine.commands import Adjust
         from trading.exchange.client import ask_sync
         from trading.exchange.wire import Status
         from trading.models import Fill, Order
 
-        world = worlds.ensure("seeded")
+        world, portfolios = worlds.ensure("seeded"), []
         wanted = int(sys.argv[1])
         say(ready=True)
         for line in sys.stdin:
             verbs = {
                 "open": lambda: open_books(wanted),
+                "give": give,
                 "settle": settle,
                 "stages": lambda: say(cpu_us_by_stage=order_clock.measure(world)),
                 "peer": lambda: peer(wanted),

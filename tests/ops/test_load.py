@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentTypeError
 
 import pytest
 
+from ops.load import flow
 from ops.load.bench import rates, span
 from ops.load.open_client import Run
 from ops.load.pit import CLOSE, Pit
@@ -48,6 +50,31 @@ def test_a_long_run_says_in_which_minute_it_was_slow(capsys: pytest.CaptureFixtu
     assert [list(minute) for minute in run.times] == [[0.004, 0.004], [0.250, 0.003], [], [0.002]]
     assert max(run.worst, key=run.worst.__getitem__) == 61
     assert capsys.readouterr().err.count("over") == 3  # progress, for who waits ten minutes
+
+
+def test_people_buy_and_sell_at_prices_of_now_inside_the_days_limits():
+    quote = {"symbol": "ALB", "bid": "10.00", "ask": "10.02", "limit_low": "9.60", "limit_high": "10.10"}
+    offers = [flow.offer(quote), flow.offer(quote | {"symbol": "BHG", "limit_low": "", "limit_high": ""})]
+    assert offers[0] == ("ALB", {"buy": "10.10", "sell": "9.90"}, {"buy": "9.60", "sell": "10.10"})
+    assert offers[1].rests == {"buy": "9.50", "sell": "10.52"}
+    assert flow.offer(quote | {"ask": ""}) is None, "a market with one side"
+    sent = [flow.nth(n, offers, marketable=50) for n in range(400)]
+    assert {(symbol, side) for symbol, side, _ in sent} == {
+        (s, side) for s in ("ALB", "BHG") for side in flow.SIDES
+    }
+    fill = sum(price == offers[n % 2].reaches[side] for n, (_, side, price) in enumerate(sent))
+    rest = sum(price == offers[n % 2].rests[side] for n, (_, side, price) in enumerate(sent))
+    assert (fill, rest) == (200, 200)
+
+
+def test_a_market_that_moved_is_followed():
+    run, line = Run(QUESTION), Line()
+    for bid, ask in (("10.00", "10.02"), ("11.00", "11.02")):
+        quote = {"symbol": "ALB", "bid": bid, "ask": ask, "limit_low": "", "limit_high": ""}
+        run.offers = [flow.offer(quote)]
+        run._send(line, 0.0)
+    prices = [float(json.loads(body)["limit_price"]) for body in line.bodies]
+    assert prices[0] < 10.60 < prices[1]
 
 
 def test_no_two_orders_of_a_run_share_a_key():

@@ -18,6 +18,11 @@ exchange and one web worker (uvicorn), everything on this machine.
   manage.py loadtest                                   50, 200, 500 and 1,000 orders/s, 10 s each
   manage.py loadtest --rates 1000 --for 10m            the long run
   manage.py loadtest --rates 200,2000 --connections 128 --format json
+  manage.py loadtest --rates 1000 --for 10m --fixed-prices     what waits at one price fills at once
+
+Buys and sells in turn, in eight instruments, at prices of the last second: half can fill, half rest 5 %
+away. With --fixed-prices only buys, at the prices of the first second: the market moves away from them, and
+the quote that comes back fills thousands.
 
 Orders leave on a timetable, whatever the answers do, and latency counts from the moment an order was
 meant to leave: a stall is charged to every order it held up. `core_share` tells how much of one core each
@@ -39,12 +44,14 @@ class Command(TeachingCommand):
         parser.add_argument("--rates", type=rates, default=[50.0, 200.0, 500.0, 1000.0], metavar="50,200,…")
         parser.add_argument("--connections", type=positive_int, default=64)
         parser.add_argument("--marketable", type=positive_int, default=50, help="percent that can fill")
+        parser.add_argument("--fixed-prices", action="store_true", help="of the first second, buys only")
         parser.add_argument("--seconds", "--for", type=span, default=10.0, help="of each rate: 90s, 10m …")
         parser.add_argument("--format", choices=["json", "table"], default="table")
 
     def handle(self, *, format: str, **options: Any) -> None:
         allow_many_files()
-        asked = {name: options[name] for name in ("rates", "seconds", "connections", "marketable")}
+        wanted = ("rates", "seconds", "connections", "marketable", "fixed_prices")
+        asked = {name: options[name] for name in wanted}
         try:
             found = open_load.run(**asked, say=lambda line: print(line, file=sys.stderr, flush=True))
         except RuntimeError as error:
