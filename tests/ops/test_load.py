@@ -74,7 +74,7 @@ def test_a_market_that_moved_is_followed():
         run.offers = [flow.offer(quote)]
         run._send(line, 0.0)
     prices = [float(json.loads(body)["limit_price"]) for body in line.bodies]
-    assert prices[0] < 10.60 < prices[1]
+    assert prices == [9.90, 10.45], "a sell that can fill, and a buy that rests in the market of now"
 
 
 def test_no_two_orders_of_a_run_share_a_key():
