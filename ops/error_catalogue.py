@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ def page() -> str:
 def documented() -> dict[str, type[SimGameError]]:
     """Every refusal that the page tells of, by its code."""
     autodiscover_modules("errors")
+    import_module(settings.ROOT_URLCONF)  # some stand beside the view that says them
     return _by_code()
 
 
