@@ -68,19 +68,16 @@ def measure(asked: dict[str, int]) -> Report:
     pit = Pit(symbols=asked["instruments"], players=asked["portfolios"], cash=10**14)
     for n in range(asked["orders"]):
         pit.do(pit.order(n, CLOSE - 10 - n % 40))
+    instruments = asked["instruments"]
+    for n in range(asked["crowd"]):  # all at the first instrument's best bid
+        pit.do(pit.order((asked["orders"] + PROBES + n) * instruments, CLOSE - 1))
     answer: Report = {**asked, "memory_mb": round(memory_mb() - empty_mb)}
     first = asked["orders"]
     orders = [pit.order(first + n, CLOSE - 10 - n % 40) for n in range(PROBES)]
     cancels = [CancelOrder(each.portfolio, each.order_id, f"c{n}", 0) for n, each in enumerate(orders)]
     answer["order_us"] = _each_us(pit.do, orders)
     answer["cancel_us"] = _each_us(pit.do, cancels)
-    if crowd := asked["crowd"]:
-        instruments = asked["instruments"]
-        for n in range(crowd):  # all at the first instrument's best bid
-            pit.do(pit.order((first + PROBES + n) * instruments, CLOSE - 1))
-        quotes = [pit.quote(0, DEPTH - n % 7) for n in range(PROBES)]
-    else:
-        quotes = [pit.quote(n) for n in range(PROBES)]
+    quotes = [pit.quote(0, DEPTH - n % 7) if asked["crowd"] else pit.quote(n) for n in range(PROBES)]
     answer["quote_us"] = _each_us(pit.do, quotes)
     answer["rebuild_s"] = round(_rebuilt_s(pit.engine), 2)
     return answer

@@ -169,6 +169,14 @@ async def follow_market(run: Run) -> None:
         writer.close()
 
 
+async def _to_the_end(following: asyncio.Future[None]) -> None:
+    """A market that went away is no measurement."""
+    try:
+        await following
+    except (OSError, EOFError) as error:
+        raise SystemExit(f"the market could not be followed: {error}") from None
+
+
 async def drive(question: dict[str, Any]) -> dict[str, Any]:
     await listening(question["port"])
     run = Run(question)
@@ -179,11 +187,13 @@ async def drive(question: dict[str, Any]) -> dict[str, Any]:
         following = asyncio.ensure_future(follow_market(run))
         while not run.offers and not following.done():
             await asyncio.sleep(TURN_S)
+        if following.done():
+            await _to_the_end(following)
     before, idle_before = watch(question["watched"]), _idle_s()
     took_s = await run.follow(question["rate"], question["seconds"])
-    if question.get("follows"):
-        await following  # a market that went away is no measurement
     after, idle_s = watch(question["watched"]), _idle_s() - idle_before
+    if question.get("follows"):
+        await _to_the_end(following)
     spent = {name: after[name] - before[name] for name in before}
     times = array("d", (took for minute in run.times for took in minute))
     answer = {"rate": question["rate"], "sent": run.sent, "acks": len(times)} | _parts(times)

@@ -29,12 +29,12 @@ def open_books(count: int) -> None:
         key, secret = keys.make(player.id, portfolio.id)
         headers.append({"APCA-API-KEY-ID": key.key_id, "APCA-API-SECRET-KEY": secret})
     rows = wait_for(lambda: [row for row in queries.quotes(world).values() if row["ask"]][:SYMBOLS], "quotes")
+    symbols.extend(row["symbol"] for row in rows)
     say(headers=headers, orders=[template(row) for row in rows], database=writer_pid())
 
 
 def give() -> None:
     """Something to sell, for everybody."""
-    symbols = [row["symbol"] for row in queries.quotes(world).values() if row["ask"]][:SYMBOLS]
     for portfolio in portfolios:
         for symbol in symbols:
             reply = ask_sync(world.number, Adjust(portfolio, symbol, HOLDING, "bench", f"give-{symbol}"))
@@ -102,7 +102,7 @@ if __name__ == "__main__":
         from trading.exchange.wire import Status
         from trading.models import Fill, Order
 
-        world, portfolios = worlds.ensure("seeded"), []
+        world, portfolios, symbols = worlds.ensure("seeded"), [], []
         wanted = int(sys.argv[1])
         say(ready=True)
         for line in sys.stdin:
