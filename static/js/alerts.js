@@ -8,6 +8,7 @@ import { t } from "./phrases.js";
 import { openSheet } from "./rules.js";
 import { desk, instrument, instruments, quote } from "./store.js";
 import { tell } from "./toast.js";
+import { fillsWords } from "./words.js";
 
 const ASK_EVERY_MS = 15_000;
 const OUTSIDE = "simgame.tell-outside";
@@ -52,10 +53,7 @@ function watchFills() {
     const fills = desk.value?.fills ?? [];
     const fresh = known && fills.filter((fill) => !known.has(fill.id) && !fill.reverses);
     known = new Set(fills.map((fill) => fill.id));
-    if (!fresh?.length) return;
-    const [one] = fresh;
-    const facts = { qty: grouped(one.qty), symbol: one.symbol, price: grouped(one.price) };
-    untracked(() => say(t(one.side === "buy" ? "Bought {qty} {symbol} at {price}" : "Sold {qty} {symbol} at {price}", facts)));
+    if (fresh?.length) untracked(() => say(fillsWords(fresh, desk.value.orders)));
   });
 }
 

@@ -8,7 +8,7 @@ import { writeNote } from "./journal.js";
 import { grouped, parse, percent, show } from "./money.js";
 import { t } from "./phrases.js";
 import { desk, instruments, world } from "./store.js";
-import { kindWords, priceWords, timeWords } from "./words.js";
+import { filledWords, kindWords, priceWords, timeWords } from "./words.js";
 import { cashExponent } from "./worth.js";
 import { trim } from "./ladder.js";
 
@@ -21,9 +21,9 @@ const row = (left, right) => h("div", { class: "row" }, h("span", {}, left), h("
 
 // The first line: what happened, with the numbers of the lines below.
 export function title(order) {
-  const facts = { qty: grouped(some(order.filled_qty) ? order.filled_qty : order.qty), symbol: order.symbol, price: grouped(order.filled_avg_price), limit: priceWords(order) };
+  if (some(order.filled_qty)) return filledWords(order);
+  const facts = { qty: grouped(order.qty), symbol: order.symbol, limit: priceWords(order) };
   const buys = order.side === "buy";
-  if (some(order.filled_qty)) return t(buys ? "Bought {qty} {symbol} at {price}" : "Sold {qty} {symbol} at {price}", facts);
   if (order.waits === "stop") return t(buys ? "Waiting: buy {qty} {symbol}, {limit}" : "Waiting: sell {qty} {symbol}, {limit}", facts);
   const what = { rejected: buys ? "Refused: buy {qty} {symbol} at {limit}" : "Refused: sell {qty} {symbol} at {limit}", canceled: buys ? "Cancelled: buy {qty} {symbol} at {limit}" : "Cancelled: sell {qty} {symbol} at {limit}", expired: buys ? "Expired: buy {qty} {symbol} at {limit}" : "Expired: sell {qty} {symbol} at {limit}" };
   return t(what[order.status] ?? (buys ? "Resting: buy {qty} {symbol} at {limit}" : "Resting: sell {qty} {symbol} at {limit}"), facts);

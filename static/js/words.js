@@ -50,6 +50,24 @@ export function kindWords(order) {
 
 export const timeWords = (order) => t(TIMES[order.time_in_force] ?? order.time_in_force);
 
+// "Bought 200 ALB at 13.605": all of an order that is filled so far, at its average price.
+export function filledWords({ side, filled_qty, symbol, filled_avg_price }) {
+  const facts = { qty: grouped(filled_qty), symbol, price: grouped(filled_avg_price) };
+  return t(side === "buy" ? "Bought {qty} {symbol} at {price}" : "Sold {qty} {symbol} at {price}", facts);
+}
+
+const TOLD_MOST = 3;
+
+// New fills, newest first, as one line: each of their orders once, with all it has got by now (a
+// market order takes several levels, and they may come one by one); of many orders the newest.
+export function fillsWords(fills, orders) {
+  const known = new Map(orders.map((order) => [order.id, order]));
+  const asOrder = (fill) => ({ ...fill, filled_qty: fill.qty, filled_avg_price: fill.price });
+  const touched = new Map(fills.map((fill) => [fill.order_id, known.get(fill.order_id) ?? asOrder(fill)]));
+  const told = [...touched.values()].slice(0, TOLD_MOST).map(filledWords);
+  return [...told, ...(touched.size > TOLD_MOST ? ["…"] : [])].join(" · ");
+}
+
 // Legs after the order they came with, the newest family first.
 export function families(orders) {
   const root = (order) => order.parent_id ?? order.id;

@@ -173,8 +173,8 @@ class Feed:
                 return
             with self._lock:
                 ordered = sorted(self._state.values(), key=lambda tick: tick.seq)
-                self._send([connection], ordered)
                 self._connections.append(connection)
+                self._send([connection], ordered)
 
     def _send(self, connections: list[socket.socket], ticks: list[Any]) -> None:
         payload = b"\xdc" + len(ticks).to_bytes(2, "big") + b"".join(map(encode, ticks))

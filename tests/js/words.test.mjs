@@ -19,3 +19,16 @@ test("an armed stop is told by its stop, a triggered one by what it became", asy
   assert.equal(statusWords({ type: "trailing_stop", status: "new", stop_price: "9.50", trail_percent: "2", waits: "stop" }), "trails the market by 2%");
   assert.equal(linePrice({ limit_price: null, stop_price: null }), null);
 });
+
+test("new fills are told as what their orders have got, not as the last level taken", async () => {
+  const { fillsWords } = await import("../../static/js/words.js");
+  const order = (id, side, filled_qty, filled_avg_price) => ({ id, side, symbol: "ALB", filled_qty, filled_avg_price });
+  const fill = (id, order_id, side = "buy") => ({ id, order_id, side, symbol: "ALB", qty: "100", price: "13.60" });
+  const taken = [order("1", "buy", "200", "13.605"), order("2", "sell", "1200", "13.59")];
+  assert.equal(fillsWords([fill("12", "1"), fill("11", "1")], taken), "Bought 200 ALB at 13.605");
+  assert.equal(fillsWords([fill("13", "2", "sell"), fill("12", "1")], taken), "Sold 1,200 ALB at 13.59 · Bought 200 ALB at 13.605");
+  assert.equal(fillsWords([fill("14", "9")], taken), "Bought 100 ALB at 13.60", "its order is not among the last");
+  const many = ["4", "5", "6", "7"].map((id) => fill(id, id));
+  assert.equal(fillsWords(many, []).split(" · ").length, 4);
+  assert.ok(fillsWords(many, []).endsWith("…"));
+});
