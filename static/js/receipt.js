@@ -17,7 +17,7 @@ export const shownOrder = signal(null); // id
 const some = (decimal) => /[1-9]/.test(decimal ?? "");
 const time = (at) => (typeof at === "number" ? clockTime(Math.floor(at / 1e6), world.timezone) : clockTime(Date.parse(at), world.timezone));
 const section = (name, ...content) => h("section", { class: "sec" }, h("h3", {}, name), h("div", {}, ...content));
-const row = (left, right) => h("div", { class: "row" }, h("span", {}, left), h("span", { class: "num" }, right));
+const row = (left, right) => h("div", { class: "ends" }, h("span", {}, left), h("span", { class: "num" }, right));
 
 // The first line: what happened, with the numbers of the lines below.
 export function title(order) {
