@@ -189,9 +189,9 @@ async def drive(question: dict[str, Any]) -> dict[str, Any]:
             await asyncio.sleep(TURN_S)
         if following.done():
             await _to_the_end(following)
-    before, idle_before = watch(question["watched"]), _idle_s()
+    before, idle_before = watch(question), _idle_s()
     took_s = await run.follow(question["rate"], question["seconds"])
-    after, idle_s = watch(question["watched"]), _idle_s() - idle_before
+    after, idle_s = watch(question), _idle_s() - idle_before
     if question.get("follows"):
         await _to_the_end(following)
     spent = {name: after[name] - before[name] for name in before}

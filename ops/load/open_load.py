@@ -59,6 +59,8 @@ def table(found: Report) -> str:
             "idle": shares["idle"],
         }
         lines.append(" ".join(f"{(each | told)[name]!s:>10}" for name in heads))
+        busy = ", ".join(f"{name} {share}" for name, share in shares.items())
+        lines.append(f"{'of a core':>10}: {busy}")
         if len(each["minutes"]) > 1:
             parts = enumerate(each["minutes"], 1)
             lines += [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from argparse import ArgumentTypeError
 
 import pytest
 
 from ops.load import flow
 from ops.load.bench import rates, span
-from ops.load.open_client import Run
+from ops.load.open_client import Run, drive
 from ops.load.pit import CLOSE, Pit
 
 QUESTION = {
@@ -99,3 +101,16 @@ def test_the_books_of_a_bench_hold():
         pit.do(pit.order(n, CLOSE + 5 if n % 2 else CLOSE - 20))
     assert pit.engine.state.fills_n == 15
     assert pit.engine.breaches() == []
+
+
+async def test_the_report_says_how_much_of_a_core_each_watched_process_took():
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        here = {"port": server.sockets[0].getsockname()[1], "path": "/", "headers": [{}], "connections": 1}
+        said = await drive(QUESTION | here | {"watched": {"web": os.getpid()}, "rate": 50.0, "seconds": 0.1})
+    assert set(said["core_share"]) == {"web", "client", "idle"}
+    assert (said["acks"], said["errors"]) == (said["sent"], {})
