@@ -60,10 +60,11 @@ const TOLD_MOST = 3;
 
 // New fills, newest first, as one line: each of their orders once, with all it has got by now (a
 // market order takes several levels, and they may come one by one); of many orders the newest.
+// An order that is no longer among the desk's is told fill by fill.
 export function fillsWords(fills, orders) {
   const known = new Map(orders.map((order) => [order.id, order]));
-  const asOrder = (fill) => ({ ...fill, filled_qty: fill.qty, filled_avg_price: fill.price });
-  const touched = new Map(fills.map((fill) => [fill.order_id, known.get(fill.order_id) ?? asOrder(fill)]));
+  const alone = (fill) => [fill.id, { ...fill, filled_qty: fill.qty, filled_avg_price: fill.price }];
+  const touched = new Map(fills.map((fill) => (known.has(fill.order_id) ? [fill.order_id, known.get(fill.order_id)] : alone(fill))));
   const told = [...touched.values()].slice(0, TOLD_MOST).map(filledWords);
   return [...told, ...(touched.size > TOLD_MOST ? ["…"] : [])].join(" · ");
 }
