@@ -50,6 +50,17 @@ def test_another_process_sees_it_within_a_second(monkeypatch: pytest.MonkeyPatch
     assert runtime.get("accounts.registration_open") is False
 
 
+def test_who_may_not_wait_takes_what_is_known_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runtime.known("trading.accept_orders") is None  # nobody has asked yet
+    runtime.get("trading.accept_orders")
+    assert runtime.known("trading.accept_orders") is True
+    later = clock.monotonic_s() + runtime.FRESH_S
+    monkeypatch.setattr(clock, "monotonic_s", lambda: later)
+    assert runtime.known("trading.accept_orders") is None
+    with pytest.raises(UnknownSwitch):
+        runtime.get("trading.acept_orders")
+
+
 def test_the_list_tells_meaning_and_default() -> None:
     switch("set", "trading.order_rate", "250")
     rows = {row["key"]: row for row in json.loads(switch("--format", "json", "list"))}

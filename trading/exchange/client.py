@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import threading
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -188,9 +189,22 @@ class _Wire(asyncio.Protocol):
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, ExchangeClient]] = WeakKeyDictionary()
 
 
+class _Here(threading.local):
+    """The event loop that asked last in this thread, and its clients: a web worker has no other."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    clients: dict[int, ExchangeClient] = {}
+
+
+_here = _Here()
+
+
 def client_for(world_number: int) -> ExchangeClient:
     """The running event loop's client of that world."""
-    mine = _clients.setdefault(asyncio.get_running_loop(), {})
+    loop = asyncio.get_running_loop()
+    if _here.loop is not loop:
+        _here.loop, _here.clients = loop, _clients.setdefault(loop, {})
+    mine = _here.clients
     if world_number not in mine:
         mine[world_number] = ExchangeClient(world_number)
     return mine[world_number]

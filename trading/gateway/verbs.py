@@ -74,12 +74,12 @@ class Rejected(Exception):
 async def place(call: Call) -> Answer:
     """POST /v2/orders. Raises SimGameError, and Rejected for an order that was stored as rejected."""
     await _refuse_when_paused()
-    portfolio, headers = await _admit(call, "orders")
+    portfolio, headers, rate = await _admit(call, "orders")
     found = parse.order_body(call.body)
     scale = await scale_of(portfolio.world_number, found.symbol)
     wanted = parse.wanted(found, scale)
     command = new_order(portfolio.id, wanted, _key(call, wanted.client_order_id))
-    reply = await _ask(portfolio, command)
+    reply = await _ask(portfolio, command, rate)
     return _order_answer(reply, scale, headers)
 
 
@@ -124,7 +124,7 @@ def _with_id(leg: Leg, order_id: str) -> Leg:
 async def close(call: Call, symbol: str, qty: str = "", percentage: str = "") -> Answer:
     """Sell a holding at market: all that may be sold, `qty`, or `percentage` of it (rounded down to lots)."""
     await _refuse_when_paused()
-    portfolio, headers = await _admit(call, "orders")
+    portfolio, headers, rate = await _admit(call, "orders")
     scale = await scale_of(portfolio.world_number, symbol)
     if qty and percentage:
         raise Invalid("Say qty or percentage, not both.", pointer="/percentage")
@@ -138,7 +138,7 @@ async def close(call: Call, symbol: str, qty: str = "", percentage: str = "") ->
         qty=terms.number("qty", qty or None, scale.qty_exponent),
         share_ppb=terms.percentage("percentage", percentage or None, whole=True),
     )
-    reply = await _ask(portfolio, command)
+    reply = await _ask(portfolio, command, rate)
     holds_none = reply.outcome == "not_executed" and not reply.result.get("facts")
     if holds_none and reply.code == errors.InsufficientSellable.code:
         raise NotFound("position does not exist")
@@ -148,7 +148,7 @@ async def close(call: Call, symbol: str, qty: str = "", percentage: str = "") ->
 async def replace(call: Call) -> Answer:
     """PATCH /v2/orders/{id}: the order keeps its id."""
     await _refuse_when_paused()
-    portfolio, headers = await _admit(call, "changes")
+    portfolio, headers, rate = await _admit(call, "changes")
     order_id, version = parse.order_id(call.order_id), parse.version(call.headers.get("if-match"))
     found = parse.replace_body(call.body)
     symbol, by_percent = await _kind_of(order_id, portfolio.id)
@@ -166,12 +166,12 @@ async def replace(call: Call) -> Answer:
     )
     moved = (change.stop_price, change.trail_price, change.trail_ppb, change.expire_ns)
     command = ReplaceWithTerms(*fields, *moved) if change.has_terms else ReplaceOrder(*fields)
-    return _order_answer(await _ask(portfolio, command), scale, headers)
+    return _order_answer(await _ask(portfolio, command, rate), scale, headers)
 
 
 async def cancel(call: Call) -> Answer:
     """DELETE /v2/orders/{id} → 204, as Alpaca answers."""
-    portfolio, headers = await _admit(call, "changes")
+    portfolio, headers, rate = await _admit(call, "changes")
     order_id, version = parse.order_id(call.order_id), parse.version(call.headers.get("if-match"))
     command = CancelOrder(
         portfolio=portfolio.id,
@@ -180,7 +180,7 @@ async def cancel(call: Call) -> Answer:
         deadline_ns=clock.now_ns() + DEADLINE_NS,
         if_version=version,
     )
-    reply = await _ask(portfolio, command)
+    reply = await _ask(portfolio, command, rate)
     if reply.code == errors.UnknownOrder.code:
         await _refuse_ended(order_id, portfolio.id)
     _require_executed(reply)
@@ -189,9 +189,10 @@ async def cancel(call: Call) -> Answer:
 
 async def cancel_all(call: Call) -> Answer:
     """DELETE /v2/orders → 207 with one entry per order that was open."""
-    portfolio, headers = await _admit(call, "changes")
+    portfolio, headers, rate = await _admit(call, "changes")
     client_id = _key(call, None) or str(uuid.uuid4())
-    reply = await _ask(portfolio, CancelAll(portfolio.id, client_id, clock.now_ns() + DEADLINE_NS))
+    command = CancelAll(portfolio.id, client_id, clock.now_ns() + DEADLINE_NS)
+    reply = await _ask(portfolio, command, rate)
     _require_executed(reply)
     rows = [msgspec.convert(each, OrderRow) for each in reply.result["orders"]]
     scales = {row.symbol: await scale_of(portfolio.world_number, row.symbol) for row in rows}
@@ -220,18 +221,25 @@ def _find_scale(key: tuple[int, str]) -> Scale:
     return scale
 
 
-async def _admit(call: Call, what: str) -> tuple[PortfolioRef, dict[str, str]]:
-    """Whose portfolio, and whether it may ask again so soon."""
+class Admitted(NamedTuple):
+    """Whose portfolio, what the answer says of the allowance, and how many a second there may be."""
+
+    portfolio: PortfolioRef
+    headers: dict[str, str]
+    rate: int
+
+
+async def _admit(call: Call, what: str) -> Admitted:
+    """Whose portfolio, and whether it may ask again so soon. Orders and changes of orders count apart."""
     portfolio = await portfolio_for(call.identity, call.headers.get("x-portfolio"))
-    allowance = limits.take(f"{what}:{portfolio.id}", await _rate())
+    rate = runtime.known("trading.order_rate")
+    if rate is None:
+        rate = await runtime.aget("trading.order_rate")
+    allowed = int(rate) or settings.ORDER_RATE
+    allowance = limits.take(f"{what}:{portfolio.id}", allowed)
     if not allowance.ok:
         raise _too_often(allowance, what)
-    return portfolio, allowance.headers(what)
-
-
-async def _rate() -> int:
-    """Orders a second per portfolio, and as many changes of orders."""
-    return int(await runtime.aget("trading.order_rate")) or settings.ORDER_RATE
+    return Admitted(portfolio, allowance.headers(what), allowed)
 
 
 def _too_often(allowance: limits.Allowance, what: str) -> RateLimited:
@@ -240,7 +248,10 @@ def _too_often(allowance: limits.Allowance, what: str) -> RateLimited:
 
 
 async def _refuse_when_paused() -> None:
-    if not await runtime.aget("trading.accept_orders"):
+    accepts = runtime.known("trading.accept_orders")
+    if accepts is None:
+        accepts = await runtime.aget("trading.accept_orders")
+    if not accepts:
         raise errors.OrdersPaused
 
 
@@ -253,9 +264,8 @@ def _key(call: Call, in_body: str | None) -> str | None:
     return in_body or in_header
 
 
-async def _ask(portfolio: PortfolioRef, command: Body) -> Received:
+async def _ask(portfolio: PortfolioRef, command: Body, rate: int) -> Received:
     """The exchange's answer. Raises RateLimited where other web workers brought it enough already."""
-    rate = await _rate()
     reply = await client_for(portfolio.world_number).ask(command, ANSWER_S, rate)
     if reply.code == RateLimited.code:
         what = "orders" if isinstance(command, NewOrder | ClosePosition) else "changes"
