@@ -23,7 +23,7 @@ NOT_JOINED = (
     "POST /api/v1/games/{id}/join), or name another portfolio with X-Portfolio."
 )
 CACHE_S = 5  # which portfolio is meant without a name changes when a season begins
-NAMED_CACHE_S = 600  # a portfolio's owner and world never change
+NAMED_CACHE_S, NAMED_SPREAD_S = 600, 300  # a portfolio's owner and world never change
 
 
 class PortfolioRef(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class Worth(msgspec.Struct, frozen=True):
 
 
 _meant: Recent[PortfolioRef] = Recent(CACHE_S, size_max=20_000)
-_named: Recent[PortfolioRef] = Recent(NAMED_CACHE_S, size_max=20_000)
+_named: Recent[PortfolioRef] = Recent(NAMED_CACHE_S, size_max=20_000, spread_s=NAMED_SPREAD_S)
 
 
 async def portfolio_for(identity: Identity, wanted: str | None) -> PortfolioRef:

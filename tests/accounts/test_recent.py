@@ -26,3 +26,23 @@ def test_the_oldest_leave_first() -> None:
     assert [kept.get(name) for name in ("alice", "bob", "carol")] == [2, None, 3]
     kept.forget()
     assert kept.get("alice") is None
+
+
+def test_what_was_learnt_at_one_moment_is_not_forgotten_at_one_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(clock, "monotonic_s", lambda: now[0])
+    kept: Recent[int] = Recent(600.0, size_max=1_000, spread_s=300.0)
+    for desk in range(1, 1_001):
+        kept.put(desk, desk)
+
+    def left() -> int:
+        return sum(kept.get(desk) is not None for desk in range(1, 1_001))
+
+    now[0] = 299.9
+    assert left() == 1_000
+    now[0] = 450.0
+    assert 300 < left() < 700
+    now[0] = 600.0
+    assert left() == 0

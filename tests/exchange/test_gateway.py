@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -11,7 +12,8 @@ from asgiref.sync import sync_to_async
 
 from accounts import keys, limits
 from tests.exchange import street
-from trading import gateway
+from trading import gateway, messages
+from trading.gateway import verbs
 from trading.models import Order, Portfolio
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -236,6 +238,16 @@ async def test_too_many_orders_a_second_must_wait(bot, settings):
     replies = [await bot.ask("POST", "/v2/orders", GOOD) for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 200, 429]
     assert int(replies[2].headers["retry-after"]) >= 1
+
+
+async def test_many_who_order_a_forgotten_instrument_ask_for_it_once(bot, monkeypatch):
+    await bot.ask("POST", "/v2/orders", GOOD)
+    asked, made = [], messages.scale_of
+    monkeypatch.setattr(messages, "scale_of", lambda found: asked.append(found.symbol) or made(found))
+    verbs._scales.forget()
+    replies = await asyncio.gather(*[bot.ask("POST", "/v2/orders", GOOD) for _ in range(8)])
+    assert [reply.status for reply in replies] == [200] * 8
+    assert asked == ["SHARE"]
 
 
 async def test_without_an_exchange_nothing_was_executed(bot, exchange):

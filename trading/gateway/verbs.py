@@ -43,9 +43,9 @@ from trading.portfolios import PortfolioRef, portfolio_for
 
 DEADLINE_NS = 2 * clock.NS_PER_S  # the engine refuses what is older: a later 404 is final
 ANSWER_S = 3.0  # we listen longer than the command may live
-SCALES_S = 30  # an instrument's scale never changes; new ones are seen when asked for
+SCALES_S, SCALES_SPREAD_S = 600, 300  # an instrument's scale never changes; new ones are seen when asked for
 encode = msgspec.json.Encoder().encode
-_scales: Recent[Scale] = Recent(SCALES_S, size_max=50_000)
+_scales: Recent[Scale] = Recent(SCALES_S, size_max=50_000, spread_s=SCALES_SPREAD_S)
 
 
 class Call(NamedTuple):
@@ -209,6 +209,10 @@ async def scale_of(world_number: int, symbol: str) -> Scale:
 
 
 def _find_scale(key: tuple[int, str]) -> Scale:
+    """Ask the database. Many orders come here one after another when an instrument is forgotten: the first
+    one's answer serves the others."""
+    if known := _scales.get(key):
+        return known
     world_number, symbol = key
     plain = symbol.isprintable() and len(symbol) <= 32
     found = Instrument.objects.filter(world_id=world_number, symbol=symbol).first() if plain else None
