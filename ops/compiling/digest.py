@@ -1,7 +1,8 @@
-"""`python -m ops.compiling.digest --commands N`: what the engine makes of random commands.
+"""`python -m ops.compiling.digest --commands N`: what the exchange makes of random commands.
 
-Prints one JSON object: `digest`, a SHA-256 over every event and state hash; `compiled`; `per_s`, commands
-a second. Which engine it is, `SIMGAME_ENGINE` decides.
+Prints one JSON object: `events`, a SHA-256 over every event and state hash of the engine; `rows`, one over
+every parameter of every statement, every message and every answer; `compiled`; `per_s`, commands a second
+through the engine. Whether it is the twin, `SIMGAME_ENGINE` decides.
 """
 
 from __future__ import annotations
@@ -9,33 +10,95 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
+from collections.abc import Iterator
 from time import perf_counter
+from typing import Any
 
+import django
 import msgspec
 
-from ops.compiling.parts import PACKAGE
-from ops.drills.crowd import Crowd
-from simgame.kernel import compiled
-from trading.engine.engine import Engine
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "simgame.settings")
+django.setup()
 
-SEQUENCE = 1_000
+from ops.drills.crowd import Crowd  # noqa: E402  Django first: rows are made of its models, too
+from ops.drills.margin_crowd import MarginCrowd  # noqa: E402
+from simgame.kernel import clock, compiled  # noqa: E402
+from trading.engine.engine import Engine  # noqa: E402
+from trading.exchange import idempotency, statements  # noqa: E402
+from trading.exchange.applier import Applier, Head, Work  # noqa: E402
+from trading.exchange.audit import Audit  # noqa: E402
+from trading.exchange.intake import Arrival  # noqa: E402
+from trading.exchange.streams import Streams  # noqa: E402
+from trading.messages import Scale  # noqa: E402
+
+SEQUENCE, BATCH = 1_000, 16
+encode = msgspec.msgpack.Encoder().encode
 
 
-def digest(commands: int, seed: str) -> tuple[str, float]:
-    """Over sequences of 1,000 commands of the drill's crowd; and the seconds that the engine took."""
-    said, seconds = hashlib.sha256(), 0.0
-    encode = msgspec.msgpack.Encoder().encode
+class Scales(dict[str, Scale]):
+    """Every symbol is a share: what corporate actions rename, too."""
+
+    def __missing__(self, symbol: str) -> Scale:
+        return Scale(symbol, f"uid-{symbol}", "CNY", 2, 0, 1, "us_equity")
+
+
+def crowds(commands: int, seed: str) -> Iterator[Crowd]:
+    """One for each 1,000 commands, every second of them with margin portfolios."""
     for number in range(-(-commands // SEQUENCE)):
-        engine, told = Engine(1), list(Crowd(f"{seed}/{number}").commands(SEQUENCE))
+        kind = MarginCrowd if number % 2 else Crowd
+        yield kind(f"{seed}/{number}", name="{:08x}-0000-7000-8000-000000000000".format)
+
+
+def events(commands: int, seed: str) -> tuple[str, float]:
+    """What the engine answers, and the seconds that it took."""
+    said, seconds = hashlib.sha256(), 0.0
+    for crowd in crowds(commands, seed):
+        engine, told = Engine(1), list(crowd.commands(SEQUENCE))
         began = perf_counter()
-        events = [engine.apply(*each) for each in told]
+        answered = [engine.apply(*each) for each in told]
         seconds += perf_counter() - began
-        said.update(encode(events))
+        said.update(encode(answered))
         said.update(engine.state_hash().encode())
-        sys.stderr.write(".")
-        sys.stderr.flush()
+        _dot()
     return said.hexdigest(), seconds
+
+
+def rows(commands: int, seed: str) -> str:
+    """What the exchange would write, publish and answer, in batches as under load."""
+    said = hashlib.sha256()
+    now = clock.now_ns
+    try:
+        for crowd in crowds(commands, seed):
+            engine = Engine(1)
+            applier = Applier(engine, Streams(1, "twin", Scales(), {}), Head(0, 0))
+            audit, work = Audit(engine.state), applier.new_work()
+            for command, number, at_ns in crowd.commands(SEQUENCE):
+                clock.now_ns = lambda at_ns=at_ns: at_ns
+                keyed = idempotency.key_of(command) is not None
+                applier.apply(work, [Arrival(command, number, None) if keyed else command], {})
+                if number % BATCH == 0:
+                    _tell(said, work, audit)
+                    work = applier.new_work()
+            _tell(said, work, audit)
+            _dot()
+    finally:
+        clock.now_ns = now
+    return said.hexdigest()
+
+
+def _tell(said: Any, work: Work, audit: Audit) -> None:
+    """A batch into the digest. Raises AssertionError where it would break the books."""
+    assert not (breaches := audit.breaches(work.batch)), breaches
+    for statement in statements.of(work.batch, 1):
+        said.update(encode([statement.name, statement.values, statement.rows]))
+    said.update(encode([work.told, [reply for _, reply in work.answers]]))
+
+
+def _dot() -> None:
+    sys.stderr.write(".")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":
@@ -43,6 +106,6 @@ if __name__ == "__main__":
     parser.add_argument("--commands", type=int, required=True)
     parser.add_argument("--seed", default="twins")
     asked = parser.parse_args()
-    made, seconds = digest(asked.commands, asked.seed)
-    per_s = round(asked.commands / seconds)
-    print(json.dumps({"digest": made, "compiled": compiled.is_used(PACKAGE), "per_s": per_s}))
+    answered, seconds = events(asked.commands, asked.seed)
+    made = {"events": answered, "rows": rows(asked.commands, asked.seed)}
+    print(json.dumps(made | {"compiled": compiled.is_used(), "per_s": round(asked.commands / seconds)}))

@@ -52,7 +52,7 @@ def machine() -> Report:
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "engine": "compiled" if compiled.is_used("trading.engine") else "sources",
+        "engine": "compiled" if compiled.is_used() else "sources",
     }
 
 

@@ -1,4 +1,4 @@
-"""A package's compiled twin, where an operator has made one (`manage.py compile_engine`).
+"""The compiled twin of what every order runs through, where an operator made one (`compile_engine`).
 
 The twin is used only when it was made of exactly these sources for exactly this Python; else the sources run.
 `SIMGAME_ENGINE=pure` leaves it aside; a folder there is taken, whatever it was made of.
@@ -10,53 +10,55 @@ import hashlib
 import os
 import sys
 import sysconfig
+from functools import cache
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Final
 
+PACKAGES: Final = ("trading.engine", "trading.exchange", "trading.messages")  # with modules in the twin
 FOLDER: Final = "simgame-compiled"  # in the Python environment: its modules fit no other
 SWITCH: Final = "SIMGAME_ENGINE"
 PURE: Final = "pure"
 DIGEST_CHARS: Final = 16
+PREFIX, LIBRARY = "simgame_", "__mypyc"  # around the name of what the modules of a group share
 
 
-def folder(package: str, sources: Path) -> Path:
-    """Where the twin of the package whose modules lie in `sources` is, or would be."""
+@cache
+def folder(base: Path) -> Path:
+    """Where the twin of the project in `base` is, or would be."""
     digest = hashlib.sha256(str(sysconfig.get_config_var("SOABI")).encode())
-    for path in sorted(sources.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return Path(sys.prefix) / FOLDER / f"{package}-{digest.hexdigest()[:DIGEST_CHARS]}"
+    for package in PACKAGES:
+        for path in sorted(base.joinpath(*package.split(".")).glob("*.py")):
+            digest.update(f"{package}/{path.name}".encode() + path.read_bytes())
+    return Path(sys.prefix) / FOLDER / f"twin-{digest.hexdigest()[:DIGEST_CHARS]}"
 
 
 def search_path(package: str, sources: Path) -> list[str]:
-    """A `__path__` for the package: its twin first, if there is one."""
+    """A `__path__` for the package whose modules lie in `sources`: its twin first, if there is one."""
     wanted = os.environ.get(SWITCH, "")
-    twin = Path(wanted) if wanted else folder(package, sources)
+    parts = package.split(".")
+    twin = Path(wanted) if wanted else folder(sources.parents[len(parts) - 1])
     if wanted == PURE or not twin.is_dir():
         return [str(sources)]
-    use(package, twin)
-    return [str(twin.joinpath(*package.split("."))), str(sources)]
+    use(twin)
+    return [str(twin.joinpath(*parts)), str(sources)]
 
 
-def use(package: str, twin: Path) -> None:
-    """Load the library that all modules of the twin share. Raises ImportError when it does not fit."""
-    name = group(package) + "__mypyc"
-    if name in sys.modules:
-        return
-    (library,) = twin.glob(f"{name}.*")
-    spec = spec_from_file_location(name, library, loader=ExtensionFileLoader(name, str(library)))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules[name] = module
+def use(twin: Path) -> None:
+    """Load the libraries that its modules share. Raises ImportError when one does not fit."""
+    for library in sorted(twin.glob(f"{PREFIX}*{LIBRARY}.*")):
+        name = library.name.partition(".")[0]
+        if name in sys.modules:
+            continue
+        spec = spec_from_file_location(name, library, loader=ExtensionFileLoader(name, str(library)))
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
 
 
-def group(package: str) -> str:
-    """The name that the modules of the twin are compiled under, together."""
-    return package.replace(".", "_")
-
-
-def is_used(package: str) -> bool:
-    return group(package) + "__mypyc" in sys.modules
+def is_used() -> bool:
+    """Whether this process runs a twin."""
+    return any(name.startswith(PREFIX) and name.endswith(LIBRARY) for name in sys.modules)

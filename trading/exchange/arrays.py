@@ -109,7 +109,7 @@ def texts(values: Sequence[str]) -> bytes:
 def texts_or_null(values: Sequence[str | None]) -> bytes:
     if None not in values:
         return texts(values)  # type: ignore[arg-type]
-    found = [value if value is None else value.encode() for value in values]
+    found = [None if value is None else value.encode() for value in values]
     cells = [NULL if text is None else _length(len(text)) + text for text in found]
     return _array(TEXT, len(values), b"".join(cells))
 

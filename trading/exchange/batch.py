@@ -24,7 +24,7 @@ from trading.exchange import idempotency
 from trading.exchange.heard import Entry
 
 encode_json = msgspec.json.Encoder().encode
-_KIND = {Halt: "halt", SetRules: "rules", Recovered: "recovered"}
+_KIND: dict[Any, str] = {Halt: "halt", SetRules: "rules", Recovered: "recovered"}
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Batch:
         _, first = self.actions.get(event.key, (event, payload))
         self.actions[event.key] = (event, first)
 
-    def _row(self, seq: int, event: Event) -> None:
+    def _row(self, seq: int, event: Any) -> None:
         kind = type(event)
         if kind is OrderRow:
             self.orders[event.id] = event

@@ -32,7 +32,7 @@ from trading.engine.commands import (
 )
 
 Key = tuple[int, str, str]  # portfolio, kind, client id
-KINDS = {
+KINDS: dict[Any, str] = {
     NewOrder: "new_order",
     NewOrderWithTerms: "new_order",
     ClosePosition: "new_order",  # it makes an order too, and names of orders are one family
@@ -54,14 +54,14 @@ _NAMES_AN_ORDER = (CancelOrder, ReplaceOrder)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-def _whose(kind: type[msgspec.Struct]) -> Callable[[Any], tuple[int, str]]:
+def _whose(kind: Any) -> Callable[[Any], tuple[int, str]]:
     """Portfolio, or the world's own account, and client id of a command of this kind."""
     names = kind.__struct_fields__
     who = "account" if "account" in names else "portfolio"
     return attrgetter(who, "client_order_id" if "client_order_id" in names else "client_id")
 
 
-def _meant(kind: type[msgspec.Struct]) -> Callable[[Any], tuple[Any, ...]]:
+def _meant(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
     """The fields of a command of this kind that mean something: two of them at least."""
     ignored = _NOT_MEANT - {"order_id"} if issubclass(kind, _NAMES_AN_ORDER) else _NOT_MEANT
     return attrgetter(*[name for name in kind.__struct_fields__ if name not in ignored])

@@ -26,7 +26,7 @@ def refusal(events: list[Event]) -> Refused | None:
     return None
 
 
-def result_of(command: Any, events: list[Event]) -> dict[str, Any]:
+def result_of(command: Any, events: list[Any]) -> dict[str, Any]:
     """What is stored in the journal and sent: the rows the caller asked about, in their last state."""
     orders: dict[str, OrderRow] = {}
     fills: dict[str, int] = {}
@@ -74,7 +74,7 @@ def _told(row: OrderRow) -> OrderRow:
 
 def executed(n: int, result: dict[str, Any], shown: bytes = b"", *, replayed: bool = False) -> Reply:
     """An executed command. A rejected order is executed: its reason is the code."""
-    order = result.get("order")
+    order: Any = result.get("order")
     if isinstance(order, dict):  # from the journal
         order = msgspec.convert(order, OrderRow)
     rejected = order is not None and order.status == REJECTED

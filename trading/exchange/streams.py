@@ -6,7 +6,7 @@ whoever resumes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,6 @@ from realtime.publish import Message
 from trading import messages
 from trading.engine.events import (
     BalanceRow,
-    Event,
     OrderRow,
 )
 from trading.exchange.batch import Batch
@@ -56,7 +55,7 @@ class Streams:
         """Which instruments are halted and why, to everybody; `seq`: the command that changed it."""
         return Message(f"halts:{self.world_slug}", self.stream_epoch, seq, encode_json({"halts": halted}))
 
-    def record(self, batch: Batch, seq: int, events: list[Event]) -> Told:
+    def record(self, batch: Batch, seq: int, events: list[Any]) -> Told:
         """Add an account event per touched portfolio to the batch; the messages to publish after it."""
         told = Told([], {})
         for portfolio, mine in _by_portfolio(events).items():
@@ -72,10 +71,10 @@ class Streams:
         return told
 
 
-def _by_portfolio(events: list[Event]) -> dict[int, list[Event]]:
+def _by_portfolio(events: list[Any]) -> dict[int, list[Any]]:
     """Each touched portfolio's events; of an order that changed more than once, the last row."""
     last = {event.id: event for event in events if type(event) is OrderRow}
-    mine: dict[int, list[Event]] = {}
+    mine: dict[int, list[Any]] = {}
     for event in events:
         kind = type(event)
         if kind is BalanceRow:

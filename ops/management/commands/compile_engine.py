@@ -1,4 +1,4 @@
-"""`manage.py compile_engine`: the exchange's engine as machine code, where a C compiler is at hand."""
+"""`manage.py compile_engine`: what every order runs through in the exchange, as machine code."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ops.compiling.parts import PACKAGE, SOURCES, modules
+from ops.compiling.parts import count
 from simgame import env
 from simgame.kernel import clock, compiled
 from simgame.kernel.teaching import TeachingCommand
 from trading.exchange.version import engine_version
 
-ABOUT = """Compile the exchange's engine (mypyc), prove the result against the sources, publish it.
+ABOUT = """Compile what every order runs through in the exchange (mypyc), prove it against the sources,
+publish it: the engine, and what makes rows, messages and answers of its events.
 
-  manage.py compile_engine             build, prove, publish: a minute or two of one core
-  manage.py compile_engine --check     say whether the engine that runs would be the compiled one
+  manage.py compile_engine             build, prove, publish: two or three minutes of one core
+  manage.py compile_engine --check     say whether the exchange that runs would be the compiled one
   manage.py compile_engine --remove    back to the sources
 
 Needs a C compiler, Python's headers, and mypy and setuptools (both in requirements.txt). Before it is
-published the compiled engine gets --commands random commands and must answer byte for byte what the sources
-answer. It lies in the Python environment and belongs to exactly these sources: after any change of them the
-sources run until the command is given again. Exchanges that run now use it from their next start.
-SIMGAME_ENGINE=pure leaves it aside for one process.
+published it gets --commands random commands and must answer byte for byte what the sources answer: every
+event, and every parameter, message and answer that is made of them. It lies in the Python environment and
+belongs to exactly these sources: after any change of them the sources run until the command is given again.
+Exchanges that run now use it from their next start. SIMGAME_ENGINE=pure leaves it aside for one process.
 Exit codes: 0 done (--check: it is there), 1 failed, 2 wrong usage, 3 --check: it is not there."""
 EXIT_ABSENT = 3
+PROVED = ("events", "rows")
+BUILDING = "building-"
 
 
 class Command(TeachingCommand):
@@ -51,7 +54,7 @@ class Command(TeachingCommand):
         parser.add_argument("--format", choices=["table", "json"], default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        twin = compiled.folder(PACKAGE, SOURCES)
+        twin = compiled.folder(env.BASE_DIR)
         report: dict[str, Any] = {"engine": engine_version(), "folder": str(twin)}
         if options["commands"] < 1:
             raise CommandError("--commands: at least 1; the proof needs something to compare.", returncode=2)
@@ -67,22 +70,23 @@ class Command(TeachingCommand):
     def _make(self, twin: Path, level: str, commands: int) -> dict[str, Any]:
         """Build beside where it will lie, prove it there, publish it by one rename."""
         if wants := missing():
-            raise CommandError(f"The engine cannot be compiled here: {wants}.")
+            raise CommandError(f"Nothing can be compiled here: {wants}.")
         began = clock.monotonic_s()
         try:
             twin.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(dir=twin.parent, prefix="building-"))
+            staging = Path(tempfile.mkdtemp(dir=twin.parent, prefix=BUILDING))
         except OSError as error:
             raise CommandError(f"{twin.parent} cannot be written: {error.strerror}.") from error
         try:
-            self._say(f"Compiling {len(modules())} modules …")
+            self._say(f"Compiling {count()} modules …")
             _run("ops.compiling.build", str(staging), "-O", level)
             built = clock.monotonic_s()
             shutil.rmtree(staging / "work")
             self._say(f"Built in {built - began:.0f} s. The same {commands:,} commands to both …")
             found = _prove(staging, commands)
-            for old in twin.parent.glob(f"{PACKAGE}-*"):
-                shutil.rmtree(old)
+            for old in twin.parent.iterdir():
+                if not old.name.startswith(BUILDING):  # another may be building at this moment
+                    shutil.rmtree(old)
             staging.rename(twin)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -108,12 +112,13 @@ def _prove(staging: Path, commands: int) -> dict[str, Any]:
     asked = ["--commands", str(commands)]
     pure = json.loads(_run("ops.compiling.digest", *asked))
     twin = json.loads(_run("ops.compiling.digest", *asked, engine=str(staging)))
-    if pure["digest"] != twin["digest"]:
+    if other := [what for what in PROVED if pure[what] != twin[what]]:
         raise CommandError(
-            f"NOT published: over {commands:,} commands the compiled engine answered something else. "
+            f"NOT published: over {commands:,} commands what was compiled made other {' and '.join(other)}. "
             "Please report it, with the versions of Python, mypy and the C compiler."
         )
-    return {"digest": pure["digest"], "sources_per_s": pure["per_s"], "compiled_per_s": twin["per_s"]}
+    proved = {what: pure[what] for what in PROVED}
+    return proved | {"sources_per_s": pure["per_s"], "compiled_per_s": twin["per_s"]}
 
 
 def _run(module: str, *words: str, engine: str = compiled.PURE) -> str:

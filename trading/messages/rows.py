@@ -2,22 +2,21 @@
 
 Every function takes an engine row (trading.engine.events) or the model that mirrors it, and the
 `Scale` of its instrument. Money and quantities become decimal strings, times RFC 3339.
-The shapes are Alpaca's where Alpaca has a word (docs/api.md).
+The shapes are Alpaca's where Alpaca has a word (docs/api.md). Each order comes through here: an operator
+may compile it (decision 0079), which is why what may be of two kinds is declared as Any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from market.models import Instrument
 from simgame.kernel import clock, ids, money
 from trading.engine.events import (
     BalanceRow,
-    Event,
     FillRow,
     Notice,
     OrderRow,
@@ -25,8 +24,8 @@ from trading.engine.events import (
     PortfolioRow,
     PositionRow,
 )
-from trading.engine.rates import PAIRS
-from trading.models import Balance, Fill, Order, Position
+from trading.messages.scale import Scale, Scales
+from trading.models import Balance, Order, Position
 
 OF_A_PORTFOLIO = frozenset((OrderRow, FillRow, PositionRow, PortfolioRow, Notice))
 LEG_NAMES = "leg-"  # client ids that begin so are the exchange's own: those of legs
@@ -36,54 +35,10 @@ AVERAGE_DECIMALS = 4  # digits an average price may have beyond the instrument's
 JSON = dict[str, Any]
 
 
-class Scale(msgspec.Struct, frozen=True):
-    """How to read an instrument's numbers."""
-
-    symbol: str
-    uid: str
-    currency: str
-    price_exponent: int
-    qty_exponent: int
-    multiplier: int
-    asset_class: str
-    is_contract: bool = False  # nothing is paid for it: it is worth its open result
-    is_pair: bool = False  # the price of one currency in another
-
-    @property
-    def cash_exponent(self) -> int:
-        return money.CURRENCY_EXPONENT[self.currency]
-
-    def price(self, scaled: int | None) -> str | None:
-        return None if scaled is None else money.show(scaled, self.price_exponent)
-
-    def qty(self, scaled: int) -> str:
-        return money.show_trimmed(scaled, self.qty_exponent) if self.qty_exponent else str(scaled)
-
-    def cash(self, minor: int) -> str:
-        return money.show(minor, money.CURRENCY_EXPONENT[self.currency])
-
-
-Scales = Callable[[str], Scale]
-
-
-def scale_of(instrument: Instrument) -> Scale:
-    return Scale(
-        symbol=instrument.symbol,
-        uid=str(instrument.uid),
-        currency=instrument.currency,
-        price_exponent=instrument.price_exponent,
-        qty_exponent=instrument.qty_exponent,
-        multiplier=instrument.multiplier,
-        asset_class="crypto" if instrument.kind == Instrument.Kind.CRYPTO else "us_equity",
-        is_contract=instrument.kind == Instrument.Kind.FUTURE,
-        is_pair=instrument.kind in PAIRS,
-    )
-
-
 def order_json(order: OrderRow | Order, scale: Scale) -> JSON:
     submitted, updated, closed = _times(order)
     status, terms = order.status, terms_of(order)
-    shown = {
+    shown: JSON = {
         "id": str(order.id),
         "client_order_id": order.client_order_id,
         "created_at": submitted,
@@ -173,7 +128,7 @@ def nested(order: JSON, legs: list[JSON]) -> JSON:
     return {**order, "legs": legs} if legs else order
 
 
-def fill_json(fill: FillRow | Fill, scale: Scale, world_number: int = 0) -> JSON:
+def fill_json(fill: Any, scale: Scale, world_number: int = 0) -> JSON:
     """`world_number` is needed for engine rows only: their key is not made yet."""
     engine = type(fill) is FillRow
     reverses = ids.world_key(world_number, fill.reverses) if engine and fill.reverses else fill.reverses
@@ -239,7 +194,7 @@ def balance_json(balance: BalanceRow | Balance) -> JSON:
     }
 
 
-def event_json(events: Iterable[Event], portfolio: int, scales: Scales, world_number: int) -> JSON:
+def event_json(events: Iterable[Any], portfolio: int, scales: Scales, world_number: int) -> JSON:
     """The body of an account event: what a command changed for one portfolio, last state of each row."""
     orders: dict[str, JSON] = {}
     fills: list[JSON] = []
@@ -306,7 +261,7 @@ def _at_least(scaled: int, exponent: int, decimals: int) -> str:
     return (text[:cut] + text[cut:].rstrip("0")).rstrip(".")
 
 
-def _times(order: OrderRow | Order) -> tuple[str, str, str | None]:
+def _times(order: Any) -> tuple[str, str, str | None]:
     if type(order) is OrderRow:
         closed = clock.rfc3339(order.closed_ns) if order.closed_ns else None
         return clock.rfc3339(order.submitted_ns), clock.rfc3339(order.updated_ns), closed
@@ -318,5 +273,5 @@ def _rfc3339(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-def _portfolio_id(order: OrderRow | Order) -> int:
+def _portfolio_id(order: Any) -> int:
     return order.portfolio if type(order) is OrderRow else order.portfolio_id

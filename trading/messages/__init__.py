@@ -1,0 +1,45 @@
+"""What a row of the books looks like on the wire."""
+
+from pathlib import Path
+
+from simgame.kernel import compiled
+
+__path__ = compiled.search_path(__name__, Path(__file__).parent)
+
+from trading.messages.rows import (
+    JSON,
+    LEG_NAMES,
+    OF_A_PORTFOLIO,
+    PERCENT_EXPONENT,
+    average_cost,
+    average_price,
+    balance_json,
+    currency_of,
+    event_json,
+    fill_json,
+    nested,
+    order_json,
+    position_json,
+    terms_of,
+)
+from trading.messages.scale import Scale, Scales, scale_of
+
+__all__ = [
+    "JSON",
+    "LEG_NAMES",
+    "OF_A_PORTFOLIO",
+    "PERCENT_EXPONENT",
+    "Scale",
+    "Scales",
+    "average_cost",
+    "average_price",
+    "balance_json",
+    "currency_of",
+    "event_json",
+    "fill_json",
+    "nested",
+    "order_json",
+    "position_json",
+    "scale_of",
+    "terms_of",
+]
