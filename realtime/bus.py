@@ -59,6 +59,7 @@ class BusReader:
     async def _read(self) -> None:
         client = redis.asyncio.Redis.from_url(
             self.redis_url,
+            protocol=2,  # of 3, redis-py writes each message out in full for a log that nobody reads
             socket_connect_timeout=CONNECT_S,
             socket_timeout=SILENT_S,
             retry=redis.asyncio.retry.Retry(NoBackoff(), 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -76,6 +77,18 @@ async def test_news_travels_over_the_bus_to_every_worker(
         assert await publisher.publish_now([town.say("quote:gold", {"n": 1})])
         await alice.until(lambda: alice.state["quote:gold"] == {"n": 1})
         await bob.until(lambda: bob.state["quote:gold"] == {"n": 1})
+
+
+async def test_what_the_bus_brings_is_not_written_out_for_a_log(
+    post: House, town: Town, publisher: Publisher, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    async with post.visit() as alice:
+        await alice.subscribe("quote:gold")
+        await publisher.publish_now([town.say("quote:gold", {"n": "eighty kilobytes of orders"})])
+        await alice.until(lambda: alice.state["quote:gold"] == {"n": "eighty kilobytes of orders"})
+    from_the_bus = [record.getMessage() for record in caplog.records if record.name.startswith("push")]
+    assert not from_the_bus
 
 
 async def test_a_command_publishes_without_an_event_loop(post: House, town: Town, publisher: Publisher):
