@@ -43,7 +43,7 @@ USED_EVERY: Final = timedelta(minutes=1)  # `used_at` is exact to this: not one 
 CREDENTIAL_CHARS_MAX: Final = 8192
 RENEW_BEFORE_S: Final = 1.5  # keys in use are renewed when they would be forgotten so soon …
 RENEW_AFTER_S: Final = 0.2  # … after others have had the time to join in one question
-RENEWED_AT_ONCE: Final = 32
+RENEWED_AT_ONCE: Final = 128
 
 log = structlog.get_logger(__name__)
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
@@ -79,8 +79,10 @@ class Identity:
 
 
 class Known(NamedTuple):
+    """`player`: None where a key was renewed since; orders never look at it, and who does asks anew."""
+
     identity: Identity
-    player: Player
+    player: Player | None
 
 
 _to_renew: dict[bytes, Known] = {}
@@ -181,7 +183,9 @@ def of_request(request: HttpRequest) -> Identity:
 def known_of_request(request: HttpRequest) -> Known:
     """The identity with a Player of the caller's own, at most RECENT_S old."""
     credential = _presented(request.headers.get, request.COOKIES)
-    known = recent.get(_digest(credential)) or _find(credential)
+    known = recent.get(_digest(credential))
+    if known is None or known.player is None:
+        known = _find(credential)
     if credential.how == "session" and request.method not in SAFE_METHODS:
         check_csrf(request)
     viewer.become(known.identity.player_id)
@@ -248,7 +252,8 @@ def _find(credential: Credential) -> Known:
     """Ask the database. Many requests with one credential come here one after another: the first
     one's answer serves the others."""
     digest = _digest(credential)
-    if known := recent.get(digest):
+    known = recent.get(digest)
+    if known is not None and known.player is not None:
         return known
     match credential.how:
         case "key":
@@ -275,17 +280,16 @@ def _by_key(key_id: str, secret: str) -> Known:
 @viewer.door()
 def _renew_keys(asked: Mapping[bytes, Known]) -> None:
     """One question for all of them: those that still work are remembered for another while."""
-    rows = (
-        keys.working().select_related("player").in_bulk([known.identity.key_id for known in asked.values()])
-    )
+    wanted = [known.identity.key_id for known in asked.values()]
+    work = keys.working().filter(pk__in=wanted, player__is_active=True)
+    rows = dict(work.values_list("pk", "used_at"))  # two columns: this competes with orders for the processor
     now = clock.now()
-    used = [pk for pk, row in rows.items() if row.used_at is None or row.used_at < now - USED_EVERY]
+    used = [pk for pk, used_at in rows.items() if used_at is None or used_at < now - USED_EVERY]
     if used:
         ApiKey.objects.filter(pk__in=used).update(used_at=now)
     for digest, known in asked.items():
-        row = rows.get(known.identity.key_id or "")
-        if row is not None and row.player.is_active:
-            recent.put(digest, Known(known.identity, row.player))
+        if known.identity.key_id in rows:
+            recent.put(digest, Known(known.identity, None))
 
 
 def _by_token(text: str) -> Known:

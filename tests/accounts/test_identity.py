@@ -211,6 +211,25 @@ def test_keys_in_use_are_renewed_with_one_question(
     assert revoked <= 1.0
 
 
+def test_who_looks_at_the_player_of_a_renewed_key_sees_him_as_he_is(alice: Player) -> None:
+    key, secret = keys.make(alice.pk, 7)
+    known = identity._find(identity.Credential("key", key.key_id, secret))
+    identity._renew_keys({identity._digest(identity.Credential("key", key.key_id, secret)): known})
+    Player.objects.filter(pk=alice.pk).update(theme="dark")
+    asked = RequestFactory().get("/", headers={"apca-api-key-id": key.key_id, "apca-api-secret-key": secret})
+    assert identity.known_of_request(asked).player.theme == "dark"
+
+
+def test_a_key_of_somebody_who_was_shut_out_is_not_renewed(alice: Player) -> None:
+    key, secret = keys.make(alice.pk, 7)
+    credential = identity.Credential("key", key.key_id, secret)
+    known = {identity._digest(credential): identity._find(credential)}
+    Player.objects.filter(pk=alice.pk).update(is_active=False)
+    identity.recent.forget()
+    identity._renew_keys(known)
+    assert identity.recent.get(next(iter(known))) is None
+
+
 def test_alice_signs_one_device_out(browser: Client, alice: Player, bob: Player) -> None:
     other = Client(headers={"user-agent": "Phone"})
     other.get("/enter?as=Alice")
