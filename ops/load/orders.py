@@ -51,8 +51,7 @@ def _both(environment: dict[str, str], options: dict[str, Any], say: Say) -> tup
             ours = processes.asked(CLIENT, asked | where | street.players, environment)
             say(f"ours: {ours['acks_per_s']:,} acks/s, p50 {ours['p50_ms']} ms, p99 {ours['p99_ms']} ms")
             say(f"ours: {options['rate']:g} orders/s on a timetable")
-            open_load.give(stage)
-            timed = asked | where | street.players | {"follows": True}
+            timed = asked | where | street.players
             processes.asked(open_load.CLIENT, timed | open_load.WARM | {"run": "warm"}, environment)
             timed |= {"rate": options["rate"], "run": "timed"}
             ours["at_rate"] = _timed(processes.asked(open_load.CLIENT, timed, environment))
