@@ -24,7 +24,7 @@ django.setup()
 
 from ops.drills.crowd import Crowd  # noqa: E402  Django first: rows are made of its models, too
 from ops.drills.margin_crowd import MarginCrowd  # noqa: E402
-from simgame.kernel import clock, compiled  # noqa: E402
+from simgame.kernel import compiled  # noqa: E402
 from trading.engine.engine import Engine  # noqa: E402
 from trading.exchange import idempotency, statements  # noqa: E402
 from trading.exchange.applier import Applier, Head, Work  # noqa: E402
@@ -68,23 +68,18 @@ def events(commands: int, seed: str) -> tuple[str, float]:
 def rows(commands: int, seed: str) -> str:
     """What the exchange would write, publish and answer, in batches as under load."""
     said = hashlib.sha256()
-    now = clock.now_ns
-    try:
-        for crowd in crowds(commands, seed):
-            engine = Engine(1)
-            applier = Applier(engine, Streams(1, "twin", Scales(), {}), Head(0, 0))
-            audit, work = Audit(engine.state), applier.new_work()
-            for command, number, at_ns in crowd.commands(SEQUENCE):
-                clock.now_ns = lambda at_ns=at_ns: at_ns
-                keyed = idempotency.key_of(command) is not None
-                applier.apply(work, [Arrival(command, number, None) if keyed else command], {})
-                if number % BATCH == 0:
-                    _tell(said, work, audit)
-                    work = applier.new_work()
-            _tell(said, work, audit)
-            _dot()
-    finally:
-        clock.now_ns = now
+    for crowd in crowds(commands, seed):
+        engine = Engine(1)
+        applier = Applier(engine, Streams(1, "twin", Scales(), {}), Head(0, 0), wall=lambda on=crowd: on.at)
+        audit, work = Audit(engine.state), applier.new_work()
+        for command, number, _ in crowd.commands(SEQUENCE):
+            keyed = idempotency.key_of(command) is not None
+            applier.apply(work, [Arrival(command, number, None) if keyed else command], {})
+            if number % BATCH == 0:
+                _tell(said, work, audit)
+                work = applier.new_work()
+        _tell(said, work, audit)
+        _dot()
     return said.hexdigest()
 
 

@@ -34,16 +34,6 @@ TICKS = (Quote, Print, Reference, PhaseTick, SetRules)
 GAME = ("DATABASE_URL", "REDIS_URL", "SIMGAME_HOME", "SIMGAME_WORLD", "SIMGAME_FAILPOINTS")
 
 
-class _ToldTime(Applier):
-    """Engine time is the drill's, not the wall's."""
-
-    told_ns = 0
-
-    def now(self) -> int:
-        self.head.at_ns = max(self.head.at_ns, self.told_ns)
-        return self.head.at_ns
-
-
 class Indoors:
     """One world's books in memory and in the tables. `runner`: for the writer; the rest waits for it."""
 
@@ -57,7 +47,7 @@ class Indoors:
 
     def apply(self, command: Any, at_ns: int) -> Reply | None:
         """In memory. The answer that waits for the commit, when somebody asked."""
-        self.at_ns = self.applier.told_ns = at_ns
+        self.at_ns = at_ns
         if isinstance(command, TICKS):
             self.applier.apply(self.work, [command], {})
             return None
@@ -93,8 +83,7 @@ class Indoors:
         engine = recovery.engine_of(books, number, (), self.rules.halted)
         epoch, slug = self.world.stream_epoch, self.world.slug
         streams = Streams(number, epoch, self.rules.scales, books.stream_heads, slug)
-        self.applier = _ToldTime(engine, streams, books.head)
-        self.applier.told_ns = self.at_ns
+        self.applier = Applier(engine, streams, books.head, wall=lambda: self.at_ns)
         self.writer = Writer(lease, opened)
         self.work, self.done = self.applier.new_work(), {}
         begun = Recovered(engine_version(), tuple(self.rules.halted))

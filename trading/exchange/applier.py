@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +51,13 @@ class Work:
 
 
 class Applier:
-    def __init__(self, engine: Engine, streams: Streams, head: Head):
+    def __init__(self, engine: Engine, streams: Streams, head: Head, wall: Callable[[], int] | None = None):
+        """`wall`: nanoseconds since 1970, for drills that have a time of their own."""
         self.engine = engine
         self.streams = streams
         self.head = head
         self.heard = Heard()
+        self._wall = wall
         self._begun: tuple[Recovered, int, int] | None = None
         self.known = KnownKeys(head.seq)
         self.commands = 0
@@ -73,7 +76,8 @@ class Applier:
 
     def now(self) -> int:
         """Engine time: the wall clock, never back, in the microseconds that the database keeps."""
-        self.head.at_ns = max(self.head.at_ns, clock.now_ns() // clock.NS_PER_US * clock.NS_PER_US)
+        wall_ns = clock.now_ns() if self._wall is None else self._wall()
+        self.head.at_ns = max(self.head.at_ns, wall_ns // clock.NS_PER_US * clock.NS_PER_US)
         return self.head.at_ns
 
     def _request(self, work: Work, arrival: Arrival, stored: Stored) -> Reply:
