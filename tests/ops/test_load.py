@@ -9,7 +9,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from ops.load import flow
+from ops.load import flow, orders
 from ops.load.bench import rates, span
 from ops.load.open_client import Run, drive
 from ops.load.pit import CLOSE, Pit
@@ -101,6 +101,31 @@ def test_the_books_of_a_bench_hold():
         pit.do(pit.order(n, CLOSE + 5 if n % 2 else CLOSE - 20))
     assert pit.engine.state.fills_n == 15
     assert pit.engine.breaches() == []
+
+
+def test_the_report_of_orders_tells_the_timetable_apart_from_the_closed_loop():
+    closed = {"acks_per_s": 6_137, "p50_ms": 20.3, "p99_ms": 36.0, "p999_ms": 51.6, "errors": 0}
+    timed = orders._timed(
+        {"rate": 5_000.0, "sent": 40_000, "acks": 39_998, "p50_ms": 12.9, "p90_ms": 30.9, "p99_ms": 58.2,
+         "p999_ms": 65.2, "max_ms": 69.1, "errors": {"429 RATE_LIMITED": 2}, "core_share": {"idle": 0.34}}
+    )  # fmt: skip
+    facts = {"orders_new": 1, "fills": 1, "breaks": 0, "batches": 3, "largest_batch": 39}
+    ours = closed | {"at_rate": timed, "cpu_us_by_stage": {"rows": 89}} | facts
+    nobody = {
+        "name": "DRF + ORM",
+        "acks_per_s": 0,
+        "p50_ms": None,
+        "p99_ms": None,
+        "p999_ms": None,
+        "errors": 9,
+    }
+    shown = orders.table({"ours": ours, "peer": nobody, "ratio": None})
+    lines = {line.split("  ")[0]: line.split() for line in shown.splitlines() if line}
+    assert lines["acks_per_s"][1:] == ["6,137", "0"]
+    assert lines["ratio"][1:] == ["-"]
+    assert "on a timetable of 5,000 orders/s" in shown
+    assert lines["errors"][1:] == ["2"], "the last of the two: of 40,000 orders two were refused"
+    assert lines["books"][1:3] == ["orders_new", "1,"]
 
 
 async def test_the_report_says_how_much_of_a_core_each_watched_process_took():
