@@ -1,7 +1,7 @@
 """JSON of what lies in the tables: worlds, instruments, bars; and Alpaca's dress for their clients.
 
 Prices, sizes and money are decimal strings, times RFC 3339 UTC, what is not known is null.
-Alpaca's data objects have one-letter names (`docs/api.md`).
+Alpaca's data objects have one-letter names (`docs/api/README.md`).
 """
 
 from __future__ import annotations

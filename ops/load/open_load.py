@@ -6,7 +6,6 @@ core it took, how late it was at worst, and what was left of the machine.
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
 from ops.load import processes
@@ -30,7 +29,8 @@ def run(
         processes.street(stage, environment) as street,
     ):
         if not fixed_prices:
-            give(stage)
+            processes.write(stage, "give")
+            processes.read(stage)
         fixed = {"port": street.port, "path": "/v2/orders", "watched": street.watched,
                  "connections": connections, "marketable": marketable,
                  "follows": not fixed_prices, **street.players}  # fmt: skip
@@ -46,12 +46,6 @@ def run(
     return {"bench": "loadtest", "machine": began, "seconds": seconds, "connections": connections,
             "prices": "fixed, buys only" if fixed_prices else "of the last second, buys and sells",
             "rates": found, "books": facts}  # fmt: skip
-
-
-def give(stage: subprocess.Popen[Any]) -> None:
-    """Something to sell, for every player of the stage."""
-    processes.write(stage, "give")
-    processes.read(stage)
 
 
 def table(found: Report) -> str:

@@ -189,6 +189,7 @@ async def test_a_lost_hint_is_found_by_the_sweep(town: Town, valkey: Valkey):
         await alice_reads(house, alice, "purse:1")
         town.say("purse:1", {"n": 1})
         await alice.until(lambda: alice.position["purse:1"][1] == 1)
+        assert alice.state["purse:1"] == dict(town.truth("purse:1").data)
 
 
 async def test_a_flushed_redis_changes_nothing(post: House, town: Town, valkey: Valkey, publisher: Publisher):

@@ -1,1 +1,1 @@
-"""Doors of the HTTP API: parse, one call, answer. Field tables: docs/api.md."""
+"""Doors of the HTTP API: parse, one call, answer. Field tables: docs/api/README.md."""

@@ -20,9 +20,8 @@ from trading.messages.rows import (
     nested,
     order_json,
     position_json,
-    terms_of,
 )
-from trading.messages.scale import Scale, Scales, scale_of
+from trading.messages.scale import Scale, scale_of
 
 __all__ = [
     "JSON",
@@ -30,7 +29,6 @@ __all__ = [
     "OF_A_PORTFOLIO",
     "PERCENT_EXPONENT",
     "Scale",
-    "Scales",
     "average_cost",
     "average_price",
     "balance_json",
@@ -41,5 +39,4 @@ __all__ = [
     "order_json",
     "position_json",
     "scale_of",
-    "terms_of",
 ]

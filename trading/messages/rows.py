@@ -2,8 +2,8 @@
 
 Every function takes an engine row (trading.engine.events) or the model that mirrors it, and the
 `Scale` of its instrument. Money and quantities become decimal strings, times RFC 3339.
-The shapes are Alpaca's where Alpaca has a word (docs/api.md). Each order comes through here: an operator
-may compile it (decision 0079), which is why what may be of two kinds is declared as Any.
+The shapes are Alpaca's where Alpaca has a word (docs/api/README.md). Each order comes through here: an
+operator may compile it (decision 0079), which is why what may be of two kinds is declared as Any.
 """
 
 from __future__ import annotations
