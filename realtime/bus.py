@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import msgspec
 import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from realtime.publish import BUS_CHANNEL, Frame, decode_frame
-
 log = logging.getLogger(__name__)
+F = TypeVar("F")
 
 BEAT_S = 1.0  # we ping this often …
 SILENT_S = 2.5  # … and a Redis that says nothing for this long counts as down
@@ -22,19 +22,23 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 2.0
 
 
-class BusReader:
-    """Calls `on_frame` for each frame, `on_up` once subscribed, `on_down` when that has ended."""
+class BusReader(Generic[F]):
+    """Calls `on_frame` for each frame, `on_up` once subscribed, `on_down` when that has ended.
+
+    `decode` makes a frame of what stands on the channel, and raises msgspec.DecodeError for what is none.
+    """
 
     def __init__(
         self,
         redis_url: str,
-        on_frame: Callable[[Frame], None],
+        channel: str,
+        decode: Callable[[bytes], F],
+        on_frame: Callable[[F], None],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
-        channel: str = BUS_CHANNEL,
     ):
         self.redis_url = redis_url
-        self.channel = channel
+        self.channel, self.decode = channel, decode
         self.on_frame, self.on_up, self.on_down = on_frame, on_up, on_down
         self.bad_frames = 0
         self._up = False
@@ -95,7 +99,7 @@ class BusReader:
             self.on_up()
         elif message["type"] == "message":
             try:
-                frame = decode_frame(message["data"])  # type: ignore[arg-type]
+                frame = self.decode(message["data"])  # type: ignore[arg-type]
             except msgspec.DecodeError as error:
                 self.bad_frames += 1
                 log.warning("A frame on the bus is not ours: %s", error)

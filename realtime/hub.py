@@ -24,7 +24,7 @@ from realtime.groups import Group, GroupKey
 from realtime.identity import Who
 from realtime.limits import Limits
 from realtime.owners import Owners
-from realtime.publish import BUS_CHANNEL, Frame, Message
+from realtime.publish import BUS_CHANNEL, Frame, Message, decode_frame
 from realtime.state import TopicState, Verdict
 from realtime.topics import Policy, Snapshot, kind_of
 from realtime.wanted import Announcer
@@ -49,7 +49,9 @@ class Hub:
         self._idle: dict[Policy, OrderedDict[str, None]] = {policy: OrderedDict() for policy in Policy}
         self._by_player: Counter[int] = Counter()
         self._bus = (
-            BusReader(redis_url, self._on_frame, self._on_up, self._on_down, channel) if redis_url else None
+            BusReader(redis_url, channel, decode_frame, self._on_frame, self._on_up, self._on_down)
+            if redis_url
+            else None
         )
         self._announcer = Announcer(redis_url) if redis_url else None
         self._watch = Watch(self)
@@ -160,7 +162,7 @@ class Hub:
         if state.wanted:
             self._idle[state.kind.policy].pop(state.topic, None)
             return
-        if not self.bus_up or state.epoch is None:
+        if not self.bus_up or state.epoch is None or state.kind.on_demand:
             self._forget(state)
             return
         self._keep_idle(state)
@@ -199,6 +201,9 @@ class Hub:
         state = self.states.get(message.topic) or self.state_of(message.topic)
         if state is None:
             self.counters.messages_unknown += 1
+            return
+        if state.kind.on_demand and not state.wanted:  # others read it; soon it is not sent any more
+            self._forget(state)
             return
         if state.kind.name in self.degrade.paused and not state.kind.private:
             self.counters.messages_paused += 1
@@ -294,11 +299,12 @@ class Hub:
         idle = self._idle[policy]
         idle[state.topic] = None
         while len(idle) > getattr(self.limits, f"idle_topics_{policy.value}"):
-            del self.states[idle.popitem(last=False)[0]]
+            self._forget(self.states[next(iter(idle))])
 
     def _forget(self, state: TopicState) -> None:
         self._idle[state.kind.policy].pop(state.topic, None)
         self.states.pop(state.topic, None)
+        self.owners.forget(state.topic)
 
     def _on_frame(self, frame: Frame) -> None:
         self.deliver(frame.messages)

@@ -44,6 +44,10 @@ class Owners:
             self._snapshots[topic] = (now, task)
         return await asyncio.shield(task)
 
+    def forget(self, topic: str) -> None:
+        """What came after its snapshot is not kept any more: the next reader needs a newer one."""
+        self._snapshots.pop(topic, None)
+
     async def since(self, kind: TopicKind, topic: str, epoch: str, offset: int) -> Sequence[Message] | None:
         """The messages after a position; None when they are gone, or too many to be worth it."""
         if kind.since is None or offset < 0:

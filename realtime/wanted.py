@@ -3,27 +3,37 @@
 Only topics of kinds that are `on_demand`. A worker says a topic when its first reader comes, and all of its
 topics again every few seconds; what nobody says for a while has no readers. Offsets count messages that were
 left out, too: a reader who came in between sees a gap, and asks for a snapshot.
+
+Said in two ways: in a sorted set, for an owner who looks now and then (the feed); and on a channel, for one
+who wants to hear it at once (`Readers`, the exchange).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
+import msgspec
 import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from realtime.bus import BusReader
 from realtime.publish import TIMEOUT_S
 from simgame.kernel import clock
 
 KEY = "simgame:wanted:1"  # sorted set: topic → wall seconds until which it counts as read
+CHANNEL = "simgame:wanted:1:said"  # lists of topics, as they are said
 SAID_S = 15.0
 AGAIN_S = 5.0
 TOGETHER_S = 0.01  # a page opens several topics at once: one message
+UNHEARD_S = 15.0  # who begins to listen has heard every worker by then, also one that missed a turn
 
 log = logging.getLogger(__name__)
+encode_topics = msgspec.msgpack.Encoder().encode
+decode_topics = msgspec.msgpack.Decoder(list[str]).decode
 
 
 class Announcer:
@@ -80,8 +90,48 @@ class Announcer:
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.zadd(KEY, scores)
                 pipe.zremrangebyscore(KEY, 0, now_s)
+                pipe.publish(CHANNEL, encode_topics(list(scores)))
                 await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
             log.info("Who reads what cannot be said (%s).", error)
             return False
         return True
+
+
+class Readers:
+    """For one owner: which topics of its `kind` somebody reads. Used from one event loop.
+
+    `on_new` is called with the topics that have their first reader. While nobody can be heard, and until
+    every worker has had time to say what is read there, everything counts as read.
+    """
+
+    def __init__(self, redis_url: str, kind: str, on_new: Callable[[list[str]], None]):
+        self._prefix, self._on_new = f"{kind}:", on_new
+        self._until: dict[str, float] = {}  # topic → monotonic seconds until which it counts as read
+        self._all_until = math.inf
+        self._bus = BusReader(redis_url, CHANNEL, decode_topics, self._said, self._up, self._down)
+
+    async def run(self) -> None:
+        """For ever, until cancelled."""
+        await self._bus.run()
+
+    def has(self, topic: str) -> bool:
+        """Does somebody read it? Always, of another kind."""
+        now = clock.monotonic_s()
+        read = now < self._all_until or self._until.get(topic, 0.0) > now
+        return read or not topic.startswith(self._prefix)
+
+    def _said(self, topics: list[str]) -> None:
+        now = clock.monotonic_s()
+        mine = [topic for topic in topics if topic.startswith(self._prefix)]
+        new = [topic for topic in mine if not self.has(topic)]
+        self._until = {topic: until for topic, until in self._until.items() if until > now}
+        self._until |= dict.fromkeys(mine, now + SAID_S)
+        if new:
+            self._on_new(new)
+
+    def _up(self) -> None:
+        self._all_until = clock.monotonic_s() + UNHEARD_S
+
+    def _down(self) -> None:
+        self._all_until = math.inf

@@ -2,7 +2,7 @@
 and `halts:<world>`: what is halted, to everybody.
 
 The offset of a private topic is the database's own sequence, so what a socket missed is read from
-`trading_accountevent`; nothing depends on what a worker remembers.
+`trading_accountevent`; nothing depends on what a worker remembers. The exchange sends what somebody reads.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ def in_a_thread(read: Callable[..., T]) -> Callable[..., Awaitable[T]]:
 
 
 def register_topics() -> None:
-    register(
-        TopicKind(PORTFOLIO, Policy.EVERY, _desk, _own_portfolio, since=_missed, private=True),
-    )
+    mine = TopicKind(PORTFOLIO, Policy.EVERY, _desk, _own_portfolio, _missed, private=True, on_demand=True)
+    register(mine)
     register(TopicKind(GAME, Policy.LATEST, _standings, _game_to_see))
     register(TopicKind(HALTS, Policy.LATEST, _halts, _anybody))
 

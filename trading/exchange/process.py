@@ -22,8 +22,7 @@ from django.db import connections
 
 from market.feed.client import FeedClient
 from market.models import World
-from realtime.publish import Publisher
-from simgame.kernel import clock, collector, threads
+from simgame.kernel import clock, collector, tasks, threads
 from trading import invariants
 from trading.engine.commands import Recovered, SetRules
 from trading.exchange import recovery, ticks
@@ -31,6 +30,7 @@ from trading.exchange.applier import Applier
 from trading.exchange.database import connect
 from trading.exchange.lease import Fenced, Lease, end_sleeper
 from trading.exchange.loop import BooksBroken, DatabaseLost, Loop, Rebuild
+from trading.exchange.news import News
 from trading.exchange.server import Server
 from trading.exchange.streams import Streams
 from trading.exchange.takings import Takings
@@ -59,17 +59,19 @@ class Exchange:
     def __init__(self, world: World):
         self.world = world
         self.path = Path(settings.RUN_DIR) / f"exchange-{world.number}.sock"
-        self.publisher = Publisher(settings.REDIS_URL)
+        self.news = News(settings.REDIS_URL)
         self._stopping = False
         self._life: Life | None = None
         self._rebuilds: deque[float] = deque(maxlen=REBUILDS_MAX)
 
     async def run(self) -> int:
         """Until `stop` or the end of our right to write. The exit code."""
+        hearing = asyncio.create_task(self.news.readers.run())
         try:
             return await self._lives()
         finally:
-            await self.publisher.aclose()
+            await tasks.end([hearing])
+            await self.news.aclose()
 
     async def run_until_signalled(self) -> int:
         """As a process of its own: SIGTERM and SIGINT stop it after the batch under way."""
@@ -141,7 +143,7 @@ class Exchange:
             applier=Applier(engine, streams, books.head),
             writer=writer,
             reader=Reader(await asyncio.to_thread(connect, "reader")),
-            publish=self.publisher.publish_now,
+            publish=self.news.publish,
             why_quarantined=why,
             begin_with=begin_with,
         )
