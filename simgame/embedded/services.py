@@ -158,6 +158,7 @@ class Embedded:
                 stdout=log,
                 stderr=log,
                 cwd=server.folder,
+                env=os.environ | server.environment,
                 **server.identity.popen_options(),
             )
         self._running[server.name] = (server, process)

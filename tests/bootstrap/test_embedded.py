@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,28 @@ def test_it_starts_both_on_sockets_only_and_stops_them(initialised: Path):
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         client.close()
     assert not any(map(is_running, pids))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and it is glibc that is told")
+def test_a_session_keeps_the_memory_that_the_next_statement_needs(initialised: Path):
+    """Given back after each batch, every page is asked for again with the next."""
+    with Embedded(initialised) as pair, psycopg.connect(pair.database_url) as connection:
+        session = connection.info.backend_pid
+        words = ["x" * 100] * 10_000
+
+        def ask(times: int) -> int:
+            before = page_faults(session)
+            for _ in range(times):
+                connection.execute("SELECT count(*) FROM unnest(%s::text[])", [words])
+            return page_faults(session) - before
+
+        ask(20)
+        assert ask(50) < 50 * 20, "a megabyte is 256 pages"
+
+
+def page_faults(pid: int) -> int:
+    """Without reading from disk."""
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[7])
 
 
 def test_two_that_start_at_once_share_one_pair(initialised: Path):
