@@ -174,6 +174,22 @@ async def ask(address: str, question: dict[str, Any]) -> dict[str, Any]:
         raise errors.FeedUnavailable(f"The feed at {address} does not answer: {error!r}.") from error
 
 
+class Line:
+    """For questions again and again: where a world's feed listens is looked up when it did not answer."""
+
+    def __init__(self, world_number: int):
+        self.world_number = world_number
+        self._address = ""
+
+    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        self._address = self._address or await address_of(self.world_number)
+        try:
+            return await ask(self._address, question)
+        except errors.FeedUnavailable:
+            self._address = ""
+            raise
+
+
 def ask_sync(world_number: int, question: dict[str, Any]) -> dict[str, Any]:
     """As `ask`, for commands, sync views and Celery."""
     address = _address_in(FeedLease.objects.filter(world_id=world_number).first(), world_number)

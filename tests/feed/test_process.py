@@ -80,6 +80,28 @@ async def test_a_second_feed_takes_over_and_the_first_leaves(runner, seeded):
     assert lease.epoch == epoch + 1
 
 
+async def test_who_asks_again_and_again_finds_a_feed_that_moved(runner, seeded, tmp_path, monkeypatch):
+    """The exchange asks several times a second: where the feed listens is read once, until nobody answers."""
+    reads, where = [], client.address_of
+
+    async def counted(world_number: int) -> str:
+        reads.append(world_number)
+        return await where(world_number)
+
+    monkeypatch.setattr(client, "address_of", counted)
+    line = client.Line(seeded.number)
+    with pytest.raises(errors.FeedUnavailable):
+        await line.ask({"op": "status"})
+    for place in ("here", "elsewhere"):
+        reads.clear()
+        async with runner.running(seeded, socket_path=tmp_path / f"{place}.sock"):
+            for _ in range(3):
+                assert (await line.ask({"op": "status"}))["op"] == "status"
+            assert len(reads) == 1
+        with pytest.raises(errors.FeedUnavailable):
+            await line.ask({"op": "status"})
+
+
 async def test_a_feed_that_does_not_leave_is_named(runner, seeded, monkeypatch):
     monkeypatch.setattr("market.feed.run.TAKE_OVER_S", 0.2)
     with suppress(Superseded):  # the first one hears of the second at its next beat, now or later

@@ -44,6 +44,7 @@ class Takings:
 
     def __init__(self, world: World, fills: Callable[[], int]):
         self.world, self.fills = world, fills
+        self.feed = client.Line(world.number)
         self.upto = -1  # the feed has not said yet what it knows
 
     async def run(self) -> None:
@@ -71,9 +72,9 @@ class Takings:
             self.upto = answer["upto"]
 
     async def _ask(self, after: int, upto: int, rows: Rows) -> dict[str, Any]:
-        address = await client.address_of(self.world.number)
-        question = {"op": "source", "what": "taken", "after": after, "upto": upto, "rows": rows}
-        return await client.ask(address, question)
+        return await self.feed.ask(
+            {"op": "source", "what": "taken", "after": after, "upto": upto, "rows": rows}
+        )
 
 
 def read(world_number: int, after: int) -> tuple[int, Rows]:

@@ -32,6 +32,7 @@ class VenueHalts:
 
     def __init__(self, world: World, state: State, submit: Callable[[list[Any]], None]):
         self.world, self.state, self.submit = world, state, submit
+        self.feed = client.Line(world.number)
 
     async def run(self) -> None:
         """For ever. Worlds that are not made from a seed halt nothing by themselves."""
@@ -52,8 +53,7 @@ class VenueHalts:
     async def _compare(self) -> None:
         if not any(market.rules and "breaker" in market.rules.rows for market in self.state.markets.values()):
             return
-        address = await client.address_of(self.world.number)
-        said = await client.ask(address, {"op": "source", "what": "halts"})
+        said = await self.feed.ask({"op": "source", "what": "halts"})
         if due := commands(self.state, set(said["halts"])):
             self.submit(due)
 
