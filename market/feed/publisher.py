@@ -11,7 +11,7 @@ Keys (all of a world, `<slug>`), written in one transaction before the news goes
     sg:trades:<slug>  hash  symbol → {epoch, offset, trades: the last 50, at, forgot}
     sg:bars:<slug>    hash  symbol:interval → {epoch, offset, bars: [the one before, forming], at, forgot}
     sg:phase:<slug>   string  PhaseRow
-    sg:offset:<slug>  hash  epoch, board, phase
+    sg:offset:<slug>  hash  board, phase; and epoch, once all of the above hold the present state
 
 `at` is the offset of the message that brought each row last; `forgot` that of the newest message about a
 row that is not among them. So whoever stands at an offset can be told what followed.
@@ -199,10 +199,8 @@ class RedisPublisher:
             if number % ROWS_A_SLICE == 0:
                 await asyncio.sleep(0)
         self._render_phase(messages, writes)
-        writes["offset"] = {
-            "epoch": self.epoch.encode(),
-            **{kind: str(self.offsets[f"{kind}:{self.slug}"]).encode() for kind in ("board", "phase")},
-        }
+        offsets = {kind: str(self.offsets[f"{kind}:{self.slug}"]).encode() for kind in ("board", "phase")}
+        writes["offset"] = offsets | ({"epoch": self.epoch.encode()} if whole else {})
         return messages, writes
 
     def _render_quotes(self, messages: list[Message], writes: dict[str, dict[str, bytes]]) -> Iterator[None]:
@@ -336,7 +334,7 @@ class RedisPublisher:
                     else:
                         pipe.hset(f"sg:{kind}:{self.slug}", mapping=fields)  # type: ignore[arg-type]
                 pipe.zrangebyscore(wanted.KEY, clock.now_ns() / clock.NS_PER_S, "+inf")
-                *_, said = await pipe.execute()
+                *answers, said = await pipe.execute()
                 self._read = frozenset(topic.decode() for topic in said)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._behind:
@@ -344,5 +342,9 @@ class RedisPublisher:
             self._behind, self._read = True, None
             self._breaker.failed(clock.monotonic_s())
             return
-        self._behind = False
+        added = dict(zip(writes, answers, strict=True))["offset"]  # fields that were not there
+        forgot = bool(added) and not self._behind
+        if forgot:
+            log.warning("redis_forgot", world=self.slug)
+        self._behind = forgot
         self._breaker.succeeded()

@@ -272,6 +272,27 @@ async def test_redis_holds_the_last_state(runner, seeded):
     server.close()
 
 
+async def test_a_redis_that_forgot_is_not_believed_before_it_has_everything_again(runner, seeded):
+    """Half a board, and the bars of yesterday for the rest, would be an older state than was shown before."""
+    server = redis.Redis.from_url(settings.REDIS_URL)
+    offset, newest = (f"sg:{kind}:{seeded.slug}" for kind in ("offset", "latest"))
+
+    def look() -> int:
+        """How many rows there are, once it is said whose they are."""
+        with server.pipeline(transaction=True) as pipe:
+            epoch, rows = pipe.hget(offset, "epoch").hlen(newest).execute()
+        return rows if epoch else 0
+
+    async with runner.running(seeded) as feed:
+        await until(look, "a board")
+        for _ in range(3):
+            flushes = feed.publisher.flushes
+            server.delete(*server.keys(f"sg:*:{seeded.slug}"))
+            assert await until(look, "a board") == 30
+            assert feed.publisher.flushes > flushes
+    server.close()
+
+
 # --- as a process --------------------------------------------------------------------------------------
 
 
