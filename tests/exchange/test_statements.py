@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import select
 import socket
 import threading
@@ -19,12 +20,14 @@ from tests.exchange import planted
 from trading.exchange.arrays import KINDS
 from trading.exchange.database import connect
 from trading.exchange.pipeline import Aborted, MissingRows, Pipeline
-from trading.exchange.tables import Statement, update
+from trading.exchange.tables import Statement, insert, update
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BIG = 2**63 - 1
 AT_NS = 1_795_314_230_301_346_000
 ID = str(uuid.UUID(int=7))
+ROWS = 12
+COLUMN_TYPES = {"json": "json", "json?": "jsonb", "encoded": "json", "decimal": "numeric"}
 
 SENT = {
     "bigint": ([1, -1, BIG], [1, -1, BIG]),
@@ -68,6 +71,21 @@ def test_a_column_arrives_as_it_was(connection, kind):
         sql = sql.replace("$1::bigint", str(1 << 40))
     cursor = connection.execute(sql.replace("%s", "%b"), [_Binary(encode(values))])
     assert [row[0] for row in cursor] == expected
+
+
+def test_a_row_of_every_kind_arrives_as_it_was(connection):
+    """Numbers are read at their row's place, texts pass by: they must meet in the same row."""
+    columns = {f"of_{n}": kind for n, kind in enumerate(SENT)}
+    values = [list(itertools.islice(itertools.cycle(sent), ROWS)) for sent, _ in SENT.values()]
+    expected = [list(itertools.islice(itertools.cycle(came), ROWS)) for _, came in SENT.values()]
+    types = [COLUMN_TYPES.get(kind) or KINDS[kind][0].removesuffix("[]") for kind in SENT]
+    made = ", ".join(f"{column} {type_}" for column, type_ in zip(columns, types, strict=True))
+    connection.execute(f"CREATE TEMPORARY TABLE every_kind (n serial, {made})")
+    statement = insert("every_kind", columns, "").of(values, 1 << 40)
+    asyncio.run(Pipeline(connection).run([statement]))
+    connection.pgconn.exit_pipeline_mode()
+    found = connection.execute(f"SELECT {', '.join(columns)} FROM every_kind ORDER BY n").fetchall()
+    assert found == list(zip(*expected, strict=True))
 
 
 class _Binary(bytes):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from trading.exchange.arrays import KINDS, bigint
 
+OF_ONE_WIDTH = frozenset(("bigint[]", "int[]", "smallint[]", "timestamptz[]", "bool[]"))
 MISSING = "22012"  # division by zero: how `update` ends a transaction that would leave a row out
 
 
@@ -56,10 +57,10 @@ def insert(table: str, columns: dict[str, str], *constants: str, tail: str = "")
     """`constants`: the columns that they fill; "" for none."""
     named = [name for name in constants if name]
     first = [f"${n}::bigint" for n, name in enumerate(constants, 1) if name]
-    stored = [KINDS[kind][1].format(column) for column, kind in _kinds(columns).items()]
+    rows = Rows(columns, len(constants))
     sql = (
-        f"INSERT INTO {table} ({', '.join([*named, *columns])}) SELECT {', '.join([*first, *stored])} "
-        f"FROM {_rows(columns, len(constants))} {tail}"
+        f"INSERT INTO {table} ({', '.join([*named, *columns])}) "
+        f"SELECT {', '.join([*first, *rows.stored.values()])} FROM {rows} {tail}"
     )
     return Columns(f"insert_{table}", sql, columns)
 
@@ -71,9 +72,9 @@ def update(table: str, columns: dict[str, str], *, key: str, keep: tuple[str, ..
     nothing does, and needs no function of ours.
     """
     used = {column: kind for column, kind in columns.items() if column not in keep}
-    kinds = {column: kind for column, kind in _kinds(used).items() if column != key}
-    stored = ", ".join(f"{name} = {KINDS[kind][1].format(f'r.{name}')}" for name, kind in kinds.items())
-    touched = f"UPDATE {table} t SET {stored} FROM {_rows(used)} WHERE t.{key} = r.{key} RETURNING 1"
+    rows = Rows(used, key=key)
+    stored = ", ".join(f"{name} = {value}" for name, value in rows.stored.items() if name != key)
+    touched = f"UPDATE {table} t SET {stored} FROM {rows} WHERE t.{key} = r.{key} RETURNING 1"
     keys = f"$1::{KINDS[next(iter(_kinds(used).values()))][0]}"
     sql = f"WITH done AS ({touched}) SELECT 1 / (count(*) = cardinality({keys}))::int FROM done"
     return Columns(f"update_{table}", sql, used, exact=True)
@@ -91,8 +92,27 @@ def _kinds(columns: dict[str, str]) -> dict[str, str]:
     return {column: kind.partition(" ")[0] for column, kind in columns.items()}
 
 
-def _rows(columns: dict[str, str], before: int = 0) -> str:
-    """The arrays side by side as `r`; `before`: parameters that come first."""
-    kinds = enumerate(_kinds(columns).values(), before + 1)
-    arrays = ", ".join(f"${n}::{KINDS[kind][0]}" for n, kind in kinds)
-    return f"unnest({arrays}) AS r({', '.join(columns)})"
+class Rows:
+    """The arrays side by side, as `r`; `before`: parameters that come first.
+
+    `unnest` keeps each element in a row of its own, and puts these rows together again. So it is asked for
+    texts, whose place in an array is found by passing all before it, and for the `key` by which rows are
+    found; what has a width is read out of its array at the row's place. See decision 0084.
+    """
+
+    def __init__(self, columns: dict[str, str], before: int = 0, key: str = ""):
+        kinds = _kinds(columns)
+        passed = {column for column, kind in kinds.items() if KINDS[kind][0] not in OF_ONE_WIDTH}
+        passed |= {key} if key else {next(iter(kinds))} if not passed else set()
+        self.stored: dict[str, str] = {}  # what is stored of each column
+        arrays: dict[str, str] = {}
+        for n, (column, kind) in enumerate(kinds.items(), before + 1):
+            array, stored, _ = KINDS[kind]
+            value = f"(${n}::{array})[r.place::int]"
+            if column in passed:
+                value, arrays[column] = f"r.{column}", f"${n}::{array}"
+            self.stored[column] = stored.format(value)
+        self._sql = f"unnest({', '.join(arrays.values())}) WITH ORDINALITY AS r({', '.join(arrays)}, place)"
+
+    def __str__(self) -> str:
+        return self._sql
