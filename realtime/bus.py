@@ -51,7 +51,7 @@ class BusReader(Generic[F]):
                 await self._read()
             except (RedisError, OSError, TimeoutError) as error:
                 if self._up:
-                    log.warning("Lost the bus (%s): reading from the owners of the topics.", error)
+                    log.warning("Lost the channel %s (%s): going on without it.", self.channel, error)
                     backoff = BACKOFF_FIRST_S
             except Exception:  # a fault of ours must not end the news for good
                 log.exception("The reader of the bus failed and starts again.")
@@ -95,7 +95,7 @@ class BusReader(Generic[F]):
     def _take(self, message: dict[str, object]) -> None:
         if message["type"] == "subscribe":
             self._up = True
-            log.info("Reading the bus.")
+            log.info("Reading the channel %s.", self.channel)
             self.on_up()
         elif message["type"] == "message":
             try:

@@ -158,7 +158,7 @@ class Hub:
         """Call when a topic may have lost its last reader: idle topics are kept in bounds, and none
         at all when nobody would keep them true."""
         if state.kind.on_demand and self._announcer is not None:
-            self._announcer.settle(state.topic, state.wanted)
+            self._announcer.settle(state.topic, state.wanted, listed=not state.kind.private)
         if state.wanted:
             self._idle[state.kind.policy].pop(state.topic, None)
             return

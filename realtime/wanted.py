@@ -4,8 +4,8 @@ Only topics of kinds that are `on_demand`. A worker says a topic when its first 
 topics again every few seconds; what nobody says for a while has no readers. Offsets count messages that were
 left out, too: a reader who came in between sees a gap, and asks for a snapshot.
 
-Said in two ways: in a sorted set, for an owner who looks now and then (the feed); and on a channel, for one
-who wants to hear it at once (`Readers`, the exchange).
+Said in two ways: on a channel, for an owner who wants to hear it at once (`Readers`, the exchange); and in a
+sorted set, for one who looks now and then (the feed): there only public topics, which many readers share.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 import redis.asyncio
@@ -40,7 +40,7 @@ class Announcer:
     """For one web worker. `settle` from its event loop whenever a topic gains or loses its readers."""
 
     def __init__(self, redis_url: str):
-        self.topics: set[str] = set()
+        self.topics: dict[str, bool] = {}  # that are read here → is it in the sorted set, too?
         self._new: set[str] = set()
         self._news = asyncio.Event()
         self._redis = redis.asyncio.Redis.from_url(
@@ -50,11 +50,12 @@ class Announcer:
             retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
         )
 
-    def settle(self, topic: str, wanted: bool) -> None:
+    def settle(self, topic: str, wanted: bool, *, listed: bool = True) -> None:
+        """`listed`: in the sorted set, too."""
         if not wanted:
-            self.topics.discard(topic)
+            self.topics.pop(topic, None)
         elif topic not in self.topics:
-            self.topics.add(topic)
+            self.topics[topic] = listed
             self._new.add(topic)
             self._news.set()
 
@@ -65,11 +66,11 @@ class Announcer:
             while True:
                 await self._wait()
                 everything = clock.monotonic_s() - said_s >= AGAIN_S
-                if await self._say(self.topics if everything else self._new & self.topics):
+                new, self._new = self._new, set()  # more may come while these are said
+                if await self._say(list(self.topics) if everything else [*new & self.topics.keys()]):
                     said_s = clock.monotonic_s() if everything else said_s
                 else:
                     said_s = 0.0
-                self._new.clear()
         finally:
             await self._redis.aclose()
 
@@ -82,15 +83,17 @@ class Announcer:
         await asyncio.sleep(TOGETHER_S)
         self._news.clear()
 
-    async def _say(self, topics: Iterable[str]) -> bool:
-        now_s = clock.now_ns() / clock.NS_PER_S
-        if not (scores := dict.fromkeys(topics, now_s + SAID_S)):
+    async def _say(self, topics: list[str]) -> bool:
+        if not topics:
             return True
+        now_s = clock.now_ns() / clock.NS_PER_S
+        listed = dict.fromkeys([topic for topic in topics if self.topics[topic]], now_s + SAID_S)
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.zadd(KEY, scores)
-                pipe.zremrangebyscore(KEY, 0, now_s)
-                pipe.publish(CHANNEL, encode_topics(list(scores)))
+                if listed:
+                    pipe.zadd(KEY, listed)
+                    pipe.zremrangebyscore(KEY, 0, now_s)
+                pipe.publish(CHANNEL, encode_topics(topics))
                 await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
             log.info("Who reads what cannot be said (%s).", error)

@@ -65,15 +65,16 @@ def bus() -> Iterator[Bus]:
     bus.close()
 
 
-def reads(topic: str) -> None:
-    """A web worker says that somebody came."""
+def reads(topic: str, running: street.InThread) -> None:
+    """A web worker says that somebody came, and is heard."""
 
     async def say() -> None:
         worker = Announcer(settings.REDIS_URL)
         saying = asyncio.create_task(worker.run())
-        worker.settle(topic, True)
-        while worker._new:
-            await asyncio.sleep(0.005)
+        worker.settle(topic, True, listed=False)
+        async with asyncio.timeout(street.PATIENCE_S):
+            while not running.exchange.news.readers.has(topic):
+                await asyncio.sleep(0.005)
         await tasks.end([saying])
 
     asyncio.run(say())
@@ -85,7 +86,7 @@ def test_alices_orders_are_told_to_her_and_bobs_to_nobody(world, quiet, bus):
     for portfolio in (alice, bob):
         assert ask_sync(world.number, street.new_order(portfolio.id)).outcome == "executed"
     street.wait_for(lambda: quiet.exchange.news.left_out >= 4, "news that nobody reads")
-    reads(hers)
+    reads(hers, quiet)
     assert ask_sync(world.number, street.new_order(bob.id)).outcome == "executed"
     assert ask_sync(world.number, street.new_order(alice.id)).outcome == "executed"
     told = bus.until(hers, queries.desk_version(alice.id))
@@ -102,7 +103,7 @@ def test_what_was_left_out_while_she_came_is_sent_after_her(world, quiet, bus, m
     for _ in range(3):
         assert ask_sync(world.number, street.new_order(alice.id)).outcome == "executed"
     hers = f"portfolio:{alice.id}"
-    reads(hers)
+    reads(hers, quiet)
     bus.until(hers, queries.desk_version(alice.id))
     later = [offset for offset in bus.offsets(hers) if offset > snapshot]
     assert later == list(range(snapshot + 1, snapshot + 4))

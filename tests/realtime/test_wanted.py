@@ -73,6 +73,25 @@ async def test_a_reader_who_was_there_before_the_owner_is_heard_too(valkey: Valk
             assert readers.has(HIS), "another worker may not have spoken yet"
 
 
+async def test_who_comes_while_others_are_said_is_said_next(valkey: Valkey, monkeypatch: pytest.MonkeyPatch):
+    """Not with the next round of everything: until then news would be left out."""
+    monkeypatch.setattr(wanted, "UNHEARD_S", 0.0)
+    monkeypatch.setattr(wanted, "AGAIN_S", 1_000.0)
+    heard: list[str] = []
+    worker, readers = Announcer(valkey.url), Readers(valkey.url, "purse", heard.extend)
+    say = worker._say
+
+    async def while_he_comes(asked: list[str]) -> bool:
+        worker.settle(HIS, True)
+        return await say(asked)
+
+    monkeypatch.setattr(worker, "_say", while_he_comes)
+    async with running(worker, readers):
+        await eventually(lambda: not readers.has(HERS))
+        worker.settle(HERS, True)
+        await eventually(lambda: heard == [HERS, HIS])
+
+
 async def test_without_redis_everything_counts_as_read(valkey: Valkey, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wanted, "UNHEARD_S", 0.0)
     readers = Readers(valkey.url, "purse", lambda _: None)
@@ -103,6 +122,8 @@ async def test_who_comes_back_after_news_that_nobody_was_sent_reads_on(on_demand
         await eventually(lambda: house.hub.bus_up)
         await alice.ask(op="auth", token="alice-token")
         await alice.subscribe(HERS)
+        assert house.hub._announcer is not None
+        assert house.hub._announcer.topics == {HERS: False}, "said, and not in the list that the feed reads"
         await publisher.publish_now([on_demand.say(HERS, {"n": 1})])
         await alice.until(lambda: alice.position[HERS][1] == 1)
         await alice.ask(op="unsubscribe", topics=[HERS])
