@@ -11,6 +11,15 @@ export class Refused extends Error {
 
 let portfolio = null;
 
+// Whoever signs out leaves: what a tick makes the page ask meanwhile would be refused as a stranger's.
+let leaving = new AbortController();
+globalThis.addEventListener?.("submit", ({ target }) => {
+  if (target.getAttribute("action") === "/logout/") leaving.abort();
+});
+globalThis.addEventListener?.("pageshow", () => {
+  leaving = new AbortController(); // back by the browser's own button
+});
+
 // Every request from now on is of this portfolio: a player may have several.
 export function speakFor(id) {
   portfolio = id;
@@ -19,9 +28,10 @@ export function speakFor(id) {
 const csrf = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
 
 // Resolves to {status, body, headers}; status 304 has no body. Rejects with Refused, or with
-// TypeError / AbortError when nobody answered.
+// TypeError / TimeoutError / AbortError when nobody answered.
 export async function call(method, path, body, { timeoutMs = 8_000, headers = {} } = {}) {
-  const options = { method, headers: { Accept: "application/json", ...headers }, signal: AbortSignal.timeout(timeoutMs), cache: "no-store" };
+  const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), leaving.signal]);
+  const options = { method, headers: { Accept: "application/json", ...headers }, signal, cache: "no-store" };
   if (portfolio !== null) options.headers["X-Portfolio"] = String(portfolio);
   if (method !== "GET") options.headers["X-CSRFToken"] = csrf();
   if (body !== undefined) {
