@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -23,6 +24,7 @@ from realtime.limits import Limits
 from realtime.publish import Message
 from realtime.routing import websocket_urlpatterns
 from realtime.topics import Policy, Snapshot, TopicKind
+from tests.realtime.valkey import Valkey
 
 WAIT_S = 10.0
 EVERY = ("trades:", "tape:", "purse:")
@@ -272,6 +274,15 @@ async def open_house(
     finally:
         await hub.stop()
         await server.shutdown()
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """A Valkey of the test's own."""
+    valkey = Valkey(tmp_path)
+    valkey.start()
+    yield valkey
+    valkey.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +18,6 @@ from tests.realtime.conftest import House, Reader, Town, eventually, open_house,
 from tests.realtime.valkey import Valkey
 
 POLLED = quick(poll_s=0.05)
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    valkey = Valkey(tmp_path)
-    valkey.start()
-    yield valkey
-    valkey.stop()
 
 
 @pytest.fixture
