@@ -118,6 +118,11 @@ class Readers:
         """For ever, until cancelled."""
         await self._bus.run()
 
+    @property
+    def known(self) -> bool:
+        """Every worker had time to say what is read there."""
+        return clock.monotonic_s() >= self._all_until
+
     def has(self, topic: str) -> bool:
         """Does somebody read it? Always, of another kind."""
         now = clock.monotonic_s()

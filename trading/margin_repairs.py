@@ -17,6 +17,7 @@ from market.models import Instrument
 from market.rulebook import InstrumentRules
 from simgame.kernel import ids
 from simgame.kernel.errors import Invalid
+from trading import account_events
 from trading.engine.commands import Settlement, Undone
 from trading.messages import scale_of
 from trading.models import AccountEvent, ActionEntry, Fill, Portfolio, Position, Transfer
@@ -137,7 +138,7 @@ def _days(row: Instrument, portfolio: int) -> Iterable[Placed]:
     """What the portfolio was told of its contract's days, and of what borrowing cost."""
     told = AccountEvent.objects.filter(portfolio_id=portfolio, noticed=True).order_by("seq")
     for event in told.iterator(chunk_size=1_000):
-        for place, notice in enumerate(event.body["notices"]):
+        for place, notice in enumerate(account_events.notices_of(event.rows, event.body)):
             facts = notice["facts"]
             if facts.get("symbol") != row.symbol:
                 continue

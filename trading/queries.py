@@ -6,7 +6,6 @@ Everything is fetched by owner: a foreign id finds nothing.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from market.models import World
 from simgame.kernel import clock, money, viewer
 from simgame.kernel.errors import NotFound
 from simgame.kernel.ids import row_number, world_key
-from trading import margins, ranking, watchlist
+from trading import account_events, margins, ranking, watchlist
 from trading.messages import JSON, Scale, balance_json, currency_of, fill_json, order_json, position_json
 from trading.models import (
     AccountEvent,
@@ -44,7 +43,7 @@ FILLS_SHOWN = 100
 NOTICES_SHOWN = 10
 # The index of this condition makes it one look.
 NOTICES = """
-SELECT e.body ->> 'notices', simgame_command_at(e.command) FROM trading_accountevent e
+SELECT e.rows, e.body, simgame_command_at(e.command) FROM trading_accountevent e
 WHERE e.portfolio_id = %s AND e.noticed ORDER BY e.seq DESC LIMIT %s"""
 
 
@@ -170,8 +169,7 @@ def _desk_orders(portfolio_id: int) -> list[Order]:
 
 def events_after(portfolio_id: int, seq: int, limit: int) -> list[tuple[int, Any]]:
     """Account events after `seq`, oldest first: what a client missed."""
-    rows = AccountEvent.objects.filter(portfolio_id=portfolio_id, seq__gt=seq).order_by("seq")
-    return list(rows.values_list("seq", "body")[:limit])
+    return account_events.bodies(portfolio_id, seq, limit)
 
 
 def orders(portfolio_id: int, wanted: str = "open", symbols: Iterable[str] = ()) -> QuerySet[Order]:
@@ -215,7 +213,11 @@ def notices(portfolio_id: int) -> list[JSON]:
     with connection.cursor() as cursor:
         cursor.execute(NOTICES, [portfolio_id, NOTICES_SHOWN])
         rows = cursor.fetchall()
-    return [{**notice, "at": _instant(at)} for said, at in rows for notice in json.loads(said)]
+    return [
+        {**notice, "at": _instant(at)}
+        for stored, body, at in rows
+        for notice in account_events.notices_of(stored, body)
+    ]
 
 
 def _instant(at: datetime) -> str:

@@ -19,7 +19,7 @@ from ops.chaos.told import Story
 from ops.chaos.town import InVain, wait_for
 from ops.drills.history import check, witness_of
 from simgame.kernel import ids
-from trading import invariants, messages
+from trading import account_events, invariants, messages
 from trading.engine.events import OrderRow
 from trading.exchange import recovery, replies
 from trading.exchange.client import ask_sync
@@ -248,10 +248,7 @@ class Judge:
             except InVain as late:
                 yield Finding("push", str(late), {"told": _last_told(path), "head": self._head(portfolio)})
                 continue
-            stored = {
-                row.seq: row.body
-                for row in AccountEvent.objects.filter(portfolio_id=portfolio, seq__gte=told[0].offset)
-            }
+            stored = dict(account_events.bodies(portfolio, told[0].offset - 1))
             pushed = [each for each in told if each.data is not None]
             wrong = [each.offset for each in pushed if each.data != stored.get(each.offset)]
             wrong += [b.offset for a, b in pairwise(told) if b.data is not None and b.offset != a.offset + 1]

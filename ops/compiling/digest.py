@@ -88,7 +88,7 @@ def _tell(said: Any, work: Work, audit: Audit) -> None:
     assert not (breaches := audit.breaches(work.batch)), breaches
     for statement in statements.of(work.batch, 1):
         said.update(encode([statement.name, statement.values, statement.rows]))
-    said.update(encode([work.told, [reply for _, reply in work.answers]]))
+    said.update(encode([[each.message() for each in work.told], [reply for _, reply in work.answers]]))
 
 
 def _dot() -> None:

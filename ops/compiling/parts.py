@@ -22,6 +22,7 @@ ROWS: Final = (
     "trading/exchange/known.py",
     "trading/exchange/replies.py",
     "trading/exchange/streams.py",
+    "trading/messages/events.py",
     "trading/messages/rows.py",
 )
 

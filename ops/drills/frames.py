@@ -29,8 +29,7 @@ from ops.drills.frames_client import INTERVALS_MS, NAME
 from ops.drills.frames_judge import Books, Judge, Seen, State, core, difference
 from ops.load.bench import machine
 from simgame.kernel import clock
-from trading import queries
-from trading.models import AccountEvent
+from trading import account_events, queries
 from trading.proof import progress
 
 PLAYERS: Final = 6
@@ -242,8 +241,8 @@ class Drill:
     def _judge(self, witness: Witness, late: list[str]) -> Judge:
         books = {}
         for portfolio, tables in witness.tables.items():
-            rows = AccountEvent.objects.filter(portfolio_id=portfolio).values_list("seq", "body")
-            books[portfolio] = Books(queries.stream_epoch(portfolio), tables, dict(rows))
+            told = dict(account_events.bodies(portfolio))
+            books[portfolio] = Books(queries.stream_epoch(portfolio), tables, told)
         judge = Judge(books, market_queries.no_epoch(self.world))
         for each in late:
             judge.missing(each.split(" ")[0], "portfolio", each)

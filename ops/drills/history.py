@@ -25,6 +25,7 @@ import msgspec
 
 from simgame.kernel import clock
 from simgame.kernel.ids import world_key
+from trading import account_events, ranking
 from trading.proof import journal
 
 Key = tuple[int, str, str]  # portfolio, kind of command, client id
@@ -33,7 +34,7 @@ COMMANDS = """
 SELECT portfolio_id, kind, client_id, id FROM trading_command
 WHERE id BETWEEN %s AND %s AND client_id IS NOT NULL ORDER BY id"""
 EVENTS = """
-SELECT e.portfolio_id, e.seq, e.command, e.body FROM trading_accountevent e
+SELECT e.portfolio_id, e.seq, e.command, e.rows, e.body FROM trading_accountevent e
 JOIN trading_ledgeraccount a ON a.portfolio_id = e.portfolio_id WHERE a.world_id = %s
 ORDER BY e.portfolio_id, e.seq"""
 COMPARED = ("status", "qty", "filled_qty", "limit_price", "fees", "version")  # of an order, when read
@@ -124,13 +125,14 @@ class History:
 
 def witness_of(world: int) -> Witness:
     """The journal and the streams of a world, of one moment."""
-    witness = Witness()
+    witness, scales = Witness(), ranking.scales_of(world)
     with journal.snapshot() as connection:
         span = world_key(world, 1), world_key(world + 1, 0) - 1
         for portfolio, kind, client_id, key in connection.execute(COMMANDS, span):
             witness.seqs.setdefault((portfolio, kind, client_id), []).append(journal.number_of(key))
-        for portfolio, version, key, body in connection.execute(EVENTS, (world,)):
-            told = Event(version, journal.number_of(key), body)
+        for portfolio, version, key, rows, body in connection.execute(EVENTS, (world,)):
+            said = account_events.body_of(rows, body, scales, world)
+            told = Event(version, journal.number_of(key), said)
             witness.streams.setdefault(portfolio, []).append(told)
     return witness
 

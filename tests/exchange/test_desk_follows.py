@@ -72,7 +72,7 @@ def test_who_hears_every_message_is_shown_what_the_tables_hold(
             for command, _, at in itertools.islice(told, size):
                 drill.apply(command, at)
             drill.apply(Halt(next(symbols), size % 2 == 0, "News", f"news-{next(numbers)}"), at)
-            heard = drill.work.told
+            heard = [each.message() for each in drill.work.told]
             drill.commit()
             for one, (version, state) in shown.items():
                 for seq, body in queries.events_after(one, version, LIMIT):

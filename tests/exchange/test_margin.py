@@ -11,10 +11,10 @@ from market.models import Instrument, World
 from market.ticks import PhaseTick, Print, Reference
 from simgame.kernel import clock
 from tests.exchange import street
-from trading import alpaca, invariants, margins, ranking
+from trading import account_events, alpaca, invariants, margins, ranking
 from trading.engine.commands import MarginTerms, NewOrderWithTerms, OpenPortfolio, Terms
 from trading.exchange.client import ask_sync
-from trading.models import AccountEvent, Balance, Order, Portfolio, Position, Transfer
+from trading.models import Balance, Order, Portfolio, Position, Transfer
 from trading.proof.verify import replay_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,8 +68,7 @@ def cash_of(who: int) -> int:
 
 
 def codes_told(who: int) -> list[str]:
-    bodies = AccountEvent.objects.filter(portfolio_id=who).order_by("seq").values_list("body", flat=True)
-    return [notice["code"] for body in bodies for notice in body["notices"]]
+    return [notice["code"] for _, body in account_events.bodies(who) for notice in body["notices"]]
 
 
 def test_alice_shorts_and_covers(exchange, world, feed):

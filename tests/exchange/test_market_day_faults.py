@@ -8,10 +8,10 @@ import pytest
 
 from simgame.kernel import failpoints
 from tests.exchange import street
-from trading import invariants
+from trading import account_events, invariants
 from trading.exchange.client import ask_sync
 from trading.exchange.process import Exchange
-from trading.models import AccountEvent, Command, ExchangeLease, Order, Position
+from trading.models import Command, ExchangeLease, Order, Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 APPLIED, BEFORE_COMMIT, AFTER_COMMIT = 1, 2, 3
@@ -38,9 +38,9 @@ def test_a_close_that_is_interrupted_expires_alices_order_once(exchange, world, 
     street.wait_for(lambda: street.status(world).get("epoch", 0) > epoch, "the next life of the exchange")
     street.wait_for(lambda: Order.objects.get().status == "expired", "the end of the order")
     expired = [
-        event
-        for event in AccountEvent.objects.filter(portfolio_id=alice.id)
-        if any(row["status"] == "expired" for row in event.body["orders"])
+        seq
+        for seq, body in account_events.bodies(alice.id)
+        if any(row["status"] == "expired" for row in body["orders"])
     ]
     assert len(expired) == 1
     assert invariants.reconcile(world).breaks == 0

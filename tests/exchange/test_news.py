@@ -86,6 +86,7 @@ def test_alices_orders_are_told_to_her_and_bobs_to_nobody(world, quiet, bus):
     for portfolio in (alice, bob):
         assert ask_sync(world.number, street.new_order(portfolio.id)).outcome == "executed"
     street.wait_for(lambda: quiet.exchange.news.left_out >= 4, "news that nobody reads")
+    assert street.status(world)["streams"] == {"known": True, "left_out": quiet.exchange.news.left_out}
     reads(hers, quiet)
     assert ask_sync(world.number, street.new_order(bob.id)).outcome == "executed"
     assert ask_sync(world.number, street.new_order(alice.id)).outcome == "executed"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.exchange import street
-from trading import invariants
+from trading import account_events, invariants
 from trading.exchange.client import ask_sync
-from trading.models import AccountEvent, Balance, Command, Fill, Order, Portfolio, Position
+from trading.models import Balance, Command, Fill, Order, Portfolio, Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,11 +76,11 @@ def test_the_private_stream_has_every_change(exchange, world):
     alice = street.open_portfolio(world, "alice")
     order = street.new_order(alice.id, qty=100, limit_price=1001)
     ask_sync(world.number, order)
-    events = list(AccountEvent.objects.filter(portfolio_id=alice.id).order_by("seq"))
-    assert [event.seq for event in events] == [1, 2]
-    assert events[1].body["orders"][0]["status"] == "filled"
-    assert events[1].body["fills"][0]["price"] == "10.01"
-    assert events[1].body["balances"][0]["asset"] == "CNY"
+    (_, opened), (number, bought) = account_events.bodies(alice.id)
+    assert (number, opened["balances"][0]["posted"]) == (2, "1000000.00")
+    assert bought["orders"][0]["status"] == "filled"
+    assert bought["fills"][0]["price"] == "10.01"
+    assert bought["balances"][0]["asset"] == "CNY"
 
 
 def test_alice_and_bob_meet(exchange, world):

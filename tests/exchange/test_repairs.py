@@ -9,11 +9,11 @@ from django.db.utils import DatabaseError
 from accounts.models import AuditEntry, Player
 from simgame.kernel.errors import Forbidden, Invalid
 from tests.exchange import street
-from trading import errors, invariants, proposals, queries, ranking, repairs
+from trading import account_events, errors, invariants, proposals, queries, ranking, repairs
 from trading.engine.commands import Adjust
 from trading.exchange.client import ask_sync
 from trading.exchange.wire import Status
-from trading.models import AccountEvent, Balance, Fill, Game, Portfolio, Position, Proposal, Rank, Transfer
+from trading.models import Balance, Fill, Game, Portfolio, Position, Proposal, Rank, Transfer
 from trading.proof.verify import replay_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +75,7 @@ def test_bobs_profit_is_busted_by_two_people(bob, world, staff):
 def test_bob_is_told_in_plain_words_and_his_receipt_says_so(bob, world, staff):
     carol, dave = staff
     proposals.approve(proposals.propose(world, "bust", payload(), "a bad tick", by=carol).pk, by=dave)
-    said = AccountEvent.objects.filter(portfolio_id=bob).latest("seq").body["notices"][0]
+    said = account_events.bodies(bob)[-1][1]["notices"][0]
     assert (said["code"], said["facts"]["settled_price"]) == ("TRADE_BUSTED", "10.00")
     assert "a bad tick" in said["text"] and "-600 shares" in said["text"]
     assert queries.desk_snapshot(bob)["notices"][0]["code"] == "TRADE_BUSTED"

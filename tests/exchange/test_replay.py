@@ -11,13 +11,16 @@ import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import TextField, Value
 
 from market.models import World
 from market.ticks import Print
 from simgame.kernel import clock
 from tests.exchange import street
+from trading import account_events, queries
 from trading.engine.commands import CancelAll, Freeze, Halt, ReplaceOrder
 from trading.exchange.client import ask_sync
+from trading.models import AccountEvent
 from trading.proof.verify import Report, replay_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,8 +92,11 @@ PLANTED = [
     ("UPDATE trading_balance SET posted = posted + 1 WHERE account > 0 AND asset = 'CNY'", "balance",
      "posted"),
     ("UPDATE trading_position SET cost = cost - 1", "position", "cost"),
-    ("UPDATE trading_accountevent SET body = jsonb_set(body::jsonb, '{orders}', '[]') WHERE seq = 3",
-     "accountevent", "body.orders"),
+    ("UPDATE trading_accountevent SET rows = jsonb_set(rows::jsonb, '{1}', '[]') WHERE seq = 3",
+     "accountevent", "rows"),
+    ("UPDATE trading_accountevent SET rows = jsonb_set(rows::jsonb, '{1,0,19}', '77') WHERE seq = 3",
+     "accountevent", "rows[0].priority"),
+    ("UPDATE trading_accountevent SET rows = '?' WHERE seq = 3", "accountevent", "rows"),
     ("UPDATE trading_command SET result = '{}' WHERE kind = 'new_order'", "command", "result.order"),
 ]  # fmt: skip
 
@@ -110,6 +116,40 @@ def planted(sql: str) -> Iterator[None]:
         cursor.execute(f"INSERT INTO {table} SELECT * FROM kept")
         cursor.execute("DROP TABLE kept")
         cursor.execute("SET session_replication_role = DEFAULT")
+
+
+def as_before_0085(world: World) -> None:
+    """Every account event as older releases stored it: the message itself."""
+    connection.cursor().execute("SET session_replication_role = replica")
+    for portfolio in AccountEvent.objects.values_list("portfolio_id", flat=True).distinct():
+        for seq, body in account_events.bodies(portfolio):
+            mine = AccountEvent.objects.filter(portfolio_id=portfolio, seq=seq)
+            mine.update(body=Value(json.dumps(body), TextField()), rows=None)
+    connection.cursor().execute("SET session_replication_role = DEFAULT")
+
+
+def test_events_of_an_older_release_are_told_and_verified_as_before(world, feed):
+    """Alice updates in the middle of her game; what she was told before stays what it was."""
+    running = street.InThread(world)
+    alice, bob = a_busy_morning(world, feed)
+    running.stop()
+    told, notices = account_events.bodies(alice), queries.notices(bob)
+    assert told[2][1]["orders"] and notices[0]["code"] == "FROZEN"
+    as_before_0085(world)
+    assert not AccountEvent.objects.exclude(rows=None).exists()
+    assert account_events.bodies(alice) == told == queries.events_after(alice, 0, 1_000)
+    assert queries.notices(bob) == notices
+    running = street.InThread(world)
+    assert ask_sync(world.number, street.new_order(alice, limit_price=1000)).outcome == "executed"
+    running.stop()
+    assert account_events.bodies(alice)[: len(told)] == told
+    found = verified(world)
+    assert found.difference is None, str(found.difference)
+    assert found.compared["accountevent"] > len(told)
+    bad = "UPDATE trading_accountevent SET body = jsonb_set(body::jsonb, '{orders}', '[]') WHERE seq = 3"
+    with planted(bad):
+        found = verified(world)
+    assert (found.difference.table, found.difference.field) == ("accountevent", "body.orders")
 
 
 def test_every_planted_difference_is_found_and_named(

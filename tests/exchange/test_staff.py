@@ -12,8 +12,9 @@ from django.test import Client
 from market.models import CorporateAction, Instrument
 from tests.exchange import street
 from tests.exchange.test_repairs import bad_fill, bob  # noqa: F401  the fixture
+from trading import account_events
 from trading.exchange.client import ask_sync
-from trading.models import AccountEvent, AppliedAction, Fill, Position, Proposal
+from trading.models import AppliedAction, Fill, Position, Proposal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,7 +100,7 @@ def test_a_halt_says_why_to_who_has_orders_and_to_who_comes(bob, world):  # noqa
     say("halt", street.SHARES, "--world", world.slug, "--reason", "a wrong price")
     row = Instrument.objects.get(world=world, symbol=street.SHARES)
     assert (row.halted, row.halt_reason) == (True, "a wrong price")
-    told = AccountEvent.objects.filter(portfolio_id=bob).latest("seq").body["notices"]
+    told = account_events.bodies(bob)[-1][1]["notices"]
     assert told[0]["text"] == f"Trading in {street.SHARES} is halted: a wrong price"
     reply = ask_sync(world.number, street.new_order(bob, limit_price=990))
     assert (reply.code, "a wrong price" in reply.detail) == ("HALTED", True)

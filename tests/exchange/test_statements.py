@@ -42,6 +42,7 @@ SENT = {
     "json": ([{"a": "\\"}, []], [{"a": "\\"}, []]),
     "json?": ([None, {"a": 1}], [None, {"a": 1}]),
     "encoded": ([b'{"a":[1]}'], [{"a": [1]}]),
+    "written": ([b'[1,"\\u0000"]', "卖".encode()], ['[1,"\\u0000"]', "卖"]),
     "blob": ([b"", b"\0\xff"], [b"", b"\0\xff"]),
     "uuid": ([ID], [uuid.UUID(ID)]),
     "flag": ([True, False], [True, False]),

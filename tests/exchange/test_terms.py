@@ -7,11 +7,11 @@ import pytest
 
 from simgame.kernel import clock
 from tests.exchange import street
-from trading import invariants
+from trading import account_events, invariants
 from trading.engine.commands import CancelAll, ClosePosition, ReplaceOrder, ReplaceWithTerms
 from trading.exchange import idempotency
 from trading.exchange.client import ask_sync
-from trading.models import AccountEvent, Balance, Fill, Order
+from trading.models import Balance, Fill, Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FAR_NS = 4_000_000_000 * clock.NS_PER_S
@@ -99,7 +99,7 @@ def test_alices_bracket_comes_with_its_legs(exchange, world):
         (legs[1], "held", "stop"),
     ]
     assert {row.status for row in rows(alice).values()} == {"new", "held"}
-    told = AccountEvent.objects.filter(portfolio_id=alice.id).latest("seq").body
+    told = account_events.bodies(alice.id)[-1][1]
     assert {order["id"] for order in told["orders"]} == {asked.order_id, *legs}
 
 

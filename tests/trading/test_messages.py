@@ -7,13 +7,11 @@ from decimal import Decimal
 import pytest
 
 from simgame.kernel import clock, ids
-from trading.engine.events import BalanceRow, FillRow, Notice, OrderRow, PortfolioRow, PositionRow
+from trading.engine.events import FillRow, OrderRow, PositionRow
 from trading.messages import (
     Scale,
     average_cost,
     average_price,
-    balance_json,
-    event_json,
     fill_json,
     order_json,
     position_json,
@@ -99,6 +97,15 @@ def test_an_order_reads_the_same_from_the_engine_and_from_the_table(status):
     assert order_json(row, SHARE) == order_json(as_stored(row), SHARE)
 
 
+@pytest.mark.parametrize(
+    ("updated", "closed"), [(0, 0), (0, 5_000), (5_000, 0), (5_000, 5_000), (5_000, 9_000)]
+)
+def test_the_moments_of_an_order_are_its_own(updated, closed):
+    row = an_order(updated_ns=AT_NS + updated, closed_ns=closed and AT_NS + closed)
+    assert order_json(row, SHARE) == order_json(as_stored(row), SHARE)
+    assert order_json(row, SHARE)["filled_at"] == (clock.rfc3339(AT_NS + closed) if closed else None)
+
+
 def test_alice_sees_her_filled_order_in_decimals():
     seen = order_json(an_order(), SHARE)
     assert seen["qty"] == "3000"
@@ -158,27 +165,6 @@ def test_a_price_in_whole_numbers_has_no_dot():
 
 def test_nothing_held_costs_nothing():
     assert average_cost(0, 0, SHARE) == "0.00"
-
-
-def test_what_a_command_changed_travels_as_whole_rows_for_its_owner_only():
-    events = [
-        an_order(status="new", version=1),
-        an_order(),
-        a_fill(),
-        a_fill(n=13, portfolio=8),
-        BalanceRow(ALICE, "CNY", 87_349_900, 0),
-        BalanceRow(ALICE, "NLB", 3000, 0),
-        BalanceRow(8, "CNY", 1, 0),
-        PositionRow(ALICE, "NLB", 3000, 0, 3000, 20261102, 12_650_100, 0, 0, -12_650_100),
-        PortfolioRow(ALICE, "active"),
-        Notice(ALICE, "HALTED", "NLB is halted.", {}),
-    ]
-    body = event_json(events, ALICE, {"NLB": SHARE}.__getitem__, WORLD)
-    assert [order["version"] for order in body["orders"]] == [3]
-    assert [fill["id"] for fill in body["fills"]] == [str(ids.world_key(WORLD, 12))]
-    assert body["balances"] == [balance_json(BalanceRow(ALICE, "CNY", 87_349_900, 0))]
-    assert body["portfolio"]["status"] == "active"
-    assert body["notices"][0]["code"] == "HALTED"
 
 
 def test_a_receipt_travels_in_decimals_and_keeps_what_is_no_amount():

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from market.ticks import Tick
-from realtime.publish import Message
 from simgame.kernel import clock, failpoints
 from trading.engine.commands import Halt, Recovered
 from trading.engine.engine import Engine
@@ -20,7 +19,7 @@ from trading.exchange.heard import HEARD_MAX, Entry, Heard
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival
 from trading.exchange.known import KnownKeys
-from trading.exchange.streams import Shown, Streams
+from trading.exchange.streams import Dispatch, Streams
 from trading.exchange.wire import Reply
 from trading.messages import nested, order_json
 
@@ -42,7 +41,7 @@ class Work:
 
     batch: Batch
     answers: list[tuple[Arrival, Reply]] = field(default_factory=list)
-    told: list[Message] = field(default_factory=list)
+    told: list[Dispatch] = field(default_factory=list)
     done: Stored = field(default_factory=dict)  # keys that this batch uses first
 
     @property
@@ -93,11 +92,11 @@ class Applier:
             return replies.refused(n, no)
         result = replies.result_of(command, events)
         mark = idempotency.fingerprint(command) if key else b""
-        orders = self._record(work, command, events, mark, result)
+        self._record(work, command, events, mark, result)
         if key:
             work.done[key] = (mark, result)
             self.known.add(key)
-        return replies.executed(n, result, _shown(result, orders))
+        return replies.executed(n, result, self._show(result))
 
     def _tick(self, work: Work, tick: Any) -> None:
         if type(tick) is Recovered:  # the engine was made so
@@ -132,8 +131,8 @@ class Applier:
 
     def _record(
         self, work: Work, command: Any, events: list[Event], mark: bytes, result: dict[str, Any]
-    ) -> dict[str, Shown]:
-        """Rows and news into the work; the orders as players see them, by id."""
+    ) -> None:
+        """Rows and news into the work."""
         self._record_begin(work)
         head = self.head
         head.seq += 1
@@ -151,28 +150,21 @@ class Applier:
             for job in jobs.of(command, events):
                 work.batch.jobs.append(job)
                 failpoints.passing(job)
-        told = self.streams.record(work.batch, head.seq, events)
-        work.told += told.messages
+        work.told += self.streams.record(work.batch, head.seq, events)
         if type(command) is Halt:
             work.told.append(self.streams.halts(head.seq, _halted(self.engine)))
-        return told.orders
 
     def _show(self, result: dict[str, Any]) -> bytes:
-        """The stored answer of an order call, as it was shown then."""
-        order, *legs = msgspec.convert([result["order"], *result.get("legs", ())], list[OrderRow])
-        scale = self.streams.scales[order.symbol]
-        return encode_json(nested(order_json(order, scale), [order_json(leg, scale) for leg in legs]))
+        """The order that a call asked about, with its legs, as players see it; b"" when it asked of none."""
+        if "order" not in result:
+            return b""
+        rows = [result["order"], *result.get("legs", ())]
+        if type(rows[0]) is dict:  # from the journal
+            rows = msgspec.convert(rows, list[OrderRow])
+        scale = self.streams.scales[rows[0].symbol]
+        shown = order_json(rows[0], scale)
+        return encode_json(nested(shown, [order_json(leg, scale) for leg in rows[1:]]))
 
 
 def _halted(engine: Engine) -> dict[str, str]:
     return {symbol: market.halt_reason for symbol, market in engine.state.markets.items() if market.halted}
-
-
-def _shown(result: dict[str, Any], orders: dict[str, Shown]) -> bytes:
-    order = result.get("order")
-    if order is None:
-        return b""
-    shown = orders[order.id]
-    if "legs" not in result:
-        return shown.encoded
-    return encode_json(nested(shown.order, [orders[leg.id].order for leg in result["legs"]]))

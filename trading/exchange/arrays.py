@@ -115,7 +115,7 @@ def texts_or_null(values: Sequence[str | None]) -> bytes:
 
 
 def encoded(values: Iterable[bytes]) -> bytes:
-    """Texts that are JSON already."""
+    """Texts that are encoded already."""
     return _of_bytes(values, TEXT)
 
 
@@ -163,6 +163,7 @@ KINDS: dict[str, tuple[str, str, Encode]] = {
     "text?": ("text[]", "{}", texts_or_null),
     "json": ("text[]", "{}::json", jsons),
     "encoded": ("text[]", "{}::json", encoded),
+    "written": ("text[]", "{}", encoded),
     "key": ("bigint[]", "{} | $1::bigint", bigints),  # the first constant is the world's part of the key
     "key?": ("bigint[]", "nullif({}, 0) | $1::bigint", bigints),
     "json?": ("text[]", "{}::jsonb", jsons_or_null),

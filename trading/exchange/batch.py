@@ -92,8 +92,8 @@ class Batch:
             else:
                 self._row(seq, event)
 
-    def add_account_event(self, portfolio: int, number: int, seq: int, body: bytes, noticed: bool) -> None:
-        self.account_events.append((portfolio, number, self.world << WORLD_SHIFT | seq, body, noticed))
+    def add_account_event(self, portfolio: int, number: int, seq: int, rows: bytes, noticed: bool) -> None:
+        self.account_events.append((portfolio, number, self.world << WORLD_SHIFT | seq, rows, noticed))
 
     def _action(self, command: Any, event: ActionRow) -> None:
         payload = encode_json(command) if type(command) is CorporateAction else b"{}"

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
 
-from realtime.publish import Message
 from simgame.kernel import clock, failpoints
 from simgame.kernel.ids import world_key
 from trading.engine.commands import CancelAll, CancelOrder, ClosePosition, NewOrder, ReplaceOrder
@@ -25,7 +23,9 @@ from trading.exchange.audit import Audit
 from trading.exchange.idempotency import Key
 from trading.exchange.intake import Arrival, Intake
 from trading.exchange.lease import BEAT_S, Fenced
+from trading.exchange.news import News
 from trading.exchange.pace import Pace
+from trading.exchange.streams import Dispatch
 from trading.exchange.wire import Preview, Quarantine, Reply, Status
 from trading.exchange.writer import Fate, Reader, Writer
 
@@ -66,7 +66,7 @@ class Loop:
         applier: Applier,
         writer: Writer,
         reader: Reader,
-        publish: Callable[[list[Message]], Awaitable[Any]],
+        news: News,
         why_quarantined: str = "",
         begin_with: list[Any] | None = None,
     ):
@@ -74,7 +74,7 @@ class Loop:
         self.applier = applier
         self.writer = writer
         self.reader = reader
-        self.publish = publish
+        self.news = news
         self.why_quarantined = why_quarantined
         self.intake = Intake()
         self.pace = Pace()
@@ -286,9 +286,9 @@ class Loop:
             arrivals = [item for item in self.intake.take() if isinstance(item, Arrival)]
             _tell(arrivals, "not_executed", "ENGINE_RECOVERING")
 
-    def _publish(self, told: list[Message]) -> None:
+    def _publish(self, told: list[Dispatch]) -> None:
         if told:
-            sending = asyncio.ensure_future(self.publish(told))
+            sending = asyncio.ensure_future(self.news.publish(told))
             self._publishing.add(sending)
             sending.add_done_callback(self._publishing.discard)
 
@@ -331,6 +331,7 @@ class Loop:
             "waiting": self.intake.requests,
             "conflated": self.intake.conflated,
             "keys_known": applier.known.complete,
+            "streams": {"known": self.news.readers.known, "left_out": self.news.left_out},
             "counters": counters,
         }
 

@@ -143,7 +143,7 @@ class Exchange:
             applier=Applier(engine, streams, books.head),
             writer=writer,
             reader=Reader(await asyncio.to_thread(connect, "reader")),
-            publish=self.news.publish,
+            news=self.news,
             why_quarantined=why,
             begin_with=begin_with,
         )

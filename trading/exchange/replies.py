@@ -96,4 +96,4 @@ def repeated(
     if mark != stored[0]:
         return Reply(n, "not_executed", REUSED, REUSED_DETAIL)
     result = stored[1]
-    return executed(n, result, show(result) if "order" in result else b"", replayed=True)
+    return executed(n, result, show(result), replayed=True)

@@ -204,7 +204,7 @@ ENTRIES = insert(
 )
 ACCOUNT_EVENTS = insert(
     "trading_accountevent",
-    {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "body": "encoded", "noticed": "flag"},
+    {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "rows": "written", "noticed": "flag"},
 )
 
 

@@ -1,38 +1,34 @@
-"""The private stream of each portfolio: what a command changed, as the messages that players get.
+"""The private stream of each portfolio: what a command changed for it.
 
-The body is made once: stored in the journal's transaction, published after COMMIT, read again by
-whoever resumes.
+An event is made once, as the engine's rows: stored in the journal's transaction, made into the message that
+players get after COMMIT where somebody reads the stream, and by whoever resumes from what is stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
 from realtime.publish import Message
 from trading import messages
-from trading.engine.events import (
-    BalanceRow,
-    OrderRow,
-)
 from trading.exchange.batch import Batch
 
 encode_json = msgspec.json.Encoder().encode
 
 
-class Shown(NamedTuple):
-    """An order as players see it, and that encoded."""
+class Dispatch(NamedTuple):
+    """A message that is made when somebody reads its topic."""
 
-    order: messages.JSON
-    encoded: bytes
+    topic: str
+    epoch: str
+    offset: int
+    data: Callable[[], bytes]
 
-
-class Told(NamedTuple):
-    """The messages of one command, and the orders in them by id."""
-
-    messages: list[Message]
-    orders: dict[str, Shown]
+    def message(self) -> Message:
+        return Message(self.topic, self.epoch, self.offset, self.data())
 
 
 class Streams:
@@ -51,41 +47,22 @@ class Streams:
         self.scales = scales
         self.heads = heads
 
-    def halts(self, seq: int, halted: dict[str, str]) -> Message:
+    def halts(self, seq: int, halted: dict[str, str]) -> Dispatch:
         """Which instruments are halted and why, to everybody; `seq`: the command that changed it."""
-        return Message(f"halts:{self.world_slug}", self.stream_epoch, seq, encode_json({"halts": halted}))
+        data = encode_json({"halts": halted})
+        return Dispatch(f"halts:{self.world_slug}", self.stream_epoch, seq, lambda: data)
 
-    def record(self, batch: Batch, seq: int, events: list[Any]) -> Told:
-        """Add an account event per touched portfolio to the batch; the messages to publish after it."""
-        told = Told([], {})
-        for portfolio, mine in _by_portfolio(events).items():
-            rows = messages.event_json(mine, portfolio, self.scales.__getitem__, self.world_number)
-            shown = [Shown(order, encode_json(order)) for order in rows["orders"]]
-            rows["orders"] = [msgspec.Raw(each.encoded) for each in shown]
-            body = encode_json(rows)
+    def record(self, batch: Batch, seq: int, events: list[Any]) -> list[Dispatch]:
+        """Add an account event per touched portfolio to the batch; what is to be told after it."""
+        told: list[Dispatch] = []
+        for portfolio, changes in messages.changes_of(events).items():
             number = self.heads[portfolio] = self.heads.get(portfolio, 0) + 1
-            batch.add_account_event(portfolio, number, seq, body, bool(rows["notices"]))
-            told.messages.append(Message(f"portfolio:{portfolio}", self.stream_epoch, number, body))
-            for each in shown:
-                told.orders[each.order["id"]] = each
+            stored = changes.stored()
+            batch.add_account_event(portfolio, number, seq, stored, bool(changes.notices))
+            data = partial(self.body, stored)
+            told.append(Dispatch(f"portfolio:{portfolio}", self.stream_epoch, number, data))
         return told
 
-
-def _by_portfolio(events: list[Any]) -> dict[int, list[Any]]:
-    """Each touched portfolio's events; of an order that changed more than once, the last row."""
-    last = {event.id: event for event in events if type(event) is OrderRow}
-    mine: dict[int, list[Any]] = {}
-    for event in events:
-        kind = type(event)
-        if kind is BalanceRow:
-            portfolio = event.account
-        elif kind not in messages.OF_A_PORTFOLIO or (kind is OrderRow and last[event.id] is not event):
-            continue
-        else:
-            portfolio = event.portfolio
-        if portfolio <= 0:  # the world's own accounts are negative
-            continue
-        if portfolio not in mine:
-            mine[portfolio] = []
-        mine[portfolio].append(event)
-    return mine
+    def body(self, stored: bytes) -> bytes:
+        """What players get of an account event."""
+        return encode_json(messages.event_body(stored, self.scales.__getitem__, self.world_number))

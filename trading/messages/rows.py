@@ -194,35 +194,33 @@ def balance_json(balance: BalanceRow | Balance) -> JSON:
     }
 
 
-def event_json(events: Iterable[Any], portfolio: int, scales: Scales, world_number: int) -> JSON:
-    """The body of an account event: what a command changed for one portfolio, last state of each row."""
-    orders: dict[str, JSON] = {}
+def event_json(rows: Iterable[Any], scales: Scales, world_number: int) -> JSON:
+    """The message of an account event: `rows` of one portfolio, each once."""
+    orders: list[JSON] = []
     fills: list[JSON] = []
-    positions: dict[str, JSON] = {}
-    balances: dict[str, JSON] = {}
+    positions: list[JSON] = []
+    balances: list[JSON] = []
     notices: list[JSON] = []
     body: JSON = {}
-    for event in events:
-        kind = type(event)  # each order comes through here: comparing types is quicker than matching
-        if kind is BalanceRow:
-            if event.account == portfolio and currency_of(event.asset):
-                balances[event.asset] = balance_json(event)
-        elif kind not in OF_A_PORTFOLIO or event.portfolio != portfolio:
-            continue
-        elif kind is OrderRow:
-            orders[event.id] = order_json(event, scales(event.symbol))
+    for row in rows:
+        kind = type(row)  # comparing types is quicker than matching
+        if kind is OrderRow:
+            orders.append(order_json(row, scales(row.symbol)))
         elif kind is FillRow:
-            fills.append(fill_json(event, scales(event.symbol), world_number))
+            fills.append(fill_json(row, scales(row.symbol), world_number))
         elif kind is PositionRow:
-            positions[event.symbol] = position_json(event, scales(event.symbol))
+            positions.append(position_json(row, scales(row.symbol)))
+        elif kind is BalanceRow:
+            if currency_of(row.asset):
+                balances.append(balance_json(row))
         elif kind is PortfolioRow:
-            body["portfolio"] = portfolio_json(event)
+            body["portfolio"] = portfolio_json(row)
         else:
-            notices.append({"code": event.code, "text": event.text, "facts": event.facts})
-    body["orders"] = list(orders.values())
+            notices.append(notice_json(row))
+    body["orders"] = orders
     body["fills"] = fills
-    body["positions"] = list(positions.values())
-    body["balances"] = list(balances.values())
+    body["positions"] = positions
+    body["balances"] = balances
     body["notices"] = notices
     return body
 
@@ -233,6 +231,10 @@ def portfolio_json(row: PortfolioRow) -> JSON:
     if row.accrued_day:
         shown["margin_call_until"] = clock.rfc3339(row.call_ns) if row.call_ns else None
     return shown
+
+
+def notice_json(notice: Notice) -> JSON:
+    return {"code": notice.code, "text": notice.text, "facts": notice.facts}
 
 
 def average_price(value: int, qty: int, scale: Scale) -> str | None:
@@ -262,9 +264,15 @@ def _at_least(scaled: int, exponent: int, decimals: int) -> str:
 
 
 def _times(order: Any) -> tuple[str, str, str | None]:
+    """Submitted, updated, closed: of most orders one moment, written once."""
     if type(order) is OrderRow:
-        closed = clock.rfc3339(order.closed_ns) if order.closed_ns else None
-        return clock.rfc3339(order.submitted_ns), clock.rfc3339(order.updated_ns), closed
+        submitted = clock.rfc3339(order.submitted_ns)
+        updated = submitted
+        if order.updated_ns != order.submitted_ns:
+            updated = clock.rfc3339(order.updated_ns)
+        if order.closed_ns in (0, order.updated_ns):
+            return submitted, updated, updated if order.closed_ns else None
+        return submitted, updated, clock.rfc3339(order.closed_ns)
     closed = _rfc3339(order.closed_at) if order.closed_at else None
     return _rfc3339(order.submitted_at), _rfc3339(order.updated_at), closed
 

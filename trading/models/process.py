@@ -55,11 +55,16 @@ class Heard(models.Model):
 
 
 class AccountEvent(models.Model):
-    """The private stream of a portfolio: whole rows, `seq` dense from 1. Topic `portfolio:<id>`."""
+    """The private stream of a portfolio: whole rows, `seq` dense from 1. Topic `portfolio:<id>`.
+
+    `rows` is written by trading.messages.events; events of older releases have the message itself in `body`.
+    trading.account_events reads both.
+    """
 
     pk = models.CompositePrimaryKey("portfolio_id", "seq")
     portfolio_id = models.BigIntegerField()
     seq = models.BigIntegerField()
     command = models.BigIntegerField()  # Command.id
-    body = StoredJSON()
-    noticed = models.BooleanField(default=False)  # its body has notices
+    body = StoredJSON(null=True)
+    rows = models.TextField(null=True)
+    noticed = models.BooleanField(default=False)  # it tells something in words

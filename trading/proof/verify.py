@@ -67,7 +67,7 @@ def replay_world(world: World, *, first: int = 1, last: int = 0, verify: bool = 
 def _follow(
     connection: Connection, replay: Replay, report: Report, first: int, *, verify: bool
 ) -> Difference | None:
-    comparison = Comparison(connection, replay.world, first=first)
+    comparison = Comparison(connection, replay.world, replay.streams.body, first=first)
     report.compared = comparison.compared
     said = journal.read(connection, replay.world, report.last)
     with progress.bar(f"Replaying {report.world}", report.last) as advance:
