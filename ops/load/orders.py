@@ -45,7 +45,8 @@ def _both(environment: dict[str, str], options: dict[str, Any], say: Say) -> tup
     count = options["connections"]
     asked = {name: options[name] for name in ("connections", "seconds", "marketable")}
     with processes.stage(count, environment, say) as stage:
-        with processes.street(stage, environment) as street:
+        known = options["seconds"] >= open_load.SETTLED_FROM_S
+        with processes.street(stage, environment, known=known) as street:
             say(f"ours: {count} connections for {options['seconds']:g} s, {options['marketable']} % can fill")
             where = {"port": street.port, "path": "/v2/orders", "watched": street.watched}
             ours = processes.asked(CLIENT, asked | where | street.players, environment)

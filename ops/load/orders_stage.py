@@ -33,6 +33,12 @@ def open_books(count: int) -> None:
     say(headers=headers, orders=[template(row) for row in rows], database=writer_pid())
 
 
+def known() -> None:
+    """Until the exchange knows which streams are read: just after its start it sends those of everybody."""
+    wait_for(lambda: status(world)["streams"]["known"], "exchange that knows who reads")
+    say(known=True)
+
+
 def give() -> None:
     """Something to sell, for everybody."""
     for portfolio in portfolios:
@@ -108,6 +114,7 @@ if __name__ == "__main__":
         for line in sys.stdin:
             verbs = {
                 "open": lambda: open_books(wanted),
+                "known": known,
                 "give": give,
                 "settle": settle,
                 "stages": lambda: say(cpu_us_by_stage=order_clock.measure(world)),

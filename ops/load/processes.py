@@ -74,8 +74,10 @@ def stage(count: int, environment: dict[str, str], say: Say) -> Iterator[subproc
 
 
 @contextmanager
-def street(on: subprocess.Popen[Any], environment: dict[str, str]) -> Iterator[Street]:
-    """Feed, exchange and web worker on this stage."""
+def street(
+    on: subprocess.Popen[Any], environment: dict[str, str], *, known: bool = False
+) -> Iterator[Street]:
+    """Feed, exchange and web worker on this stage. `known`: wait until the exchange knows who reads what."""
     with ExitStack() as running:
         running.enter_context(process([manage(), "run_feed", "--world", "seeded"], environment))
         exchange = running.enter_context(
@@ -84,6 +86,9 @@ def street(on: subprocess.Popen[Any], environment: dict[str, str]) -> Iterator[S
         write(on, "open")
         players = read(on)
         port, web = running.enter_context(own_server(environment))
+        if known:
+            write(on, "known")
+            read(on)
         watched = {"web": web.pid, "exchange": exchange.pid, "database": players.pop("database")}
         yield Street(on, port, players, watched)
 
