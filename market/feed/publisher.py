@@ -97,6 +97,7 @@ class RedisPublisher:
         self.trades_left_out = 0
         self.unread = 0  # messages left out because nobody reads their topic
         self._read: frozenset[str] | None = None  # topics that somebody reads; None: nobody could say
+        self._all_read_until = 0.0  # monotonic seconds; what workers said before may be lost
         self._before: dict[tuple[str, str], tuple[Bar, bytes]] = {}  # rows of the bars before the forming
         self._keys = redis.asyncio.Redis.from_url(
             redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
@@ -160,6 +161,11 @@ class RedisPublisher:
     async def close(self) -> None:
         await self._keys.aclose()
         await self.news.aclose()
+
+    @property
+    def sends_everything(self) -> bool:
+        """Whether every topic counts as read, because nobody can say which ones are."""
+        return self._read is None
 
     def trades_of(self, symbol: str) -> dict[str, Any]:
         """The snapshot of a trades topic."""
@@ -335,7 +341,6 @@ class RedisPublisher:
                         pipe.hset(f"sg:{kind}:{self.slug}", mapping=fields)  # type: ignore[arg-type]
                 pipe.zrangebyscore(wanted.KEY, clock.now_ns() / clock.NS_PER_S, "+inf")
                 *answers, said = await pipe.execute()
-                self._read = frozenset(topic.decode() for topic in said)
         except (RedisError, OSError, TimeoutError) as error:
             if not self._behind:
                 log.warning("redis_lost", why=str(error) or type(error).__name__)
@@ -346,5 +351,9 @@ class RedisPublisher:
         forgot = bool(added) and not self._behind
         if forgot:
             log.warning("redis_forgot", world=self.slug)
+        now = clock.monotonic_s()
+        if added or self._behind:  # it was away or emptied: workers say again what is read there
+            self._all_read_until = now + wanted.UNHEARD_S
+        self._read = None if now < self._all_read_until else frozenset(topic.decode() for topic in said)
         self._behind = forgot
         self._breaker.succeeded()

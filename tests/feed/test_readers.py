@@ -29,7 +29,8 @@ async def heard(bus: redis.asyncio.client.PubSub, kinds: set[str], count: int) -
     return found
 
 
-async def test_trades_and_bars_go_to_their_readers_only(runner, seeded):
+async def test_trades_and_bars_go_to_their_readers_only(runner, seeded, monkeypatch):
+    monkeypatch.setattr(wanted, "UNHEARD_S", 0.0)
     client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
     await client.delete(wanted.KEY)
     announcer = Announcer(settings.REDIS_URL)
@@ -51,4 +52,23 @@ async def test_trades_and_bars_go_to_their_readers_only(runner, seeded):
             assert await client.zscore(wanted.KEY, topic)  # until nobody has said it for a while
     finally:
         await tasks.end([saying])
+        await client.aclose()
+
+
+async def test_who_reads_is_not_asked_of_a_redis_that_was_emptied(runner, seeded, monkeypatch):
+    """Alice has followed a symbol for long; its next trade may be the last for hours, and shows no gap."""
+    monkeypatch.setattr(wanted, "UNHEARD_S", 0.0)
+    client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+    try:
+        async with runner.running(seeded) as feed, client.pubsub() as bus:
+            await until(lambda: feed.publisher.unread, "something that nobody reads")
+            monkeypatch.setattr(wanted, "UNHEARD_S", 60.0)
+            await bus.subscribe(BUS_CHANNEL)
+            await client.flushall()
+            await until(lambda: feed.publisher.sends_everything, "a feed that knows that it does not know")
+            left_out = feed.publisher.unread
+            told = await heard(bus, {"trades", "bars"}, 20)
+            assert len({one.topic for one in told}) > 1
+            assert feed.publisher.unread == left_out
+    finally:
         await client.aclose()
