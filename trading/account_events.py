@@ -14,16 +14,17 @@ from trading.models import AccountEvent, Portfolio
 JSON = messages.JSON
 
 
-def body_of(rows: str | None, body: JSON | None, scales: dict[str, messages.Scale], world: int) -> JSON:
+def body_of(rows: str | None, body: Any, scales: dict[str, messages.Scale], world: int) -> Any:
     """The message of one event, from whichever of the two is stored; `world`: its number."""
     if rows is None:
-        return body or {}
+        return body
     return messages.event_body(rows, scales.__getitem__, world)
 
 
-def notices_of(rows: str | None, body: JSON | None) -> list[JSON]:
+def notices_of(rows: str | None, body: Any) -> list[JSON]:
     """What one event told in words."""
-    return messages.notices_of(rows) if rows is not None else (body or {}).get("notices", [])
+    told: list[JSON] = body["notices"] if rows is None else messages.notices_of(rows)
+    return told
 
 
 def bodies(portfolio: int, after: int = 0, limit: int | None = None) -> list[tuple[int, JSON]]:

@@ -13,6 +13,8 @@ from ops.load.bench import Report, Say, machine
 
 CLIENT = "ops.load.open_client"
 SETTLED_FROM_S = 3.0  # a shorter run does not wait for the exchange to know who reads which stream
+STARTS = "feed, exchange and web worker"
+SETTLES = f"{STARTS}; 15 s until the exchange knows who reads which stream"
 WARM = {"rate": 200.0, "seconds": 4.0}  # every player is identified once, statements are planned
 
 
@@ -24,10 +26,12 @@ def run(
     `fixed_prices`: buys only, at prices of the first second.
     """
     began = machine()
+    known = seconds >= SETTLED_FROM_S
+    say(SETTLES if known else STARTS)
     with (
         processes.home(say, keep=False) as environment,
         processes.stage(connections, environment, say) as stage,
-        processes.street(stage, environment, known=seconds >= SETTLED_FROM_S) as street,
+        processes.street(stage, environment, known=known) as street,
     ):
         if not fixed_prices:
             processes.write(stage, "give")

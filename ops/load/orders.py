@@ -46,6 +46,7 @@ def _both(environment: dict[str, str], options: dict[str, Any], say: Say) -> tup
     asked = {name: options[name] for name in ("connections", "seconds", "marketable")}
     with processes.stage(count, environment, say) as stage:
         known = options["seconds"] >= open_load.SETTLED_FROM_S
+        say(open_load.SETTLES if known else open_load.STARTS)
         with processes.street(stage, environment, known=known) as street:
             say(f"ours: {count} connections for {options['seconds']:g} s, {options['marketable']} % can fill")
             where = {"port": street.port, "path": "/v2/orders", "watched": street.watched}
