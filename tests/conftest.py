@@ -7,9 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from simgame.bootstrap import chromium as browser
+from simgame.kernel import collector
 from trading import portfolios
 
 pytest_plugins = ["tests.services", "tests.live"]  # one game for every room that plays it
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector need not look at it again and again."""
+    collector.set_aside()
 
 
 @pytest.fixture(autouse=True)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
 import threading
+import weakref
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
 
-from simgame.kernel import failpoints
+from simgame.kernel import collector, failpoints
 from tests.exchange import street
 from trading import invariants
+from trading.engine.state import State
 from trading.exchange import statements
 from trading.exchange.client import ExchangeClient, ask_at, ask_sync, decode_replies, encode_requests
 from trading.exchange.database import connect
@@ -169,6 +172,24 @@ def test_the_database_ends_our_session_under_load(exchange, world):
     assert {reply.outcome for reply in done} == {"executed"}
     assert Order.objects.count() == 60
     assert invariants.reconcile(world).breaks == 0
+
+
+def test_books_that_were_thrown_away_leave_the_memory(exchange, world):
+    """They know themselves (an order its market, a market its orders) and were set aside when they were
+    read: only the collector frees them, when the books are read anew."""
+    alice = street.open_portfolio(world, "alice")
+    insist(world, street.new_order(alice.id, "before"))
+    loop = exchange.exchange._life.loop
+    thrown_away = id(loop.applier.engine.state)
+    loop.fail(RuntimeError("somebody doubts the books"))
+    before = weakref.ref(loop)
+    del loop
+    insist(world, street.new_order(alice.id, "after"))
+    street.wait_for(lambda: before() is None, "the life before to be over")
+    collector.let_go()  # only to see them all
+    now = exchange.exchange._life.loop.applier.engine.state
+    kept = [each for each in gc.get_objects() if type(each) is State and each is not now]
+    assert thrown_away not in map(id, kept)
 
 
 def _insist_at(world, order):

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from simgame.kernel import clock, failpoints
+from simgame.kernel import clock, collector, failpoints
 from simgame.kernel.ids import world_key
 from trading.engine.commands import CancelAll, CancelOrder, ClosePosition, NewOrder, ReplaceOrder
 from trading.engine.invariants import Breach
@@ -148,7 +148,10 @@ class Loop:
             await self._apply_some()
         elif not self._may_begin():
             self._wake.clear()
-            if not (self._committing and self._committing[0][1].done()):
+            if not self._committing:
+                collector.look_while_idle()
+                await self._wake.wait()
+            elif not self._committing[0][1].done():
                 await self._wake.wait()
         while self._committing and self._committing[0][1].done():
             self._finish_commit()

@@ -72,6 +72,7 @@ class Exchange:
         finally:
             await tasks.end([hearing])
             await self.news.aclose()
+            collector.as_usual()
 
     async def run_until_signalled(self) -> int:
         """As a process of its own: SIGTERM and SIGINT stop it after the batch under way."""
@@ -104,6 +105,7 @@ class Exchange:
                     await self._keep_evidence(error)
                 why = f"{type(error).__name__}: {error}"
                 log.warning("exchange_rebuilds", world=self.world.slug, why=why, exc_info=error.__cause__)
+                collector.let_go()
         return EXIT_OK
 
     async def _keep_evidence(self, broken: BooksBroken) -> None:
@@ -262,4 +264,3 @@ def _make_way() -> None:
     not wait 5 ms for a thread that reads."""
     threads.hand_over_soon()
     collector.set_aside_for_books()
-    gc.enable()
