@@ -23,6 +23,7 @@ BENCHES = {
     "cost": "ops.load.cost",
     "engine": "ops.load.engine",
     "fanout": "ops.load.fanout",
+    "floor": "ops.load.floor",
     "growth": "ops.load.growth",
     "ingest": "ops.load.ingest",
     "orders": "ops.load.orders",

@@ -1,7 +1,7 @@
 """Bench of the engine alone: commands in, rows with receipts out, full A-share rules, one process, no I/O.
 
 The peer is what matching alone costs: a bare book of dictionaries and queues without rules, money,
-receipts or rows. Python's collector is set as in the exchange.
+receipts or rows. Python's collector is kept off what was there before.
 """
 
 from __future__ import annotations

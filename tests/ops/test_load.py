@@ -9,7 +9,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from ops.load import flow, orders
+from ops.load import floor, flow, orders
 from ops.load.bench import rates, span
 from ops.load.open_client import Run, drive
 from ops.load.pit import CLOSE, Pit
@@ -139,3 +139,20 @@ async def test_the_report_says_how_much_of_a_core_each_watched_process_took():
         said = await drive(QUESTION | here | {"watched": {"web": os.getpid()}, "rate": 50.0, "seconds": 0.1})
     assert set(said["core_share"]) == {"web", "client", "idle"}
     assert (said["acks"], said["errors"]) == (said["sent"], {})
+
+
+def test_the_floor_hands_every_token_round_again_and_again():
+    said: list[str] = []
+    options = {"connections": 70, "seconds": 0.3, "runs": 1, "us": [10.0, 10.0, 10.0, 5.0]}
+    found = floor.run(options, said.append)["ours"]
+    assert len(said) == len(found["runs"]) == 1
+    assert found["tokens_per_s"] * options["seconds"] > 70  # nobody kept one
+    assert 0 < found["p50_ms"] <= found["p99_ms"]
+    assert floor.table({"ours": found}).count("\n") == 1
+
+
+def test_the_floor_wants_to_know_what_each_of_the_four_costs():
+    with pytest.raises(ArgumentTypeError, match="expected four numbers"):
+        floor.shares("100,115,77")
+    with pytest.raises(ArgumentTypeError, match="at most 256"):
+        floor.tokens("257")
