@@ -41,4 +41,5 @@ def let_go() -> None:
 
 
 def as_usual() -> None:
+    """The books are closed: the collector looks by itself again."""
     gc.enable()

@@ -192,6 +192,30 @@ def test_books_that_were_thrown_away_leave_the_memory(exchange, world):
     assert thrown_away not in map(id, kept)
 
 
+class Cycle:
+    """Only the collector frees it."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_the_exchange_has_the_collector_look_when_nobody_waits(exchange, world):
+    alice = street.open_portfolio(world, "alice")
+    cycles, kept = [], []
+
+    def looked():
+        """Among so much that is new, a cycle of before is gone. One of a busy moment may stay, unseen."""
+        cycles.append(weakref.ref(Cycle()))
+        kept.append([[number] for number in range(collector.NEW_WORTH_A_LOOK)])
+        insist(world, street.new_order(alice.id, f"order-{len(cycles)}"))
+        return any(cycle() is None for cycle in cycles)
+
+    assert not gc.isenabled()
+    street.wait_for(looked, "a look of the collector")
+    exchange.stop()
+    assert gc.isenabled()
+
+
 def _insist_at(world, order):
     path = str(settings.RUN_DIR / f"exchange-{world.number}.sock")
 

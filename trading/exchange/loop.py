@@ -150,8 +150,7 @@ class Loop:
             self._wake.clear()
             if not self._committing:
                 collector.look_while_idle()
-                await self._wake.wait()
-            elif not self._committing[0][1].done():
+            if not (self._committing and self._committing[0][1].done()):
                 await self._wake.wait()
         while self._committing and self._committing[0][1].done():
             self._finish_commit()
