@@ -20,10 +20,10 @@ Report = dict[str, Any]  # {bench, machine, seconds, ours: {â€¦}, peer: {name, â
 Say = Callable[[str], None]  # one line of progress for a person
 
 BENCHES = {
+    "burn": "ops.load.burn",
     "cost": "ops.load.cost",
     "engine": "ops.load.engine",
     "fanout": "ops.load.fanout",
-    "floor": "ops.load.floor",
     "growth": "ops.load.growth",
     "ingest": "ops.load.ingest",
     "orders": "ops.load.orders",

@@ -21,7 +21,7 @@ ABOUT = """Measures a part of SimGame against the usual way of building it, on t
   manage.py bench seeded                     cost of the seeded market by the number of its instruments
   manage.py bench growth [--full]            memory and cost as books grow
   manage.py bench orders --format json       durable orders a second, against a DRF view with the ORM
-  manage.py bench floor                      what four processes give that only burn an order's time
+  manage.py bench burn                       what four processes give that only burn an order's time
   manage.py bench cost --format json         what the front door adds to an order and to a page
   manage.py bench pages                      first paint, long tasks, script, Lighthouse, on a running game
   manage.py bench recovery --orders 100000   from kill -9 of the exchange to its next ack
