@@ -146,16 +146,18 @@ async def identify_key(key_id: str, secret: str) -> Identity:
 
 
 async def _known(shown: Presented) -> Known:
-    """What is remembered, else what the database says. A key that soon will be forgotten is renewed
-    beside the request, together with all others."""
+    """What is remembered, else what the database says."""
+    known = remembered(shown) or await database_sync_to_async(_find)(shown.credential)
+    viewer.become(known.identity.player_id)
+    return known
+
+
+def remembered(shown: Presented) -> Known | None:
+    """None where the database has to be asked. On an event loop only: a key that soon will be forgotten is
+    renewed beside the request, together with all others."""
     credential, digest = shown
     known, left_s = recent.look(digest)
-    if known is None:
-        known = await database_sync_to_async(_find)(credential)
-        viewer.become(known.identity.player_id)
-        return known
-    viewer.become(known.identity.player_id)
-    if left_s < RENEW_BEFORE_S and credential.how == "key":
+    if known is not None and left_s < RENEW_BEFORE_S and credential.how == "key":
         _to_renew[digest] = known
         if not _renewing:
             _renewing.add(task := asyncio.create_task(_renew()))

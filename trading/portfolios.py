@@ -60,12 +60,16 @@ async def portfolio_for(identity: Identity, wanted: str | None) -> PortfolioRef:
 
     Raises Invalid for a header that is no number and NotFound for a portfolio that is not theirs.
     """
-    known = _known(identity, wanted).get(_cache_key(identity, wanted))
-    return known or await database_sync_to_async(_find)(identity, wanted)
+    return known_portfolio(identity, wanted) or await database_sync_to_async(_find)(identity, wanted)
 
 
 def portfolio_for_sync(identity: Identity, wanted: str | None) -> PortfolioRef:
-    return _known(identity, wanted).get(_cache_key(identity, wanted)) or _find(identity, wanted)
+    return known_portfolio(identity, wanted) or _find(identity, wanted)
+
+
+def known_portfolio(identity: Identity, wanted: str | None) -> PortfolioRef | None:
+    """As `portfolio_for`, from memory: None where the database has to be asked."""
+    return _known(identity, wanted).get(_cache_key(identity, wanted))
 
 
 def world_of(request: Request) -> World:

@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from accounts import keys, limits
 from tests.exchange import street
 from trading import gateway, messages
-from trading.gateway import verbs
+from trading.gateway import placing
 from trading.models import Order, Portfolio
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,7 +244,7 @@ async def test_many_who_order_a_forgotten_instrument_ask_for_it_once(bot, monkey
     await bot.ask("POST", "/v2/orders", GOOD)
     asked, made = [], messages.scale_of
     monkeypatch.setattr(messages, "scale_of", lambda found: asked.append(found.symbol) or made(found))
-    verbs._scales.forget()
+    placing.scales.forget()
     replies = await asyncio.gather(*[bot.ask("POST", "/v2/orders", GOOD) for _ in range(8)])
     assert [reply.status for reply in replies] == [200] * 8
     assert asked == ["SHARE"]

@@ -270,12 +270,12 @@ async def test_a_quiet_connection_is_closed_and_a_busy_one_is_not(
 
     assert (await busy.ask("POST", "/v2/orders", GOOD)).status == 200
     monkeypatch.setattr(route, "answered", slowly)
-    busy.writer.write(busy.request("POST", "/v2/orders", GOOD))
+    busy.writer.write(busy.request("DELETE", "/v2/orders"))
     (protocol,) = served.server.server_state.connections
     while protocol.timeout_keep_alive_task is not None:  # it has looked, and left the connection alone
         await asyncio.sleep(0.05)
     gate.set()
-    assert (await busy.answer()).status == 200
+    assert (await busy.answer()).status == 207
 
 
 async def test_who_hangs_up_gets_nothing_and_the_order_stands(

@@ -9,6 +9,7 @@ import pytest
 from simgame.kernel.errors import SimGameError
 from trading.engine.commands import Leg, Terms
 from trading.gateway import parse
+from trading.gateway.bodies import Change, Wanted
 from trading.messages import Scale
 
 SHARE = Scale("SHARE", "u", "CNY", 2, 0, 1, "us_equity")
@@ -30,7 +31,7 @@ BRACKET = BUY | {"order_class": "bracket", "take_profit": PROFIT, "stop_loss": L
 OCO = SELL | {"order_class": "oco", "limit_price": "11.00", "stop_loss": LOSS}
 
 
-def read(fields: dict) -> parse.Wanted:
+def read(fields: dict) -> Wanted:
     return parse.wanted(parse.order_body(json.dumps(fields).encode()), SHARE)
 
 
@@ -167,7 +168,7 @@ def test_it_refuses(name):
     assert words in refused.value.detail
 
 
-def change(by_percent: bool = False, **fields) -> parse.Change:
+def change(by_percent: bool = False, **fields) -> Change:
     return parse.change(parse.replace_body(json.dumps(fields).encode()), SHARE, by_percent=by_percent)
 
 

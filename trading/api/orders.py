@@ -28,8 +28,8 @@ from trading.api.door import X_PORTFOLIO, Door, Problem
 from trading.api.preview import previewed
 from trading.api.v2 import MANY, ONE, NestedQuery, OrdersQuery
 from trading.gateway import Answer, Call, parse, terms
+from trading.gateway.placing import Rejected
 from trading.gateway.route import BODY_BYTES_MAX
-from trading.gateway.verbs import Rejected
 
 WRITES = [X_PORTFOLIO, IDEMPOTENCY_KEY]
 Verb = Callable[[Call], Awaitable[Answer]]
@@ -119,9 +119,7 @@ class OrderDoor(Door):
         except Rejected as rejected:
             return self.rejected(rejected)
         shown = HttpResponse(answer.content, status=answer.status, headers=answer.headers)
-        if answer.content:
-            shown["Content-Type"] = "application/json"
-        else:
+        if not answer.content:
             del shown["Content-Type"]
         return shown
 

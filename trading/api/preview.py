@@ -7,7 +7,7 @@ from typing import Any, Final
 from trading import errors, queries
 from trading.exchange.client import client_for
 from trading.exchange.wire import Preview
-from trading.gateway import parse, verbs
+from trading.gateway import parse, placing, verbs
 from trading.messages import Scale, average_price
 from trading.portfolios import PortfolioRef
 
@@ -22,7 +22,7 @@ async def previewed(portfolio: PortfolioRef, body: bytes) -> dict[str, Any]:
     found = parse.order_body(body)
     scale = await verbs.scale_of(portfolio.world_number, found.symbol)
     wanted = parse.wanted(found, scale)
-    order = verbs.new_order(portfolio.id, wanted, wanted.client_order_id)
+    order = placing.new_order(portfolio.id, wanted, wanted.client_order_id)
     reply = await client_for(portfolio.world_number).ask(Preview(order), verbs.ANSWER_S)
     if reply.outcome != "executed":
         raise errors.make(reply.code, reply.detail, reply.result.get("facts"))

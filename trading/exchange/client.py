@@ -14,7 +14,8 @@ import asyncio
 import itertools
 import socket
 import threading
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -36,11 +37,12 @@ encode_requests = msgspec.msgpack.Encoder().encode
 decode_replies = msgspec.msgpack.Decoder(list[Received]).decode
 
 
-class Coming(asyncio.Future[Received]):
-    """The answer of the exchange, for which nothing but time is needed (see trading.gateway.straight)."""
+class Waiting(NamedTuple):
+    """Who waits for an answer, until when by the clock of the loop, and how long that is in all."""
 
-    until = 0.0  # by the clock of the loop
-    timeout_s = 0.0
+    then: Callable[[Received], None]
+    until: float
+    timeout_s: float
 
 
 class ExchangeClient:
@@ -49,7 +51,7 @@ class ExchangeClient:
     def __init__(self, world_number: int):
         self.world_number = world_number
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, Coming] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._unsent: list[Request] = []
         self._looking: asyncio.TimerHandle | None = None
         self._wire: _Wire | None = None
@@ -61,12 +63,30 @@ class ExchangeClient:
 
         `rate`: how often a second the exchange takes such a command of this portfolio; 0: no limit.
         """
-        if (self._wire is None or self._wire.lost) and not await self._connect():
+        coming: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+
+        def then(reply: Received) -> None:
+            if not coming.done():
+                coming.set_result(reply)
+
+        n = self.send(body, then, timeout_s, rate)
+        if not n and await self._connect():
+            n = self.send(body, then, timeout_s, rate)
+        if not n:
             return _not_running(0)
-        n = next(self._numbers)
-        loop = asyncio.get_running_loop()
-        coming = self._waiting[n] = Coming(loop=loop)
-        coming.until, coming.timeout_s = loop.time() + timeout_s, timeout_s
+        try:
+            return await coming
+        finally:
+            self._waiting.pop(n, None)
+
+    def send(
+        self, body: Body, then: Callable[[Received], None], timeout_s: float = TIMEOUT_S, rate: int = 0
+    ) -> int:
+        """As `ask`, where a connection stands: `then` hears the reply, once. 0: there is none."""
+        if self._wire is None or self._wire.lost:
+            return 0
+        loop, n = asyncio.get_running_loop(), next(self._numbers)
+        self._waiting[n] = Waiting(then, loop.time() + timeout_s, timeout_s)
         if self._looking is None:
             self._looking = loop.call_later(LOOK_S, self._look, loop)
         self._unsent.append(Request(n, body, rate))
@@ -74,10 +94,7 @@ class ExchangeClient:
             loop.call_soon(self._flush)
         elif len(self._unsent) >= REQUESTS_PER_FRAME:
             self._flush()
-        try:
-            return await coming
-        finally:
-            self._waiting.pop(n, None)
+        return n
 
     def close(self) -> None:
         if self._wire is not None:
@@ -94,18 +111,21 @@ class ExchangeClient:
             self._wire.send(frame(encode_requests(requests)))
 
     def _settle(self, reply: Received) -> None:
-        coming = self._waiting.get(reply.n)
-        if coming is not None and not coming.done():
-            coming.set_result(reply)
+        waiting = self._waiting.pop(reply.n, None)
+        if waiting is not None:
+            try:
+                waiting.then(reply)
+            except Exception:
+                log.exception("reply_not_taken")  # the others of its frame hear theirs
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Who has waited for too long hears that the outcome is unknown."""
         self._looking = loop.call_later(LOOK_S, self._look, loop) if self._waiting else None
         now = loop.time()
-        for n, coming in list(self._waiting.items()):
-            if coming.until <= now and not coming.done():
+        for n, waiting in list(self._waiting.items()):
+            if waiting.until <= now:
                 self._leave_a_sleeper()
-                self._settle(_unknown(n, f"No answer within {coming.timeout_s:g} s."))
+                self._settle(_unknown(n, f"No answer within {waiting.timeout_s:g} s."))
 
     def _lost(self) -> None:
         """What had been sent may have been executed."""

@@ -5,7 +5,8 @@ whether a request is one of these. The DRF views that document the same addresse
 verbs (`place`, `replace`, `cancel`, `cancel_all`, `close`), so both give the same answer.
 """
 
+from trading.gateway.placing import Answer, Call
 from trading.gateway.route import application, matches
-from trading.gateway.verbs import Answer, Call, cancel, cancel_all, close, place, replace
+from trading.gateway.verbs import cancel, cancel_all, close, place, replace
 
 __all__ = ["Answer", "Call", "application", "cancel", "cancel_all", "close", "matches", "place", "replace"]

@@ -15,10 +15,9 @@ from typing import Any
 import msgspec
 
 from simgame.kernel.errors import Invalid, Malformed, SimGameError
-from trading.engine.commands import OrderType, Side, Terms, TimeInForce
 from trading.errors import UnknownOrder, Unsupported
 from trading.gateway import terms
-from trading.gateway.terms import StopLoss, TakeProfit
+from trading.gateway.bodies import Asked, Change, OrderBody, ReplaceBody, Wanted
 from trading.messages import LEG_NAMES, Scale
 
 CLIENT_ID_CHARS_MAX = 48
@@ -27,72 +26,6 @@ TYPES = ("market", "limit", "stop", "stop_limit", "trailing_stop")
 TIMES = ("day", "gtc", "gtd", "ioc", "fok", "opg", "cls")
 EFFECTS = ("open", "close", "close_today")
 CHANGES = ("qty", "limit_price", "time_in_force", "stop_price", "trail", "expires_at")
-
-
-class OrderBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The JSON of POST /v2/orders: Alpaca's names."""
-
-    symbol: str
-    side: str
-    type: str
-    qty: Any = None
-    time_in_force: str | None = None
-    limit_price: Any = None
-    client_order_id: str | None = None
-    extended_hours: bool | None = None
-    order_class: str | None = None
-    position_intent: str | None = None
-    notional: Any = None
-    stop_price: Any = None
-    trail_price: Any = None
-    trail_percent: Any = None
-    expires_at: str | None = None  # of a gtd order
-    fired_by: str | None = None  # what sets a stop off: print (default) or quote
-    post_only: bool | None = None
-    reduce_only: bool | None = None
-    take_profit: TakeProfit | None = None
-    stop_loss: StopLoss | None = None
-    legs: Any = None
-
-
-class ReplaceBody(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The JSON of PATCH /v2/orders/{id}."""
-
-    qty: Any = None
-    limit_price: Any = None
-    time_in_force: str | None = None
-    client_order_id: str | None = None
-    stop_price: Any = None
-    trail: Any = None
-    expires_at: str | None = None
-
-
-class Wanted(msgspec.Struct, frozen=True, gc=False):
-    """A checked order, in scaled integers."""
-
-    symbol: str
-    side: Side
-    type: OrderType
-    time_in_force: TimeInForce
-    qty: int
-    limit_price: int | None
-    client_order_id: str | None
-    terms: Terms | None = None  # its legs have no ids yet
-
-
-class Change(msgspec.Struct, frozen=True, gc=False):
-    qty: int | None
-    limit_price: int | None
-    time_in_force: TimeInForce | None
-    client_order_id: str | None
-    stop_price: int | None = None
-    trail_price: int | None = None
-    trail_ppb: int | None = None
-    expire_ns: int | None = None
-
-    @property
-    def has_terms(self) -> bool:
-        return (self.stop_price, self.trail_price, self.trail_ppb, self.expire_ns) != (None,) * 4
 
 
 # A JSON number keeps its digits: it never becomes a float.
@@ -117,27 +50,25 @@ def order_body(body: bytes) -> OrderBody:
 
 def wanted(found: OrderBody, scale: Scale) -> Wanted:
     """Check the fields against each other and read the numbers. Raises Invalid or Unsupported."""
-    _one_of("side", found.side, SIDES)
-    _one_of("type", found.type, TYPES)
-    in_force = "day" if found.time_in_force is None else found.time_in_force
-    _one_of("time_in_force", in_force, TIMES)
-    order_class = found.order_class or "simple"
-    _one_of("order_class", order_class, terms.CLASSES)
+    side = _one_of("side", found.side, SIDES)
+    kind = _one_of("type", found.type, TYPES)
+    in_force = _one_of("time_in_force", "day" if found.time_in_force is None else found.time_in_force, TIMES)
+    order_class = _one_of("order_class", found.order_class or "simple", terms.CLASSES)
     if found.position_intent is not None:
-        _one_of("position_intent", found.position_intent, tuple(f"{found.side}_to_{e}" for e in EFFECTS))
+        _one_of("position_intent", found.position_intent, tuple(f"{side}_to_{e}" for e in EFFECTS))
     if found.qty is None and found.notional is None:
         raise Invalid("qty: how many? A quantity is required, or notional.", pointer="/qty")
     price = terms.oco_price(found, scale)
-    if found.type in terms.HAVE_LIMIT and price is None:
-        raise Invalid(f"limit_price: a {found.type} order needs one.", pointer="/limit_price")
-    if found.type not in terms.HAVE_LIMIT and price is not None:
-        raise Invalid(f"limit_price: a {found.type} order has none.", pointer="/limit_price")
+    if kind in terms.HAVE_LIMIT and price is None:
+        raise Invalid(f"limit_price: a {kind} order needs one.", pointer="/limit_price")
+    if kind not in terms.HAVE_LIMIT and price is not None:
+        raise Invalid(f"limit_price: a {kind} order has none.", pointer="/limit_price")
     qty = terms.number("qty", found.qty, scale.qty_exponent)
-    asked = terms.Asked(found.type, found.side, in_force, order_class, price, qty)
+    asked = Asked(kind, side, in_force, order_class, price, qty)
     return Wanted(
         symbol=found.symbol,
-        side=found.side,
-        type=found.type,
+        side=side,
+        type=kind,
         time_in_force=in_force,
         qty=qty or 0,
         limit_price=price,
@@ -160,7 +91,7 @@ def change(found: ReplaceBody, scale: Scale, *, by_percent: bool) -> Change:
     return Change(
         qty=terms.number("qty", found.qty, scale.qty_exponent),
         limit_price=terms.number("limit_price", found.limit_price, scale.price_exponent),
-        time_in_force=found.time_in_force,
+        time_in_force=found.time_in_force,  # type: ignore[arg-type]  # one of TIMES: replace_body saw to it
         client_order_id=client_id("client_order_id", found.client_order_id),
         stop_price=terms.number("stop_price", found.stop_price, scale.price_exponent),
         trail_price=None if by_percent else terms.number("trail", found.trail, scale.price_exponent),
@@ -239,6 +170,8 @@ def _invalid(message: str) -> SimGameError:
     return Invalid(f"{name[:40]}: {detail}." if path else f"{detail}.", pointer=pointer)
 
 
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> Any:
+    """The value, known to be one of them."""
     if value not in known:
         raise Invalid(f"{name}: one of {', '.join(known)}, not {value[:20]!r}.", pointer=f"/{name}")
+    return value

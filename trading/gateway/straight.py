@@ -10,9 +10,7 @@ Why, and what it gained: docs/decisions/0038-a-straight-road-for-orders.md
 
 from __future__ import annotations
 
-import types
-from collections.abc import Coroutine, Generator
-from contextvars import Context, copy_context
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -20,9 +18,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from accounts.identity import Presented, presented
 from simgame.kernel.errors import SimGameError
-from trading.exchange.client import Coming
-from trading.gateway import route
-from trading.gateway.verbs import Answer
+from trading.exchange.client import client_for
+from trading.exchange.wire import Received
+from trading.gateway import answers, placing, route, verbs
+from trading.gateway.placing import Answer, Placing
 
 ROOT = route.ROOT.encode()
 HEAD_BYTES_MAX = 4_096  # a longer one is read anew each time
@@ -40,7 +39,7 @@ class _Nobody:
 class Head:
     """What stands before the body of an order, read once: a connection sends the same again and again."""
 
-    __slots__ = ("headers", "keep_alive", "method", "path", "raw", "shown")
+    __slots__ = ("headers", "keep_alive", "method", "path", "places", "raw", "shown")
 
     def __init__(self, method: str, path: str, headers: dict[str, str], keep_alive: bool):
         self.method, self.path, self.headers, self.keep_alive = method, path, headers, keep_alive
@@ -49,6 +48,7 @@ class Head:
             self.shown: Presented | None = presented(headers)
         except SimGameError:  # said when it is answered
             self.shown = None
+        self.places = self.shown is not None and route.places(method, path, headers)
 
 
 class Asked:
@@ -59,7 +59,7 @@ class Asked:
 
     def __init__(self, head: Head, body: bytes = b""):
         self.head, self.keep_alive = head, head.keep_alive
-        self.body = bytearray(body)
+        self.body = body
         self.more_body = True
         self.disconnected = self.response_complete = False
 
@@ -149,24 +149,37 @@ class OrderProtocol(HttpToolsProtocol):
     def _begin(self, asked: Asked) -> None:
         self.cycle = asked
         asked.more_body = False
-        head = asked.head
-        request_id = route.request_id_of(head.headers)
-        scope = {"method": head.method, "path": head.path}
-        work = route.answered(scope, head.headers, bytes(asked.body), request_id, head.shown)
-        self._go_on(asked, request_id, work, copy_context())
+        request_id = answers.request_id_of(asked.head.headers)
+        if not (asked.head.places and self._place(asked, request_id)):
+            self._work(asked, request_id, self._answered(asked, request_id))
 
-    def _go_on(self, asked: Asked, request_id: str, work: Work, context: Context, _: Any = None) -> None:
-        """As a task would, as long as the exchange's answer is all that is waited for."""
+    def _place(self, asked: Asked, request_id: str) -> bool:
+        """In one piece, up to the exchange. False where something has to be looked up first."""
+        head = asked.head
+        assert head.shown is not None
         try:
-            waits = context.run(work.send, None)
-        except StopIteration as done:
-            self._say(asked, request_id, done.value)
-            return
-        if type(waits) is Coming:
-            waits._asyncio_future_blocking = False
-            waits.add_done_callback(partial(self._go_on, asked, request_id, work, context))
-            return
-        task = self.loop.create_task(_rest_of(work, waits), context=context)
+            made = placing.begun(head.shown, head.headers, asked.body)
+        except Exception as error:  # noqa: BLE001  each has its answer
+            self._say(asked, request_id, answers.of_error(error, head.path, request_id))
+            return True
+        if made is None:
+            return False
+        client = client_for(made.admitted.portfolio.world_number)
+        replied = partial(self._replied, asked, request_id, made)
+        if not client.send(made.command, replied, verbs.ANSWER_S, made.admitted.rate):
+            self._work(asked, request_id, route.sent(made, head.path, request_id))
+        return True
+
+    def _replied(self, asked: Asked, request_id: str, made: Placing, reply: Received) -> None:
+        self._say(asked, request_id, answers.of_reply(made, reply, asked.head.path, request_id))
+
+    def _answered(self, asked: Asked, request_id: str) -> Work:
+        head = asked.head
+        scope = {"method": head.method, "path": head.path}
+        return route.answered(scope, head.headers, asked.body, request_id, head.shown)
+
+    def _work(self, asked: Asked, request_id: str, work: Work) -> None:
+        task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         task.add_done_callback(lambda done: done.cancelled() or self._say(asked, request_id, done.result()))
@@ -175,10 +188,11 @@ class OrderProtocol(HttpToolsProtocol):
         asked.response_complete = True
         if asked.disconnected or self.transport.is_closing():
             return
-        lines = [b"%b: %b\r\n" % header for header in route.head_of(answer, request_id)]
         end = b"\r\n" if asked.keep_alive else b"connection: close\r\n\r\n"
-        head = [STATUS_LINE[answer.status], self._common_lines(), *lines, end, answer.content]
-        self.transport.write(b"".join(head))
+        lines = answers.lines_of(answer, request_id)
+        self.transport.write(
+            b"".join((STATUS_LINE[answer.status], self._common_lines(), lines, end, answer.content))
+        )
         if not asked.keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -226,20 +240,3 @@ class OrderProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         super()._unset_keepalive_if_required()
         super().handle_websocket_upgrade()
-
-
-@types.coroutine
-def _rest_of(work: Work, waits: Any) -> Generator[Any, Any, Answer]:
-    """For a task: work that was begun outside of one and stands where it yielded `waits`."""
-    while True:
-        try:
-            heard = yield waits
-        except BaseException as error:  # noqa: BLE001  the work decides
-            step = partial(work.throw, error)
-        else:
-            step = partial(work.send, heard)
-        try:
-            waits = step()
-        except StopIteration as done:
-            answer: Answer = done.value
-            return answer

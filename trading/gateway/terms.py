@@ -9,11 +9,10 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any, Final, NoReturn
 
-import msgspec
-
 from simgame.kernel import clock, money
 from simgame.kernel.errors import Invalid
 from trading.engine.commands import FiredBy, Leg, OrderClass, Terms
+from trading.gateway.bodies import Asked, StopLoss, TakeProfit
 from trading.messages import PERCENT_EXPONENT, Scale
 
 PLAIN: Final = ("market", "limit")
@@ -28,26 +27,6 @@ NAMES: Final = (
     "notional", "take_profit", "stop_loss", "position_intent",
 )  # fmt: skip
 _asked = attrgetter(*NAMES)
-
-
-class TakeProfit(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    limit_price: Any = None
-
-
-class StopLoss(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    stop_price: Any = None
-    limit_price: Any = None
-
-
-class Asked(msgspec.Struct, frozen=True, gc=False):
-    """The words of an order that its terms are made of."""
-
-    type: str
-    side: str
-    time_in_force: str
-    order_class: str
-    limit_price: int | None
-    qty: int | None
 
 
 def of(found: Any, asked: Asked, scale: Scale) -> Terms | None:
@@ -185,7 +164,7 @@ def _class(word: str) -> OrderClass:
 
 
 def fired_by(word: str | None) -> FiredBy:
-    if word not in (None, *FIRED_BY):
+    if word is not None and word not in FIRED_BY:
         no("fired_by", f"one of {', '.join(FIRED_BY)}, not {word[:20]!r}")
     return "quote" if word == "quote" else "print"
 
