@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from functools import lru_cache
 
 from simgame.kernel import clock
 
@@ -31,8 +32,13 @@ def uuid7_text() -> str:
         end = _ends.pop()
     except IndexError:
         end = _draw_ends()
-    ms = f"{clock.now_ns() // clock.NS_PER_MS & (1 << 48) - 1:012x}"
-    return f"{ms[:8]}-{ms[8:]}-7{end}"
+    return _beginning(clock.now_ns() // clock.NS_PER_MS) + end
+
+
+@lru_cache(2)  # of one millisecond there are many under load
+def _beginning(ms: int) -> str:
+    digits = f"{ms & (1 << 48) - 1:012x}"
+    return f"{digits[:8]}-{digits[8:]}-7"
 
 
 def _draw_ends() -> str:

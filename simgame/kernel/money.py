@@ -33,10 +33,8 @@ def parse(value: object, exponent: int) -> int:
     when it has more decimals than `exponent`. Full-width digits, NaN, infinity, booleans and
     absurd exponents are refused.
     """
-    if type(value) is str and (plain := _PLAIN(value)):
-        whole, decimals = plain.groups("")
-        if len(decimals) <= exponent:
-            return int(whole + decimals.ljust(exponent, "0"))
+    if type(value) is str and (plain := _plain(value, exponent)) is not None:
+        return plain
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise ValueError("not a number")
     text = str(value).strip()
@@ -56,6 +54,16 @@ def parse(value: object, exponent: int) -> int:
     if abs(scaled) > INT64_MAX:
         raise ValueError("number too large")
     return int(scaled)
+
+
+@lru_cache(16_384)  # prices and quantities come again and again
+def _plain(text: str, exponent: int) -> int | None:
+    """The scaled integer of what nearly everybody sends; None for what `parse` has to look at."""
+    found = _PLAIN(text)
+    if found is None:
+        return None
+    whole, decimals = found.groups("")
+    return int(whole + decimals.ljust(exponent, "0")) if len(decimals) <= exponent else None
 
 
 def _too_exact(exponent: int) -> str:
