@@ -13,7 +13,9 @@ import uvicorn
 from accounts import keys, limits, logins
 from simgame.asgi import application
 from tests.exchange import street
-from trading.gateway import route, straight
+from trading.exchange.client import client_for
+from trading.exchange.wire import Status
+from trading.gateway import placing, route, straight
 from trading.gateway.straight import OrderProtocol
 from trading.models import Order
 
@@ -171,6 +173,41 @@ async def test_both_roads_give_the_same_answers(served: Served, general: list[st
             assert straight_on.plain == around.plain
         if "x_request_id" in headers:
             assert straight_on.headers["x-request-id"] == "mine-1"
+
+
+async def test_who_is_known_places_an_order_in_one_piece_and_each_attempt_counts_once(
+    served: Served, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    line, looked_up, answered = await served.line(), [], route.answered
+    monkeypatch.setattr(route, "answered", lambda *asked: looked_up.append(asked) or answered(*asked))
+    assert (await line.ask("POST", "/v2/orders", GOOD)).status == 200
+    assert len(looked_up) == 1, "nobody knew her yet"
+    assert (await line.ask("POST", "/v2/orders", GOOD)).status == 200
+    assert (await line.ask("POST", "/v2/orders", GOOD | {"side": "hold"})).status == 422
+    assert (await line.ask("POST", "/v2/orders", GOOD | {"qty": "100000000"})).status == 403
+    assert len(looked_up) == 1
+    placing.scales.forget()
+    limits.forget()
+    settings.ORDER_RATE = 4
+    found = [await line.ask("POST", "/v2/orders", body) for body in (GOOD, b"{", GOOD, GOOD, b"{", GOOD)]
+    assert [each.status for each in found] == [200, 400, 200, 200, 429, 429]
+    assert len(looked_up) == 1 + 3, "an instrument, and what is no JSON"
+
+
+async def test_one_who_cannot_take_a_reply_leaves_the_others_theirs(served: Served, world: Any) -> None:
+    line = await served.line()
+    assert (await line.ask("POST", "/v2/orders", GOOD)).status == 200
+    client = client_for(world.number)
+    heard = [asyncio.get_running_loop().create_future() for _ in range(2)]
+
+    def fails(reply: Any) -> None:
+        heard[0].set_result(reply.outcome)
+        raise RuntimeError
+
+    assert client.send(Status(), fails)
+    assert client.send(Status(), lambda reply: heard[1].set_result(reply.outcome))
+    assert await asyncio.wait_for(asyncio.gather(*heard), PATIENCE_S) == ["executed"] * 2
+    assert not client._waiting
 
 
 async def test_alice_places_changes_and_cancels_on_one_connection(served: Served, general: list[str]) -> None:

@@ -5,7 +5,8 @@ middleware, messages there and back, two writes) than in being read and answered
 plainly orders are taken out here as soon as their headers have come; whatever is not plain (a query, an
 escaped path, a cookie, chunks, a long body, `Expect`, an upgrade, HTTP/1.0, an order before that is not
 answered yet) goes uvicorn's way to the same functions. Both roads answer alike; tests hold them to it.
-Why, and what it gained: docs/decisions/0038-a-straight-road-for-orders.md
+An order for which nothing has to be looked up is placed without a coroutine. Why, and what it gained:
+docs/decisions/0038-a-straight-road-for-orders.md and 0087-an-order-is-placed-in-one-piece.md
 """
 
 from __future__ import annotations
