@@ -103,7 +103,7 @@ SELECT 'portfolio ' || p.portfolio_id AS subject, p.symbol, p.market_day, p.boug
 FROM trading_position p JOIN trading_ledgeraccount a ON a.portfolio_id = p.portfolio_id
 LEFT JOIN LATERAL (SELECT sum(qty)::bigint AS bought FROM trading_fill
     WHERE portfolio_id = p.portfolio_id AND symbol = p.symbol AND market_day = p.market_day
-      AND (side = 'buy' OR coalesce((receipt ->> 'contract')::boolean, false))) f ON true
+      AND (side = 'buy' OR coalesce((receipt::json ->> 'contract')::boolean, false))) f ON true
 WHERE a.world_id = %(world)s AND p.portfolio_id = ANY(%(portfolios)s::bigint[])
   AND p.bought_today > coalesce(f.bought, 0);
 
@@ -179,7 +179,7 @@ SELECT 'match ' || f.match AS subject, f.buyer, f.seller, f.cash, f.qty, t.cash 
 FROM (SELECT match, min(portfolio_id) FILTER (WHERE side = 'buy') AS buyer,
       min(portfolio_id) FILTER (WHERE side = 'sell') AS seller, max(cash) AS cash, max(qty) AS qty,
       min(symbol) AS symbol, count(*) AS sides, min(against) AS against, max(price) - min(price) AS apart,
-      bool_or(coalesce((receipt ->> 'contract')::boolean, false)) AS contract
+      bool_or(coalesce((receipt::json ->> 'contract')::boolean, false)) AS contract
     FROM trading_fill WHERE id BETWEEN %(fill_low)s AND %(fill_high)s AND reverses IS NULL GROUP BY match) f
 LEFT JOIN (SELECT fill_id,
       sum(amount) FILTER (WHERE code = 2) AS cash, min(debit_account) FILTER (WHERE code = 2) AS payer,
@@ -213,18 +213,18 @@ WHERE t.id BETWEEN %(transfer_low)s AND %(transfer_high)s AND t.code BETWEEN 20 
   OR (t.code IN (21, 22) AND t.credit_account <> -(%(world)s * 16 + 9)));
 
 -- I9 window: no fill beyond the limit that held when it happened, nor off the price grid
-SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.side, f.price, f.receipt ->> 'limit_price' AS limit_price, i.tick
+SELECT 'fill ' || f.id AS subject, f.portfolio_id, f.side, f.price, f.receipt::json ->> 'limit_price' AS limit_price, i.tick
 FROM trading_fill f JOIN market_instrument i ON i.world_id = %(world)s AND i.symbol = f.symbol
 WHERE f.id BETWEEN %(fill_low)s AND %(fill_high)s AND f.reverses IS NULL AND (f.price %% i.tick <> 0
-  OR (f.side = 'buy' AND f.price > (f.receipt ->> 'limit_price')::bigint)
-  OR (f.side = 'sell' AND f.price < (f.receipt ->> 'limit_price')::bigint));
+  OR (f.side = 'buy' AND f.price > (f.receipt::json ->> 'limit_price')::bigint)
+  OR (f.side = 'sell' AND f.price < (f.receipt::json ->> 'limit_price')::bigint));
 
 -- I11 state cheap: no crossed book at rest (orders that wait for trading to begin may cross)
 SELECT 'instrument ' || b.symbol AS subject, b.bid, s.ask
 FROM (SELECT symbol, max(limit_price) AS bid FROM trading_order WHERE world_id = %(world)s AND side = 'buy'
-      AND status IN ('new', 'partially_filled') AND coalesce(receipt ->> 'waits', '') = '' GROUP BY symbol) b
+      AND status IN ('new', 'partially_filled') AND coalesce(receipt::json ->> 'waits', '') = '' GROUP BY symbol) b
 JOIN (SELECT symbol, min(limit_price) AS ask FROM trading_order WHERE world_id = %(world)s AND side = 'sell'
-      AND status IN ('new', 'partially_filled') AND coalesce(receipt ->> 'waits', '') = '' GROUP BY symbol) s
+      AND status IN ('new', 'partially_filled') AND coalesce(receipt::json ->> 'waits', '') = '' GROUP BY symbol) s
   ON s.symbol = b.symbol
 WHERE b.bid >= s.ask;
 
@@ -272,7 +272,7 @@ FROM trading_accountevent e WHERE e.portfolio_id = ANY(%(portfolios)s::bigint[])
 SELECT 'command ' || c.id AS subject, c.kind, c.portfolio_id
 FROM trading_command c WHERE c.id BETWEEN %(command_low)s AND %(command_high)s
   AND (c.kind IN ('open_portfolio', 'new_order', 'cancel', 'replace', 'adjust')
-       OR c.kind = 'freeze' AND (c.result -> 'portfolio') IS NOT NULL)  -- frozen twice is frozen once
+       OR c.kind = 'freeze' AND (c.result::json -> 'portfolio') IS NOT NULL)  -- frozen twice is frozen once
   AND NOT EXISTS (SELECT 1 FROM trading_accountevent e WHERE e.command = c.id AND e.portfolio_id = c.portfolio_id);
 
 -- I15 portfolios: each order has exactly the one command that made it, under the same key
@@ -281,7 +281,7 @@ FROM trading_order o LEFT JOIN trading_command c
   ON c.portfolio_id = o.portfolio_id AND c.kind = 'new_order' AND c.client_id = o.client_order_id
 WHERE o.world_id = %(world)s AND o.portfolio_id = ANY(%(portfolios)s::bigint[])
   AND o.client_order_id NOT LIKE 'leg-%%' AND o.client_order_id NOT LIKE 'forced %%'
-  AND (c.id IS NULL OR c.payload ->> 'order_id' IS DISTINCT FROM o.id::text);
+  AND (c.id IS NULL OR c.payload::json ->> 'order_id' IS DISTINCT FROM o.id::text);
 
 -- I15f portfolios: an order that no player placed reduces a margin portfolio, says why, and names its command
 SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, o.priority
@@ -295,10 +295,10 @@ WHERE o.world_id = %(world)s AND o.portfolio_id = ANY(%(portfolios)s::bigint[]) 
 -- I15l portfolios: each leg came with the command of one order, and says so
 SELECT 'order ' || o.id AS subject, o.portfolio_id, o.client_order_id, c.id AS command
 FROM trading_order o LEFT JOIN (
-    SELECT id, portfolio_id, payload -> 'terms' -> leg ->> 'order_id' AS leg_id
+    SELECT id, portfolio_id, payload::json -> 'terms' -> leg ->> 'order_id' AS leg_id
     FROM trading_command, unnest(ARRAY['take_profit', 'stop_loss']) AS leg
     WHERE id BETWEEN %(low)s AND %(high)s AND kind = 'new_order' AND portfolio_id = ANY(%(portfolios)s::bigint[])
-      AND payload -> 'terms' -> leg ->> 'order_id' IS NOT NULL) c
+      AND payload::json -> 'terms' -> leg ->> 'order_id' IS NOT NULL) c
   ON c.leg_id = o.id::text AND c.portfolio_id = o.portfolio_id
 WHERE o.world_id = %(world)s AND o.portfolio_id = ANY(%(portfolios)s::bigint[]) AND o.client_order_id LIKE 'leg-%%'
   AND (c.id IS NULL OR coalesce(o.terms ->> 'leg', '') = '');

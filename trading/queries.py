@@ -43,7 +43,7 @@ FILLS_SHOWN = 100
 NOTICES_SHOWN = 10
 # The index of this condition makes it one look.
 NOTICES = """
-SELECT e.rows, e.body, simgame_command_at(e.command) FROM trading_accountevent e
+SELECT e.rows, e.body::json, simgame_command_at(e.command) FROM trading_accountevent e
 WHERE e.portfolio_id = %s AND e.noticed ORDER BY e.seq DESC LIMIT %s"""
 
 

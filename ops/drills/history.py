@@ -34,7 +34,7 @@ COMMANDS = """
 SELECT portfolio_id, kind, client_id, id FROM trading_command
 WHERE id BETWEEN %s AND %s AND client_id IS NOT NULL ORDER BY id"""
 EVENTS = """
-SELECT e.portfolio_id, e.seq, e.command, e.rows, e.body FROM trading_accountevent e
+SELECT e.portfolio_id, e.seq, e.command, e.rows, e.body::json FROM trading_accountevent e
 JOIN trading_ledgeraccount a ON a.portfolio_id = e.portfolio_id WHERE a.world_id = %s
 ORDER BY e.portfolio_id, e.seq"""
 COMPARED = ("status", "qty", "filled_qty", "limit_price", "fees", "version")  # of an order, when read

@@ -13,7 +13,9 @@ from tests.exchange.test_replay import a_busy_morning, planted
 from trading.proof.verify_receipts import verify
 
 LAST = "(SELECT max(id) FROM trading_fill WHERE {})"
-TAKEN = LAST.format("receipt -> 'levels' -> 0 ->> 'against' = 'market' AND NOT receipt::jsonb ? 'print'")
+TAKEN = LAST.format(
+    "receipt::jsonb -> 'levels' -> 0 ->> 'against' = 'market' AND NOT receipt::jsonb ? 'print'"
+)
 PRINTED = LAST.format("receipt::jsonb ? 'print'")
 CHANGES = [
     (f"UPDATE trading_fill SET fee = fee - 1 WHERE id = {TAKEN}", "fee"),

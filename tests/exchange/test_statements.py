@@ -27,7 +27,7 @@ BIG = 2**63 - 1
 AT_NS = 1_795_314_230_301_346_000
 ID = str(uuid.UUID(int=7))
 ROWS = 12
-COLUMN_TYPES = {"json": "json", "json?": "jsonb", "encoded": "json", "decimal": "numeric"}
+COLUMN_TYPES = {"jsonb": "jsonb", "jsonb?": "jsonb", "encoded-jsonb": "jsonb", "decimal": "numeric"}
 
 SENT = {
     "bigint": ([1, -1, BIG], [1, -1, BIG]),
@@ -39,10 +39,11 @@ SENT = {
     "word": (["buy", "卖", ""], ["buy", "卖", ""]),
     "text": (['a "quoted" \\ {text}', "NULL"], ['a "quoted" \\ {text}', "NULL"]),
     "text?": (["x", None], ["x", None]),
-    "json": ([{"a": "\\"}, []], [{"a": "\\"}, []]),
-    "json?": ([None, {"a": 1}], [None, {"a": 1}]),
-    "encoded": ([b'{"a":[1]}'], [{"a": [1]}]),
-    "written": ([b'[1,"\\u0000"]', "卖".encode()], ['[1,"\\u0000"]', "卖"]),
+    "json": ([{"a": "\\"}, []], ['{"a":"\\\\"}', "[]"]),
+    "jsonb": ([{"a": "\\"}, []], [{"a": "\\"}, []]),
+    "jsonb?": ([None, {"a": 1}], [None, {"a": 1}]),
+    "encoded-jsonb": ([b'{"a":[1]}'], [{"a": [1]}]),
+    "encoded": ([b'[1,"\\u0000"]', "卖".encode()], ['[1,"\\u0000"]', "卖"]),
     "blob": ([b"", b"\0\xff"], [b"", b"\0\xff"]),
     "uuid": ([ID], [uuid.UUID(ID)]),
     "flag": ([True, False], [True, False]),

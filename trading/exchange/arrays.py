@@ -35,14 +35,15 @@ def _array(type_number: int, count: int, cells: bytes) -> bytes:
 
 @lru_cache(2_048)  # a batch has at most so many rows of a kind, and most sizes come again
 def _fixed(letter: str, count: int) -> Callable[..., bytes]:
-    return struct.Struct(">" + f"i{letter}" * count).pack
+    return struct.Struct(">iiIii" + f"i{letter}" * count).pack
 
 
 def _of_fixed(values: Sequence[int], type_number: int, letter: str, width: int) -> bytes:
+    """Header and elements in one go: of small batches the arrays cost more than what is in them."""
     count = len(values)
-    flat = [width] * (2 * count)
-    flat[1::2] = values
-    return _array(type_number, count, _fixed(letter, count)(*flat))
+    flat = [1, 0, type_number, count, 1] + [width] * (2 * count)
+    flat[6::2] = values
+    return _fixed(letter, count)(*flat)
 
 
 def bigints(values: Sequence[int]) -> bytes:
@@ -161,12 +162,13 @@ KINDS: dict[str, tuple[str, str, Encode]] = {
     "word": ("text[]", "{}", words),
     "text": ("text[]", "{}", texts),
     "text?": ("text[]", "{}", texts_or_null),
-    "json": ("text[]", "{}::json", jsons),
-    "encoded": ("text[]", "{}::json", encoded),
-    "written": ("text[]", "{}", encoded),
+    "json": ("text[]", "{}", jsons),
+    "encoded": ("text[]", "{}", encoded),
     "key": ("bigint[]", "{} | $1::bigint", bigints),  # the first constant is the world's part of the key
     "key?": ("bigint[]", "nullif({}, 0) | $1::bigint", bigints),
-    "json?": ("text[]", "{}::jsonb", jsons_or_null),
+    "encoded-jsonb": ("text[]", "{}::jsonb", encoded),
+    "jsonb": ("text[]", "{}::jsonb", jsons),
+    "jsonb?": ("text[]", "{}::jsonb", jsons_or_null),
     "blob": ("bytea[]", "{}", blobs),
     "uuid": ("uuid[]", "{}", uuids),
     "flag": ("bool[]", "{}", flags),

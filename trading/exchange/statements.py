@@ -14,7 +14,7 @@ from trading.exchange.batch import Batch
 from trading.exchange.tables import Columns, Statement, insert, update, upsert
 
 LOOK_UP = """
-SELECT c.portfolio_id, c.kind, c.client_id, c.fingerprint, c.result
+SELECT c.portfolio_id, c.kind, c.client_id, c.fingerprint, c.result::json
 FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS k(portfolio, kind, client_id)
 CROSS JOIN LATERAL (
   SELECT * FROM trading_command c
@@ -77,7 +77,7 @@ ORDER_COLUMNS = {
     "updated_at": "instant updated_ns",
     "closed_at": "instant? closed_ns",
     "receipt": "json",
-    "terms": "json?",
+    "terms": "jsonb?",
 }
 NEVER_CHANGE = (
     "portfolio_id", "symbol", "client_order_id", "side", "type", "submitted_at",
@@ -97,7 +97,7 @@ FILLS = insert(
         "price": "bigint",
         "qty": "bigint",
         "cash": "bigint",
-        "fees": "json",
+        "fees": "jsonb",
         "fee": "bigint",
         "against": "word",
         "market_day": "int",
@@ -183,7 +183,7 @@ RETIRED = Columns(
 )
 ACTIONS = insert(
     "trading_appliedaction",
-    {"key": "word", "symbol": "word", "status": "word", "payload": "encoded"},
+    {"key": "word", "symbol": "word", "status": "word", "payload": "encoded-jsonb"},
     "world_id",
     tail="ON CONFLICT (world_id, key) DO UPDATE SET status = excluded.status",
 )
@@ -204,7 +204,7 @@ ENTRIES = insert(
 )
 ACCOUNT_EVENTS = insert(
     "trading_accountevent",
-    {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "rows": "written", "noticed": "flag"},
+    {"portfolio_id": "bigint", "seq": "bigint", "command": "bigint", "rows": "encoded", "noticed": "flag"},
 )
 
 

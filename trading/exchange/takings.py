@@ -29,7 +29,7 @@ FORGOTTEN_S = 60  # fills of longer ago (an outage, another life of the market) 
 READ = """
 SELECT symbol, side, price, (sum(qty) FILTER (WHERE counts))::bigint, max(id)
 FROM (SELECT id, symbol, side, price, qty,
-             against = 'market' AND reverses IS NULL AND receipt -> 'print' IS NULL
+             against = 'market' AND reverses IS NULL AND receipt::jsonb -> 'print' IS NULL
              AND at > now() - make_interval(secs => %s) AS counts
       FROM trading_fill WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) fill
 GROUP BY GROUPING SETS ((symbol, side, price), ())

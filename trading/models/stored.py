@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
@@ -11,18 +12,20 @@ from django.db.models.functions import Cast
 
 
 class StoredJSON(models.JSONField):
-    """PostgreSQL's `json`: the text itself, checked once and parsed when somebody asks.
+    """The text itself, in a column of text: parsed when somebody asks, and by nobody before.
 
-    For what every order writes and few read: `jsonb` takes twice the time to store. Lookups cast it to
-    jsonb by themselves; in SQL `->` and `->>` work, other operators need the cast.
+    For what every order writes and few read: PostgreSQL's `jsonb` takes twice the time to store, and its
+    `json` is parsed to be checked. Lookups cast it to jsonb by themselves; SQL has to cast it.
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
-        return "json"
+        return "text"
 
-    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
-        """psycopg has parsed it already."""
-        return value
+    def from_db_value(self, value: str | None, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        return None if value is None else json.loads(value)
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        return None if value is None else json.dumps(value)
 
     def get_transform(self, name: str) -> Any:
         return partial(_on_jsonb, super().get_transform(name))

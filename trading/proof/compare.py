@@ -17,11 +17,12 @@ from trading.messages import UnknownFormat, events_of
 from trading.proof.journal import Connection, number_of
 from trading.proof.replay import Chunk, Replay, answers
 
-FILLS = "SELECT to_jsonb(t) FROM trading_fill t WHERE id BETWEEN %s AND %s ORDER BY id"
+ROW = "SELECT to_jsonb(t) || jsonb_build_object('receipt', t.receipt::jsonb) FROM "
+FILLS = ROW + "trading_fill t WHERE id BETWEEN %s AND %s ORDER BY id"
 TRANSFERS = "SELECT to_jsonb(t) FROM trading_transfer t WHERE id BETWEEN %s AND %s ORDER BY id"
-ORDERS = "SELECT to_jsonb(t) FROM trading_order t WHERE id = ANY(%s::uuid[])"
+ORDERS = ROW + "trading_order t WHERE id = ANY(%s::uuid[])"
 EVENTS = """
-SELECT portfolio_id, seq, command, rows, body, noticed FROM trading_accountevent
+SELECT portfolio_id, seq, command, rows, body::json, noticed FROM trading_accountevent
 JOIN unnest(%s::bigint[], %s::bigint[]) AS k(p, s) ON portfolio_id = k.p AND seq = k.s"""
 ORDERS_N = "SELECT count(*) FROM trading_order WHERE world_id = %s"
 LAST = "SELECT max(id) FROM {} WHERE id BETWEEN %s AND %s"

@@ -17,12 +17,11 @@ from trading.engine.orders import TERMINAL
 from trading.exchange import ticks
 from trading.exchange.streams import Streams
 from trading.proof import journal, progress, receipts
-from trading.proof.compare import ORDERS
+from trading.proof.compare import FILLS, ORDERS
 from trading.proof.evidence import Evidence
 from trading.proof.journal import Connection
 from trading.proof.replay import Astray, Replay
 
-FILLS = "SELECT to_jsonb(t) FROM trading_fill t WHERE id BETWEEN %s AND %s ORDER BY id"
 TRANSFERS = """
 SELECT t.fill_id, t.code, t.amount FROM trading_transfer t
 WHERE t.id BETWEEN %s AND %s AND t.fill_id IS NOT NULL ORDER BY t.seq, t.id"""
