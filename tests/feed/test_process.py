@@ -164,8 +164,13 @@ async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monk
             async def never_answers(*_: object, **__: object) -> None:
                 await asyncio.Event().wait()
 
+            def waits() -> list[Any]:
+                """What came before may have been written a moment ago, all of it."""
+                feed._share_bars()
+                return feed.bar_writer.waiting()
+
             patched.setattr(feed.database, "run", never_answers)
-            await until(lambda: feed.state.trades, "a trade")
+            await until(waits, "a bar to write")
             writing = asyncio.create_task(feed._write_bars())
             await until(lambda: feed.bar_writer.in_flight, "bars on their way")
             writing.cancel()
