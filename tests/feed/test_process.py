@@ -22,6 +22,7 @@ from market import errors, worlds
 from market.feed import client, steer, store, wal
 from market.feed.client import FeedClient
 from market.feed.process import Superseded
+from market.feed.recovery import StoredBar
 from market.models import FeedLease, Quarantined
 from market.sources.items import RawPrint
 from market.ticks import Print, Quote
@@ -164,7 +165,7 @@ async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monk
             async def never_answers(*_: object, **__: object) -> None:
                 await asyncio.Event().wait()
 
-            def waits() -> list[Any]:
+            def waits() -> list[StoredBar]:
                 """What came before may have been written a moment ago, all of it."""
                 feed._share_bars()
                 return feed.bar_writer.waiting()
