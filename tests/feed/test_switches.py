@@ -114,6 +114,7 @@ async def test_a_running_feed_obeys_within_a_second_and_everything_is_recorded(r
         assert await turned("depth_off", "true") == {"depth_off": True}
         await until(lambda: feed.intake.valve.switches.depth_off, "the switch")
         assert (await turned("paused_symbols", "ALB MRT"))["paused_symbols"] == "ALB MRT"
+        await until(lambda: feed.intake.valve.switches.paused_symbols, "the pause of two instruments")
         assert (await turned("paused_sources", "seeded"))["paused_sources"] == "seeded"
         await until(lambda: feed.intake.valve.paused, "the pause")
         assert feed.source.halted
