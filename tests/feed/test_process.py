@@ -161,8 +161,10 @@ async def test_a_torn_tail_does_not_begin_the_market_anew(runner, seeded):
 async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monkeypatch):
     async with runner.running(seeded) as feed:
         with monkeypatch.context() as patched:
+            asked: list[object] = []
 
-            async def never_answers(*_: object, **__: object) -> None:
+            async def never_answers(*question: object, **__: object) -> None:
+                asked.append(question)
                 await asyncio.Event().wait()
 
             def waits() -> list[StoredBar]:
@@ -171,6 +173,7 @@ async def test_a_stop_in_the_middle_of_a_write_loses_no_bar(runner, seeded, monk
                 return feed.bar_writer.waiting()
 
             patched.setattr(feed.database, "run", never_answers)
+            await until(lambda: asked, "the end of what the feed asked before")
             await until(waits, "a bar to write")
             writing = asyncio.create_task(feed._write_bars())
             await until(lambda: feed.bar_writer.in_flight, "bars on their way")
