@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import uvicorn
+from django.db import OperationalError
 
 from accounts import keys, limits, logins
 from simgame.asgi import application
@@ -192,6 +193,23 @@ async def test_who_is_known_places_an_order_in_one_piece_and_each_attempt_counts
     found = [await line.ask("POST", "/v2/orders", body) for body in (GOOD, b"{", GOOD, GOOD, b"{", GOOD)]
     assert [each.status for each in found] == [200, 400, 200, 200, 429, 429]
     assert len(looked_up) == 1 + 3, "an instrument, and what is no JSON"
+
+
+async def test_an_order_whose_way_to_the_exchange_cannot_be_found_is_told_so(
+    served: Served, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = await served.line()
+    assert (await line.ask("POST", "/v2/orders", GOOD)).status == 200
+
+    def away(_: int) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("trading.exchange.client._path_to", away)
+    client_for(world.number).close()
+    while client_for(world.number).send(Status(), lambda _: None):
+        await asyncio.sleep(0)
+    told = await line.ask("POST", "/v2/orders", GOOD)
+    assert (told.status, json.loads(told.body)["reason"]) == (503, "DATABASE_AWAY")
 
 
 async def test_one_who_cannot_take_a_reply_leaves_the_others_theirs(served: Served, world: Any) -> None:

@@ -73,7 +73,11 @@ async def answered(
 async def sent(made: Placing, path: str, request_id: str) -> Answer:
     """What is told of an order that is ready, where the way to the exchange has to be found first."""
     with viewer.request():
-        return answers.of_reply(made, await verbs.asked(made), path, request_id)
+        try:
+            reply = await verbs.asked(made)
+        except Exception as error:  # noqa: BLE001  where it listens is asked of the database
+            return answers.of_error(error, path, request_id)
+    return answers.of_reply(made, reply, path, request_id)
 
 
 def places(method: str, path: str, headers: Mapping[str, str]) -> bool:
