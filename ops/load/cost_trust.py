@@ -14,10 +14,10 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
 
-from accounts.identity import Identity, Presented, SessionStore
+from accounts.identity import Identity, Known, Presented, SessionStore
 from accounts.models import Player
 from simgame.kernel import viewer
-from trading.gateway import route
+from trading.gateway import placing, route
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -42,7 +42,7 @@ def _player_of(session: str) -> Player:
 
 
 def believe_orders() -> None:
-    """In the place of `identify_presented` on the road of orders."""
+    """In the place of `identify_presented`, and of what is remembered, on the road of orders."""
     found_out = route.identify_presented
     known: dict[str, Identity] = {}
 
@@ -53,4 +53,9 @@ def believe_orders() -> None:
         viewer.become(who.player_id)
         return who
 
+    def remembered(shown: Presented) -> Known | None:
+        who = known.get(shown.credential.value)
+        return None if who is None else Known(who, None)
+
     route.identify_presented = believing  # type: ignore[attr-defined]
+    placing.remembered = remembered  # type: ignore[attr-defined]

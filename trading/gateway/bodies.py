@@ -1,7 +1,4 @@
-"""The words of a request for an order, as they come and as they were understood.
-
-Structs of msgspec are made by their own metaclass and stay Python; what works on them may be compiled.
-"""
+"""The words of a request for an order, as they come and as they were understood."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Placing an order with what is known already: from its body to the command, from the reply to the answer.
 
-Nothing here waits, so an order goes through in one piece (see straight.py) and what does it may be compiled.
-What has to be looked up first is None, and the coroutines of verbs.py look it up.
+Nothing here waits, so an order goes through in one piece (see straight.py). What has to be looked up first
+is None, and the coroutines of verbs.py look it up.
 """
 
 from __future__ import annotations
