@@ -17,10 +17,15 @@ import uvloop
 from django.db import connections
 
 from tests.exchange import planted
+from tests.exchange.street import wait_for
+from trading.exchange import statements
 from trading.exchange.arrays import KINDS
+from trading.exchange.batch import Batch
 from trading.exchange.database import connect
+from trading.exchange.lease import Lease
 from trading.exchange.pipeline import Aborted, MissingRows, Pipeline
 from trading.exchange.tables import Statement, insert, update
+from trading.exchange.writer import Fate, Writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BIG = 2**63 - 1
@@ -142,6 +147,43 @@ def test_a_batch_with_a_row_that_is_not_there_is_not_committed_and_nothing_behin
     assert "fewer than 1 rows" in str(second)
     assert isinstance(third, Aborted)
     assert written() == [1]
+
+
+def large(seq: int) -> Statement:
+    """A row larger than what libpq keeps before it sends: what was before it is on its way then."""
+    sql = b"INSERT INTO trading_heard (world_id, seq, page) VALUES (1, %d, $1::bytea)" % seq
+    return Statement(b"large%d" % seq, sql, [bytes(100_000)])
+
+
+def test_the_server_begins_while_the_rest_of_a_batch_is_made(connection, monkeypatch):
+    def working():
+        with connect("asking") as asking:
+            asked = "SELECT backend_xid FROM pg_stat_activity WHERE pid = %s"
+            return asking.execute(asked, [connection.info.backend_pid]).fetchone()[0]
+
+    def slowly_made(_batch, _epoch):
+        yield from (heard(1), large(2))
+        wait_for(working, "the first row being written")
+
+    monkeypatch.setattr(statements, "of", slowly_made)
+    assert asyncio.run(Writer(Lease(1, 1), connection).write(Batch(1))) is Fate.COMMITTED
+    assert written() == [1, 2]
+
+
+def test_a_batch_that_cannot_be_made_to_its_end_is_not_written_and_nothing_follows_it(connection):
+    """Half of it was there already: who came after it would end it with a COMMIT of their own."""
+
+    def half():
+        yield from (BEGIN, heard(2), large(3))
+        raise OverflowError("too large for a bigint")
+
+    runs = [BEGIN, heard(1), COMMIT], half(), [BEGIN, heard(4), COMMIT]
+    first, second, third = asyncio.run(outcomes(connection, *runs))
+    assert isinstance(second, OverflowError)
+    assert isinstance(third, psycopg.OperationalError)
+    # The one before may have been committed or not: who sent it hears that the connection broke, and asks.
+    assert isinstance(first, psycopg.OperationalError)
+    assert written() in ([], [1])
 
 
 def test_a_run_of_no_statements_waits_for_no_answer(connection):

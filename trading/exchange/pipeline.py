@@ -1,14 +1,14 @@
-"""Statements to PostgreSQL and back on the event loop: those of a run leave together.
+"""Statements to PostgreSQL and back on the event loop: those of a run leave one behind the other.
 
-This is libpq's pipeline mode without a thread: one write, one wait. Statements are prepared where they
-are first used; parameters are binary.
+This is libpq's pipeline mode without a thread: however many there are, one wait. Statements are prepared
+where they are first used; parameters are binary.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -75,25 +75,33 @@ class Pipeline:
         self._runs: deque[Run] = deque()
         self._ended = True  # the answer before was ended by its None
 
-    async def run(self, statements: Sequence[Statement]) -> list[Result]:
+    async def run(self, statements: Iterable[Statement]) -> list[Result]:
         """The result of each. Raises psycopg.Error for the first one that failed, Aborted for what came
         behind it, and psycopg.OperationalError when the connection broke.
+
+        Each leaves as soon as it is made, and the server begins. When one cannot be made, the connection is
+        closed: nothing may follow half a transaction.
         """
-        if not statements:  # nothing that an answer could come to
-            return []
-        loop, wire = asyncio.get_running_loop(), self._wire
+        loop, wire, socket = asyncio.get_running_loop(), self._wire, self._wire.socket
         if wire.pipeline_status == pq.PipelineStatus.OFF:
             wire.enter_pipeline_mode()
         run = Run(loop.create_future())
-        for statement in statements:
-            self._send(statement, run)
+        try:
+            for statement in statements:
+                self._send(statement, run)
+        except Exception as error:
+            self._fail(loop, socket, psycopg.OperationalError(f"closed, not all could be sent: {error}"))
+            wire.finish()
+            raise
+        if not run.awaited:  # nothing that an answer could come to
+            return []
         wire.send_flush_request()
         if not self._runs:
-            loop.add_reader(wire.socket, self._receive, loop, wire.socket)
+            loop.add_reader(socket, self._receive, loop, socket)
         self._runs.append(run)
-        self._send_more(loop, wire.socket)
+        self._send_more(loop, socket)
         if wire.pipeline_status == pq.PipelineStatus.ABORTED:  # the server has nothing more to say
-            loop.call_soon(self._receive, loop, wire.socket)
+            loop.call_soon(self._receive, loop, socket)
         await run.done
         return run.checked()
 

@@ -219,6 +219,14 @@ def fence(world: int, epoch: int) -> Statement:
     return Statement(b"fence", FENCE, [arrays.bigint(world), arrays.bigint(epoch)])
 
 
+def transaction(batch: Batch, epoch: int) -> Iterator[Statement]:
+    """All that writes the batch; each statement is made when it is asked for, so that the first can leave
+    before the last is made."""
+    yield BEGIN
+    yield from of(batch, epoch)
+    yield COMMIT
+
+
 def of(batch: Batch, epoch: int) -> Iterator[Statement]:
     """Every statement of the transaction between BEGIN and COMMIT, the fence first."""
     world, key = batch.world, batch.world << WORLD_SHIFT

@@ -107,9 +107,9 @@ class Writer:
             raise Fenced(f"the lease of world {self.lease.world} left epoch {self.lease.epoch}")
 
     async def _transact(self, pipeline: Pipeline, batch: Batch, epoch: int) -> None:
-        whole = [statements.BEGIN, *statements.of(batch, epoch), statements.COMMIT]
+        whole = statements.transaction(batch, epoch)
         if failpoints.ARMED:
-            done = await self._piecemeal(pipeline, batch, whole)
+            done = await self._piecemeal(pipeline, batch, list(whole))
         else:
             *_, done = await pipeline.run(whole)
         if done.command_status != b"COMMIT":
