@@ -167,11 +167,10 @@ class Bench:
         }
         if ask.path == ORDERS:
             self.rounds += 1  # each names its orders anew: the same again would be a repetition
-            question |= {"orders": self.orders, "marketable": MARKETABLE, "run": f"cost{self.rounds}-"}
+            question |= {"orders": self.orders, "marketable": MARKETABLE, "run": f"cost{self.rounds}"}
             question["connections"] = self.options["connections"]
             question["headers"] = self.people[ask.credential][:-1]
-        processes.write(self.client, json.dumps(question))
-        found = processes.read(self.client)
+        found = processes.ask(self.client, json.dumps(question))
         if found["errors"] or not found["acks_per_s"]:
             raise RuntimeError(f"{ask.path} was refused, or had no answer in time: {found}")
         spent = {name: us for name, us in found["cpu_us_per_ack"].items() if name != "client"}
@@ -191,8 +190,7 @@ class Bench:
             self.proofs["authentication"][word] = {"wrong_secret": said.status_code}
 
     def told(self, line: str) -> Report:
-        processes.write(self.tools, line)
-        return processes.read(self.tools)
+        return processes.ask(self.tools, line)
 
     def rows(self) -> list[Report]:
         return [{"what": what, "way": way, **_least(found)} for (what, way), found in self.measured.items()]

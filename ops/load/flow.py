@@ -42,6 +42,20 @@ def nth(n: int, offers: list[Offer], marketable: int) -> tuple[str, str, str]:
     return one.symbol, side, prices[side]
 
 
+def body(n: int, offers: list[Offer], question: dict[str, Any]) -> bytes:
+    """The n-th order of a run as JSON. Without offers it is a buy at the question's own prices."""
+    orders, marketable = question["orders"], question["marketable"]
+    if offers:
+        symbol, side, price = nth(n, offers, marketable)
+    else:
+        order = orders[n % len(orders)]
+        symbol, side, price = order["symbol"], "buy", order["high" if n * 37 % 100 < marketable else "low"]
+    return (
+        f'{{"symbol":"{symbol}","qty":"100","side":"{side}","type":"limit","time_in_force":"day",'
+        f'"limit_price":"{price}","client_order_id":"{question["run"]}-{n}"}}'
+    ).encode()
+
+
 def cents(price: str) -> int:
     whole, _, part = price.partition(".")
     return int(whole) * CENTS + int(f"{part:0<2}"[:2])

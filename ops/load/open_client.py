@@ -19,6 +19,7 @@ import uvloop
 
 from ops.load import flow
 from ops.load.bench import percentile
+from ops.load.followed import followed
 from ops.load.orders_client import OK, complete, listening, milliseconds, watch
 
 PARTS = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1.0}
@@ -26,7 +27,6 @@ PATIENCE_S = 10.0  # for the answers that are still out when the timetable ends
 TURN_S = 0.001
 MINUTE_S = 60.0
 WORST_KEPT = 10
-LOOK_S = 1.0  # how old the prices may be that orders are sent at
 
 
 class Caller(asyncio.Protocol):
@@ -104,20 +104,9 @@ class Run:
             self.late.append(meant)
 
     def _send(self, caller: Caller, meant: float) -> None:
-        orders, marketable, self.sent = self.question["orders"], self.question["marketable"], self.sent + 1
-        if self.offers:
-            symbol, side, price = flow.nth(self.sent, self.offers, marketable)
-        else:
-            order = orders[self.sent % len(orders)]
-            symbol, side = order["symbol"], "buy"
-            price = order["high" if self.sent * 37 % 100 < marketable else "low"]
-        key = f"{self.question['run']}-{self.sent}"
-        body = (
-            f'{{"symbol":"{symbol}","qty":"100","side":"{side}","type":"limit","time_in_force":"day",'
-            f'"limit_price":"{price}","client_order_id":"{key}"}}'
-        ).encode()
+        self.sent += 1
         self.out += 1
-        caller.send(meant, body)
+        caller.send(meant, flow.body(self.sent, self.offers, self.question))
 
     def answered(self, caller: Caller, status: int, body: bytes) -> None:
         self.out -= 1
@@ -147,53 +136,16 @@ def _code(status: int, body: bytes) -> str:
         return str(status)
 
 
-async def follow_market(run: Run) -> None:
-    """The last quotes by the API that everybody has, once a second. Raises OSError when it is not there."""
-    question = run.question
-    symbols = [order["symbol"] for order in question["orders"]]
-    ask = f"GET /api/v1/quotes?symbols={','.join(symbols)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-    reader, writer = await asyncio.open_connection("127.0.0.1", question["port"])
-    try:
-        while not run.over:
-            writer.write(ask)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise OSError(f"no quotes: {head.splitlines()[0].decode()}")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-            quotes = json.loads(await reader.readexactly(length))["quotes"]
-            found = {name: made for name in symbols if (made := flow.offer(quotes[name]))}
-            kept = {each.symbol: each for each in run.offers}
-            run.offers = list((kept | found).values())
-            await asyncio.sleep(LOOK_S)
-    finally:
-        writer.close()
-
-
-async def _to_the_end(following: asyncio.Future[None]) -> None:
-    """A market that went away is no measurement."""
-    try:
-        await following
-    except (OSError, EOFError) as error:
-        raise SystemExit(f"the market could not be followed: {error}") from None
-
-
 async def drive(question: dict[str, Any]) -> dict[str, Any]:
     await listening(question["port"])
     run = Run(question)
     loop = asyncio.get_running_loop()
     for number in range(question["connections"]):
         await loop.create_connection(lambda n=number: Caller(run, n), "127.0.0.1", question["port"])
-    if question.get("follows"):
-        following = asyncio.ensure_future(follow_market(run))
-        while not run.offers and not following.done():
-            await asyncio.sleep(TURN_S)
-        if following.done():
-            await _to_the_end(following)
-    before, idle_before = watch(question), _idle_s()
-    took_s = await run.follow(question["rate"], question["seconds"])
-    after, idle_s = watch(question), _idle_s() - idle_before
-    if question.get("follows"):
-        await _to_the_end(following)
+    async with followed(run):
+        before, idle_before = watch(question), _idle_s()
+        took_s = await run.follow(question["rate"], question["seconds"])
+        after, idle_s = watch(question), _idle_s() - idle_before
     spent = {name: after[name] - before[name] for name in before}
     times = array("d", (took for minute in run.times for took in minute))
     answer = {"rate": question["rate"], "sent": run.sent, "acks": len(times)} | _parts(times)

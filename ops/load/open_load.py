@@ -15,6 +15,7 @@ CLIENT = "ops.load.open_client"
 SETTLED_FROM_S = 3.0  # a shorter run does not wait for the exchange to know who reads which stream
 STARTS = "feed, exchange and web worker"
 SETTLES = f"{STARTS}; 15 s until the exchange knows who reads which stream"
+FIXED_HELP = "of the first second, buys only"
 WARM = {"rate": 200.0, "seconds": 4.0}  # every player is identified once, statements are planned
 
 
@@ -34,8 +35,7 @@ def run(
         processes.street(stage, environment, known=known) as street,
     ):
         if not fixed_prices:
-            processes.write(stage, "give")
-            processes.read(stage)
+            processes.ask(stage, "give")
         fixed = {"port": street.port, "path": "/v2/orders", "watched": street.watched,
                  "connections": connections, "marketable": marketable,
                  "follows": not fixed_prices, **street.players}  # fmt: skip
@@ -46,11 +46,15 @@ def run(
             wanted = {"rate": rate, "seconds": seconds, "run": f"r{len(found)}"}
             found.append(processes.asked(CLIENT, fixed | wanted, environment))
             say(_line(found[-1]))
-        processes.write(stage, "settle")
-        facts = processes.read(stage)["facts"]
+        facts = processes.ask(stage, "settle")["facts"]
     return {"bench": "loadtest", "machine": began, "seconds": seconds, "connections": connections,
-            "prices": "fixed, buys only" if fixed_prices else "of the last second, buys and sells",
+            "prices": prices(fixed=fixed_prices),
             "rates": found, "books": facts}  # fmt: skip
+
+
+def prices(*, fixed: bool) -> str:
+    """For reports."""
+    return "fixed, buys only" if fixed else "of the last second, buys and sells"
 
 
 def table(found: Report) -> str:

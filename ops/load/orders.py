@@ -4,13 +4,16 @@ Ours: the web worker's hot road, the exchange process, one transaction per batch
 Django REST Framework view, ORM, `select_for_update` and token authentication, on the same server and
 the same database. Both run against a private PostgreSQL with everything durable, one after another,
 driven by keep-alive connections from another process: closed-loop, each sends when it was answered, which
-finds out how much both can do. A closed loop waits with whoever makes it wait, so it says little about
-latency; ours therefore takes orders on a timetable too (see open_client), over as many connections. Then the
-same code takes orders in one process, where each stage's processor time can be told apart.
+finds out how much both can do. Ours are buys and sells at prices of the last second, or with
+`--fixed-prices` buys at those of the first (see flow). A closed loop waits with whoever makes it wait, so it
+says little about latency; ours therefore takes orders on a timetable too (see open_client), over as many
+connections. Then the same code takes orders in one process, where each stage's processor time can be told
+apart.
 """
 
 from __future__ import annotations
 
+import subprocess
 from argparse import ArgumentParser
 from typing import Any
 
@@ -31,6 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=positive, default=RATE, help="orders/s of ours on a timetable, whatever the answers do"
     )
+    parser.add_argument("--fixed-prices", action="store_true", help=open_load.FIXED_HELP)
     parser.add_argument("--keep", action="store_true", help="leave the bench's home for a look")
 
 
@@ -42,36 +46,55 @@ def run(options: dict[str, Any], say: Say) -> Report:
 
 
 def _both(environment: dict[str, str], options: dict[str, Any], say: Say) -> tuple[Report, Report]:
-    count = options["connections"]
     asked = {name: options[name] for name in ("connections", "seconds", "marketable")}
-    with processes.stage(count, environment, say) as stage:
-        known = options["seconds"] >= open_load.SETTLED_FROM_S
-        say(open_load.SETTLES if known else open_load.STARTS)
-        with processes.street(stage, environment, known=known) as street:
-            say(f"ours: {count} connections for {options['seconds']:g} s, {options['marketable']} % can fill")
-            where = {"port": street.port, "path": "/v2/orders", "watched": street.watched}
-            ours = processes.asked(CLIENT, asked | where | street.players, environment)
-            say(f"ours: {ours['acks_per_s']:,} acks/s, p50 {ours['p50_ms']} ms, p99 {ours['p99_ms']} ms")
-            say(f"ours: {options['rate']:g} orders/s on a timetable")
-            timed = asked | where | street.players
-            processes.asked(open_load.CLIENT, timed | open_load.WARM | {"run": "warm"}, environment)
-            timed |= {"rate": options["rate"], "run": "timed"}
-            ours["at_rate"] = _timed(processes.asked(open_load.CLIENT, timed, environment))
-            say(f"ours: p50 {ours['at_rate']['p50_ms']} ms, p99 {ours['at_rate']['p99_ms']} ms")
-            processes.write(stage, "settle")
-            ours |= processes.read(stage)["facts"]
+    with processes.stage(asked["connections"], environment, say) as stage:
+        ours = _ours(stage, asked, environment, options, say)
         say("ours: processor time by stage")
-        processes.write(stage, "stages")
-        ours |= processes.read(stage)
-        peer_environment = environment | {"DJANGO_SETTINGS_MODULE": "ops.load.orders_peer_settings"}
-        processes.write(stage, "peer")
-        players = processes.read(stage)
-        with processes.server("ops.load.orders_peer:application", peer_environment) as (port, _):
-            say(f"peer: {count} connections for {options['seconds']:g} s")
-            where = {"port": port, "path": "/orders/"}
-            peer = processes.asked(CLIENT, asked | where | players, peer_environment)
-        say(f"peer: {peer['acks_per_s']:,} acks/s, p50 {peer['p50_ms']} ms, p99 {peer['p99_ms']} ms")
+        ours |= processes.ask(stage, "stages")
+        peer = _peer(asked | processes.ask(stage, "peer"), environment, say)
     return ours, {"name": "DRF + ORM, select_for_update", **peer}
+
+
+def _ours(
+    stage: subprocess.Popen[Any],
+    asked: Report,
+    environment: dict[str, str],
+    options: dict[str, Any],
+    say: Say,
+) -> Report:
+    """Without a timetable, then on one; then the books are reconciled."""
+    known, follows = options["seconds"] >= open_load.SETTLED_FROM_S, not options["fixed_prices"]
+    say(open_load.SETTLES if known else open_load.STARTS)
+    with processes.street(stage, environment, known=known) as street:
+        if follows:
+            processes.ask(stage, "give")
+        asked = asked | street.players | {"watched": street.watched, "follows": follows}
+        asked |= {"port": street.port, "path": "/v2/orders"}
+        say(f"ours: {_told(asked)}, {asked['marketable']} % can fill")
+        ours = processes.asked(CLIENT, asked | {"run": "closed"}, environment)
+        ours["prices"] = open_load.prices(fixed=not follows)
+        say(f"ours: {ours['acks_per_s']:,} acks/s, p50 {ours['p50_ms']} ms, p99 {ours['p99_ms']} ms")
+        say(f"ours: {options['rate']:g} orders/s on a timetable")
+        processes.asked(open_load.CLIENT, asked | open_load.WARM | {"run": "warm"}, environment)
+        timed = asked | {"rate": options["rate"], "run": "timed"}
+        ours["at_rate"] = _timed(processes.asked(open_load.CLIENT, timed, environment))
+        say(f"ours: p50 {ours['at_rate']['p50_ms']} ms, p99 {ours['at_rate']['p99_ms']} ms")
+        facts: Report = processes.ask(stage, "settle")["facts"]
+    return ours | facts
+
+
+def _peer(asked: Report, environment: dict[str, str], say: Say) -> Report:
+    environment = environment | {"DJANGO_SETTINGS_MODULE": "ops.load.orders_peer_settings"}
+    with processes.server("ops.load.orders_peer:application", environment) as (port, _):
+        say(f"peer: {_told(asked)}")
+        asked |= {"port": port, "path": "/orders/", "run": "peer"}
+        peer = processes.asked(CLIENT, asked, environment)
+    say(f"peer: {peer['acks_per_s']:,} acks/s, p50 {peer['p50_ms']} ms, p99 {peer['p99_ms']} ms")
+    return peer
+
+
+def _told(asked: Report) -> str:
+    return f"{asked['connections']} connections for {asked['seconds']:g} s"
 
 
 def _timed(found: Report) -> Report:
@@ -91,6 +114,7 @@ def table(found: Report) -> str:
     )
     lines += [f"{name:<12}{_shown(timed[name]):>12}" for name in TIMED]
     lines.append("")
+    lines.append(f"{'prices of our orders':<28}{ours['prices']}")
     lines += [f"{told:<28}{_listed(values)}" for told, values in (
         ("µs of processor per ack", ours.get("cpu_us_per_ack", {})),
         ("cores used on the timetable", timed["core_share"]),

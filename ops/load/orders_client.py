@@ -17,7 +17,9 @@ from typing import Any
 
 import uvloop
 
+from ops.load import flow
 from ops.load.bench import percentile
+from ops.load.followed import followed
 
 WARM_S = 3.0  # prepared statements are planned; and every player is answered once, however long it takes
 CONNECT_S = 120.0
@@ -32,6 +34,8 @@ class Run:
         self.statuses: Counter[int] = Counter()
         self.times: list[float] = []
         self.counting = self.over = False
+        self.sent = 0
+        self.offers: list[flow.Offer] = []  # none: the question's own prices, buys only
         self.unanswered = question["connections"]  # connections that have not had an answer yet
         self.broken = 0
         self.first_refusal = ""
@@ -39,9 +43,7 @@ class Run:
 
 class Caller(asyncio.Protocol):
     def __init__(self, run: Run, number: int):
-        self.run, self.number = run, number
-        self.name = f"{run.question.get('run', 'b')}{number}"
-        self.sent = 0
+        self.run = run
         self.was_answered = False
         self.at = 0.0
         self.buffer = b""
@@ -56,15 +58,9 @@ class Caller(asyncio.Protocol):
         self.send()
 
     def send(self) -> None:
-        self.sent += 1
-        orders = self.run.question["orders"]
-        order = orders[(self.number + self.sent) % len(orders)]
-        reaches = (self.sent * 37 + self.number * 11) % 100 < self.run.question["marketable"]
-        body = (
-            f'{{"symbol":"{order["symbol"]}","qty":"100","side":"buy","type":"limit","time_in_force":"day",'
-            f'"limit_price":"{order["high" if reaches else "low"]}",'
-            f'"client_order_id":"{self.name}-{self.sent}"}}'
-        ).encode()
+        run = self.run
+        run.sent += 1
+        body = flow.body(run.sent, run.offers, run.question)
         self.at = time.perf_counter()
         self.transport.write(self.head + str(len(body)).encode() + b"\r\n\r\n" + body)
 
@@ -144,18 +140,19 @@ async def drive(question: dict[str, Any], caller: type[Caller] = Caller) -> dict
     run = Run(question)
     await listening(question["port"])
     loop = asyncio.get_running_loop()
-    for number in range(question["connections"]):
-        await loop.create_connection(lambda n=number: caller(run, n), "127.0.0.1", question["port"])
-    await asyncio.sleep(question.get("warm_s", WARM_S))
-    while run.unanswered and not run.broken:
-        await asyncio.sleep(0.05)
-    run.counting = True
-    before = watch(question)
-    began = time.perf_counter()
-    await asyncio.sleep(question["seconds"])
-    run.counting, run.over = False, True
-    seconds = time.perf_counter() - began
-    after = watch(question)
+    async with followed(run):
+        for number in range(question["connections"]):
+            await loop.create_connection(lambda n=number: caller(run, n), "127.0.0.1", question["port"])
+        await asyncio.sleep(question.get("warm_s", WARM_S))
+        while run.unanswered and not run.broken:
+            await asyncio.sleep(0.05)
+        run.counting = True
+        before = watch(question)
+        began = time.perf_counter()
+        await asyncio.sleep(question["seconds"])
+        run.counting, run.over = False, True
+        seconds = time.perf_counter() - began
+        after = watch(question)
     acks = len(run.times)
     answer = {
         "acks_per_s": round(acks / seconds),

@@ -147,6 +147,12 @@ def read(child: subprocess.Popen[Any]) -> Report:
     return answer
 
 
+def ask(child: subprocess.Popen[Any], line: str) -> Report:
+    """What it answers to a line. Raises RuntimeError as `read` does."""
+    write(child, line)
+    return read(child)
+
+
 def asked(module: str, question: Report, environment: dict[str, str]) -> Report:
     """One question to a module of ours, in a process of its own."""
     with python(module, [], environment) as child:

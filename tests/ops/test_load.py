@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 from argparse import ArgumentTypeError
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from ops.load import burn, flow, orders
+from ops.load import burn, flow, followed, orders, orders_client
 from ops.load.bench import rates, span
 from ops.load.open_client import Run, drive
 from ops.load.pit import CLOSE, Pit
@@ -80,11 +82,70 @@ def test_a_market_that_moved_is_followed():
 
 
 def test_no_two_orders_of_a_run_share_a_key():
-    run, line = Run(QUESTION), Line()
-    for n in range(20):
-        run.free.append(line)
-        run._order(float(n), float(n))
-    assert len(set(line.bodies)) == 20
+    offer = flow.Offer("ALB", {"buy": "10.10", "sell": "9.90"}, {"buy": "9.60", "sell": "10.10"})
+    bodies = [json.loads(flow.body(n, offers, QUESTION)) for offers in ([], [offer]) for n in range(40)]
+    assert len({body["client_order_id"] for body in bodies[:40]}) == 40
+    assert [body["client_order_id"] for body in bodies[:2]] == ["r-0", "r-1"]
+    prices = {(body["symbol"], body["side"], body["limit_price"]) for body in bodies}
+    near, far = {("buy", "10.10"), ("sell", "9.90")}, {("buy", "9.60"), ("sell", "10.10")}
+    assert prices == {("X", "buy", "10.10"), ("X", "buy", "9.50")} | {("ALB", *each) for each in near | far}
+
+
+class Street:
+    """A web server with one instrument whose price is higher at each look."""
+
+    def __init__(self, looks: int):
+        self.looks = looks  # that are answered, before the market goes away
+        self.seen = 0
+        self.orders: list[dict[str, str]] = []
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                said = self.quotes() if head.startswith(b"GET") else await self.order(reader, head)
+                writer.write(said)
+                await asyncio.sleep(0.001)
+        writer.close()
+
+    def quotes(self) -> bytes:
+        self.seen += 1
+        if self.seen > self.looks:
+            return b"HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n"
+        price = 10 * self.seen
+        quote = {"symbol": "X", "bid": f"{price}.00", "ask": f"{price}.00", "limit_low": "", "limit_high": ""}
+        body = json.dumps({"quotes": {"X": quote}}).encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    async def order(self, reader: asyncio.StreamReader, head: bytes) -> bytes:
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        self.orders.append(json.loads(await reader.readexactly(length)))
+        return b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+
+async def closed(street: Street) -> dict[str, Any]:
+    async with await asyncio.start_server(street.answer, "127.0.0.1", 0) as server:
+        here = {"port": server.sockets[0].getsockname()[1], "path": "/", "headers": [{}], "connections": 2}
+        timing = {"warm_s": 0.0, "seconds": 0.5, "follows": True}
+        return await orders_client.drive(QUESTION | here | timing)
+
+
+async def test_who_sends_when_they_were_answered_follow_the_market_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(followed, "LOOK_S", 0.01)
+    street = Street(looks=1_000)
+    said = await closed(street)
+    assert (said["errors"], said["acks_per_s"] > 0) == (0, True)
+    assert len({order["client_order_id"] for order in street.orders}) == len(street.orders)
+    first, last = (float(street.orders[n]["limit_price"]) for n in (0, -1))
+    assert last > first
+    assert {order["side"] for order in street.orders} == set(flow.SIDES)
+
+
+async def test_a_market_that_went_away_is_no_measurement(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(followed, "LOOK_S", 0.01)
+    for looks in (0, 3):
+        with pytest.raises(SystemExit, match="could not be followed: no quotes"):
+            await closed(Street(looks))
 
 
 def test_rates_and_spans_are_read_as_people_write_them():
@@ -110,7 +171,7 @@ def test_the_report_of_orders_tells_the_timetable_apart_from_the_closed_loop():
          "p999_ms": 65.2, "max_ms": 69.1, "errors": {"429 RATE_LIMITED": 2}, "core_share": {"idle": 0.34}}
     )  # fmt: skip
     facts = {"orders_new": 1, "fills": 1, "breaks": 0, "batches": 3, "largest_batch": 39}
-    ours = closed | {"at_rate": timed, "cpu_us_by_stage": {"rows": 89}} | facts
+    ours = closed | {"at_rate": timed, "cpu_us_by_stage": {"rows": 89}, "prices": "fixed, buys only"} | facts
     nobody = {
         "name": "DRF + ORM",
         "acks_per_s": 0,
@@ -126,6 +187,7 @@ def test_the_report_of_orders_tells_the_timetable_apart_from_the_closed_loop():
     assert "on a timetable of 5,000 orders/s" in shown
     assert lines["errors"][1:] == ["2"], "the last of the two: of 40,000 orders two were refused"
     assert lines["books"][1:3] == ["orders_new", "1,"]
+    assert lines["prices of our orders"][4:] == ["fixed,", "buys", "only"]
 
 
 async def test_the_report_says_how_much_of_a_core_each_watched_process_took():

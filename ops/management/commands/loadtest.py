@@ -44,7 +44,7 @@ class Command(TeachingCommand):
         parser.add_argument("--rates", type=rates, default=[50.0, 200.0, 500.0, 1000.0], metavar="50,200,…")
         parser.add_argument("--connections", type=positive_int, default=64)
         parser.add_argument("--marketable", type=positive_int, default=50, help="percent that can fill")
-        parser.add_argument("--fixed-prices", action="store_true", help="of the first second, buys only")
+        parser.add_argument("--fixed-prices", action="store_true", help=open_load.FIXED_HELP)
         parser.add_argument("--seconds", "--for", type=span, default=10.0, help="of each rate: 90s, 10m …")
         parser.add_argument("--format", choices=["json", "table"], default="table")
 
