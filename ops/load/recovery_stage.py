@@ -9,6 +9,7 @@ from typing import Any
 import django
 from django.core.management import call_command
 
+from ops.load import flow
 from ops.load.stages import say, wait_for
 from simgame import env
 from simgame.embedded import Embedded
@@ -27,14 +28,15 @@ def open_books() -> None:
         portfolio = games.join(Player.objects.create(username=f"bench{number}"), season)
         assert portfolio.status == "active", "the exchange did not open the books"
         portfolios.append(portfolio.id)
-    rows = wait_for(lambda: [row for row in queries.quotes(world).values() if row["ask"]], "quotes")
-    asks.update({row["symbol"]: money.parse(row["ask"], 2) for row in rows})
+    offers = wait_for(lambda: list(filter(None, map(flow.offer, queries.quotes(world).values()))), "quotes")
+    lowest.update({offer.symbol: flow.cents(offer.rests["buy"]) for offer in offers})
     say(**fields(0))
 
 
 def fields(number: int) -> dict[str, Any]:
-    """Five to six percent below the market: it rests. Spread over players, instruments and prices."""
-    symbol = sorted(asks)[number % len(asks)]
+    """Four to five percent below the market, inside the day's limits: it rests. Spread over players,
+    instruments and prices."""
+    symbol = sorted(lowest)[number % len(lowest)]
     return {
         "portfolio": portfolios[number % PLAYERS],
         "symbol": symbol,
@@ -42,7 +44,7 @@ def fields(number: int) -> dict[str, Any]:
         "type": "limit",
         "time_in_force": "gtc",
         "qty": 100,
-        "limit_price": asks[symbol] * (9_400 + number // len(asks) % PRICES) // 10_000,
+        "limit_price": lowest[symbol] * (10_000 + number // len(lowest) % PRICES) // 10_000,
     }
 
 
@@ -74,7 +76,7 @@ if __name__ == "__main__":
         call_command("migrate", verbosity=0, skip_checks=True)
         from accounts.models import Player
         from market import queries, worlds
-        from simgame.kernel import clock, ids, money
+        from simgame.kernel import clock, ids
         from trading import games
         from trading.engine.commands import NewOrder
         from trading.exchange.client import ask_sync, client_for
@@ -84,7 +86,7 @@ if __name__ == "__main__":
 
         world = worlds.ensure("seeded")
         portfolios: list[int] = []
-        asks: dict[str, int] = {}
+        lowest: dict[str, int] = {}  # by symbol, in cents
         say(ready=True)
         for line in sys.stdin:
             word, _, number = line.strip().partition(" ")
